@@ -1,0 +1,242 @@
+"""From rows to what a reader wants to know: means over seeds, intervals, and contrasts between arms.
+
+An interval is a percentile bootstrap over seeds. With few seeds it is too narrow (with three it is
+simply lowest to highest); with one seed there is none, and `low` and `high` are None.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from fisc.records.errors import RecordError
+from fisc.records.schema import METRICS, find_metric, order_arms
+from fisc.records.store import RunFolder
+
+SCHEMA = 1
+"""Version of `summary.json`."""
+
+MAIN_METRICS = (
+    "productivity", "equality", "equality_times_productivity", "inverse_income_weighted_utility", "utilitarian",
+)  # fmt: skip
+"""Metrics that every report shows, in this order, after the objective."""
+
+BOUND = "optimum"
+"""The arm that is no policy anybody could enact, but the best that any policy could do."""
+
+REFERENCES = ("us_federal", "free_market")
+"""What the other arms are compared with: the first of these that the run has."""
+
+Interval = tuple[float | None, float | None, float | None]
+
+
+def bootstrap_interval(
+    values: Iterable[float], confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> Interval:
+    """Return the mean of values and its percentile bootstrap interval.
+
+    Args:
+        values: one number per seed.
+        confidence: coverage of the interval, in (0, 1).
+        resamples: number of bootstrap samples.
+        seed: seed of the resampling; the same values always give the same interval.
+
+    Returns:
+        `(mean, low, high)`. One value has no interval: `low` and `high` are None. If any value is
+        not finite all three are None, as a mean over the seeds that went well would mislead.
+
+    Raises:
+        RecordError: if there is no value, or on a confidence outside (0, 1).
+
+    Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, section 13.3.
+    """
+    sample = np.asarray(list(values), dtype=float)
+    if sample.size == 0:
+        raise RecordError("no values given for an interval, expected one per seed: run at least one seed")
+    if not 0 < confidence < 1:
+        raise RecordError(f"confidence {confidence} given, expected a fraction in (0, 1) such as 0.95")
+    if not np.isfinite(sample).all():
+        return None, None, None
+    mean = float(sample.mean())
+    if sample.size == 1:
+        return mean, None, None
+    if np.ptp(sample) == 0:
+        return mean, mean, mean  # No spread to resample; scipy would warn of a degenerate distribution.
+    interval = stats.bootstrap(
+        (sample,), np.mean, confidence_level=confidence, n_resamples=resamples, method="percentile",
+        vectorized=True, random_state=np.random.default_rng(seed),
+    ).confidence_interval  # fmt: skip
+    return mean, float(interval.low), float(interval.high)
+
+
+def paired_contrast(evaluation: pl.DataFrame, metric: str, arm_a: str, arm_b: str) -> dict[str, Any]:
+    """Compare two arms seed by seed: `mean over seeds of (metric of arm_a - metric of arm_b)`.
+
+    Pairing by seed removes what the seeds have in common, such as who the citizens are.
+
+    Args:
+        evaluation: rows `arm, seed, metric, value`.
+        metric: what to compare.
+        arm_a: the arm in question.
+        arm_b: what it is compared with.
+
+    Returns:
+        `metric, mean, low, high, relative, values, seeds`, where `relative` is the mean divided by
+        the absolute mean of `arm_b` over the same seeds (a fraction; None if that is zero), and
+        `values` are the differences in the order of `seeds`.
+
+    Raises:
+        RecordError: on an unknown metric, or if the arms have no seed in common.
+    """
+    find_metric(metric)
+    first, second = (_by_seed(evaluation, metric, arm) for arm in (arm_a, arm_b))
+    seeds = sorted(first.keys() & second.keys())
+    if not seeds:
+        raise RecordError(
+            f"arms '{arm_a}' and '{arm_b}' have no seed in common for '{metric}' "
+            f"({sorted(first)} and {sorted(second)}): evaluate both on the same seeds"
+        )
+    differences = [first[seed] - second[seed] for seed in seeds]
+    mean, low, high = bootstrap_interval(differences)
+    base = abs(float(np.mean([second[seed] for seed in seeds])))
+    relative = mean / base if mean is not None and base > 0 else None
+    return {
+        "metric": metric,
+        "mean": mean,
+        "low": low,
+        "high": high,
+        "relative": relative,
+        "values": [_finite(value) for value in differences],
+        "seeds": seeds,
+    }
+
+
+def summarize(run_folder: RunFolder, info: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Summarize a run folder, as in `summary.json`. Nothing is written.
+
+    Args:
+        run_folder: needs `evaluation.parquet`; `schedules.parquet` if there is one.
+        info: see `summarize_frames`; by default the content of `provenance.json`.
+    """
+    info = read_info(run_folder) if info is None else info
+    schedules = run_folder.read_table("schedules") if run_folder.has_table("schedules") else None
+    return summarize_frames(run_folder.read_table("evaluation"), schedules, info)
+
+
+def summarize_frames(
+    evaluation: pl.DataFrame, schedules: pl.DataFrame | None, info: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Summarize evaluation rows and schedules; a pure function.
+
+    Args:
+        evaluation: rows `arm, seed, metric, value`.
+        schedules: rows `arm, seed, bracket, cutoff, rate`, or None.
+        info: what rows cannot say. Needs `scenario` and `objective` (a metric); may have `title`,
+            `money` ("coin" or "dollars"), `env_steps`, `wall_seconds`, `versions`, `caveats` (list
+            of sentences), `command` (how to regenerate).
+
+    Returns:
+        `schema, scenario, title, seeds, objective, money, reference, arms, contrasts, env_steps,
+        wall_seconds, versions, caveats, command`. Numbers that are not finite are None.
+
+    Raises:
+        RecordError: if `info` lacks a key, or no row has the objective.
+    """
+    objective = check_info(info)["objective"]
+    if evaluation.filter(pl.col("metric") == objective).is_empty():
+        raise RecordError(
+            f"no evaluation row has the objective '{objective}': evaluate it, or choose another objective"
+        )
+    arms = order_arms(set(evaluation["arm"]))
+    return {
+        "schema": SCHEMA,
+        "scenario": info["scenario"],
+        "title": info.get("title") or info["scenario"],
+        "seeds": sorted(set(evaluation["seed"])),
+        "objective": objective,
+        "money": info.get("money", "coin"),
+        "reference": find_reference(arms),
+        "arms": {arm: _summarize_arm(evaluation, schedules, arm) for arm in arms},
+        "contrasts": _contrasts(evaluation, objective, arms),
+        "env_steps": info.get("env_steps"),
+        "wall_seconds": info.get("wall_seconds"),
+        "versions": dict(info.get("versions", {})),
+        "caveats": list(info.get("caveats", [])),
+        "command": info.get("command"),
+    }
+
+
+def read_info(run_folder: RunFolder) -> dict[str, Any]:
+    """Read what the rows of a run cannot say, from its `provenance.json`."""
+    return check_info(run_folder.read_json("provenance.json"))
+
+
+def check_info(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `info` if it names a scenario and an objective that is a metric; otherwise raise RecordError."""
+    for key in ("scenario", "objective"):
+        if key not in info:
+            raise RecordError(f"the run's information lacks '{key}': put it into provenance.json, or pass info=")
+    find_metric(info["objective"])
+    return info
+
+
+def find_reference(arms: Iterable[str]) -> str | None:
+    """Return the arm that others are compared with: current law, else the free market, else None."""
+    present = set(arms)
+    return next((arm for arm in REFERENCES if arm in present), None)
+
+
+def rank_arms(summary: Mapping[str, Any], metric: str | None = None) -> list[str]:
+    """Order arms by their mean of a metric (the objective by default), best first.
+
+    Arms without a finite mean are left out.
+    """
+    metric = metric or summary["objective"]
+    means = {arm: numbers.get(metric, {}).get("mean") for arm, numbers in summary["arms"].items()}
+    sign = 1 if METRICS[metric].higher_is_better is False else -1
+    # Sorting is stable, so that ties keep the order in which arms are shown.
+    return sorted((arm for arm, mean in means.items() if mean is not None), key=lambda arm: sign * means[arm])
+
+
+def _summarize_arm(evaluation: pl.DataFrame, schedules: pl.DataFrame | None, arm: str) -> dict[str, Any]:
+    rows = evaluation.filter(pl.col("arm") == arm).sort("seed")
+    present = set(rows["metric"])
+    numbers: dict[str, Any] = {}
+    for metric in (name for name in METRICS if name in present):
+        values = rows.filter(pl.col("metric") == metric)["value"].to_list()
+        mean, low, high = bootstrap_interval(values)
+        numbers[metric] = {"mean": mean, "low": low, "high": high, "values": [_finite(value) for value in values]}
+    if schedules is not None and not schedules.filter(pl.col("arm") == arm).is_empty():
+        brackets = schedules.filter(pl.col("arm") == arm).group_by("bracket").mean().sort("bracket")
+        numbers["rates"] = brackets["rate"].to_list()
+        numbers["cutoffs"] = brackets["cutoff"].to_list()
+    return numbers
+
+
+def _contrasts(evaluation: pl.DataFrame, objective: str, arms: list[str]) -> dict[str, Any]:
+    """Contrast the planner, the optimum and the best arm that could be enacted with every other arm."""
+    rows = evaluation.filter(pl.col("metric") == objective)
+    means = dict(rows.group_by("arm").agg(pl.col("value").mean()).iter_rows())
+    sign = -1 if METRICS[objective].higher_is_better is False else 1
+    finite = [arm for arm in arms if arm != BOUND and math.isfinite(means.get(arm, math.nan))]
+    leaders = [arm for arm in ("planner", BOUND) if arm in means]
+    leaders += [arm for arm in sorted(finite, key=lambda arm: -sign * means[arm])[:1] if arm not in leaders]
+    seeds = {arm: set(rows.filter(pl.col("arm") == arm)["seed"]) for arm in arms}
+    return {
+        f"{leader}-{other}": paired_contrast(evaluation, objective, leader, other)
+        for leader in leaders
+        for other in arms
+        if other != leader and seeds[leader] & seeds[other]
+    }
+
+
+def _by_seed(evaluation: pl.DataFrame, metric: str, arm: str) -> dict[int, float]:
+    rows = evaluation.filter((pl.col("arm") == arm) & (pl.col("metric") == metric))
+    return dict(rows.select("seed", "value").iter_rows())
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

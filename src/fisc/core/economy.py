@@ -1,0 +1,122 @@
+"""What every economy is: roles that act in nested time, a pure transition, and a ledger.
+
+An episode has `periods` tax years of `steps_per_period` steps. Roles that act once a period (the planner) do so in the
+first step of the period; the others act at every step. A step takes its random draws as a value, so that a recorded
+history of another program can be replayed exactly.
+"""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+import equinox as eqx
+from jaxtyping import Array, Bool, Float, Key, PyTree, Shaped
+
+from fisc.core.knobs import Knobs
+from fisc.core.ledger import Ledger
+from fisc.core.spaces import Space
+
+Role = str
+State = TypeVar("State")
+Draws = TypeVar("Draws")
+Actions = Mapping[Role, Shaped[Array, "n ..."]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A named group of numbers in an observation: what each number is, and whether all agents of the role share it."""
+
+    names: tuple[str, ...]
+    is_public: bool
+    """Public blocks are the same for all agents of the role and are stored once, with leading axis 1."""
+
+
+@dataclass(frozen=True)
+class RoleSpec:
+    """One kind of agent: all agents of a role share an action space, an observation layout and a policy."""
+
+    num_agents: int
+    actions: Space
+    blocks: Mapping[str, Block]
+    acts_each: Literal["step", "period"]
+
+
+@dataclass(frozen=True)
+class EconomySpec:
+    """The static description of an economy."""
+
+    name: str
+    roles: Mapping[Role, RoleSpec]
+    periods: int
+    steps_per_period: int
+    money: str = "coin"
+    references: tuple[str, ...] = field(default=())
+
+    @property
+    def steps(self) -> int:
+        """Steps in one episode."""
+        return self.periods * self.steps_per_period
+
+
+class Observation(eqx.Module):
+    """What the n agents of one role see."""
+
+    features: dict[str, Float[Array, "_ k"]]
+    """Named blocks: [n, k], or [1, k] if the block is public."""
+    mask: Bool[Array, "n a"]
+    """Legal actions. It only advertises legality: the transition enforces it."""
+
+
+class Transition(eqx.Module, Generic[State]):
+    """What one step brings about."""
+
+    state: State
+    rewards: dict[Role, Float[Array, " n"]]
+    """Change of each agent's utility (the planner's: of welfare) during the step."""
+    ledger: Ledger
+
+
+class Economy(eqx.Module, Generic[State, Draws]):
+    """A world with its rules. Sizes are static fields; numbers (skills, costs, rates) are traced leaves."""
+
+    @property
+    @abc.abstractmethod
+    def spec(self) -> EconomySpec:
+        """Roles, spaces and nested time."""
+
+    @abc.abstractmethod
+    def init(self, key: Key[Array, ""]) -> State:
+        """The first state of the first episode. `key`: consumed."""
+
+    @abc.abstractmethod
+    def reset(self, key: Key[Array, ""], state: State) -> State:
+        """The first state of a new episode; what institutions have learned (a tax system's memory) stays. `key`: consumed."""
+
+    @abc.abstractmethod
+    def observe(self, state: State, knobs: Knobs) -> dict[Role, Observation]:
+        """What every role sees now."""
+
+    @abc.abstractmethod
+    def draw(self, key: Key[Array, ""], state: State) -> Draws:
+        """Every random number of one step, as a value. `key`: consumed."""
+
+    @abc.abstractmethod
+    def transition(self, state: State, actions: Actions, draws: Draws, knobs: Knobs) -> Transition[State]:
+        """One step, without randomness of its own. Illegal actions are treated as doing nothing."""
+
+    def step(self, key: Key[Array, ""], state: State, actions: Actions, knobs: Knobs) -> Transition[State]:
+        """Draw and take one step. `key`: consumed."""
+        return self.transition(state, actions, self.draw(key, state), knobs)
+
+    @abc.abstractmethod
+    def metrics(self, state: State) -> dict[str, Float[Array, ""]]:
+        """Named aggregates of the economy as it stands; each name is defined once, in the records' schema."""
+
+    @abc.abstractmethod
+    def accounts(self, state: State) -> dict[str, Float[Array, " n"]]:
+        """Citizen by citizen: income, tax, transfer, consumption, labor, utility, rates of the episode so far."""
+
+    def pool(self, states: PyTree[Any]) -> PyTree[Any]:
+        """Share between parallel environments (leading axis) what their institutions learned. Nothing by default."""
+        return states

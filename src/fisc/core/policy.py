@@ -1,0 +1,77 @@
+"""Who decides for a role, and what learns for it."""
+
+import abc
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+from jaxtyping import Array, Float, Key, PyTree, Shaped
+
+from fisc.core.economy import Economy, Observation, Role
+from fisc.core.knobs import Dial
+from fisc.core.trajectory import Trajectory
+
+
+class Decision(eqx.Module):
+    """What the n agents of a role decided in one environment."""
+
+    action: Shaped[Array, "n ..."]
+    """What the economy receives."""
+    latent: Shaped[Array, "n ..."]
+    """What was drawn: equal to the action for integers, before squashing for real numbers."""
+    log_prob: Float[Array, " n"]
+    """Log density of the latent draw."""
+    value: Float[Array, " n"]
+    """Expected return, in the learner's normalized unit; zeros if the policy has no critic."""
+
+
+class Evaluation(eqx.Module):
+    """Earlier decisions seen by the present policy."""
+
+    log_prob: Float[Array, " n"]
+    entropy: Float[Array, " n"]
+    value: Float[Array, " n"]
+
+
+class Policy(eqx.Module):
+    """Decides for all n agents of a role in one environment; batches come from `vmap`."""
+
+    @abc.abstractmethod
+    def act(self, key: Key[Array, ""], observation: Observation) -> Decision:
+        """Draw decisions. `key`: consumed."""
+
+    @abc.abstractmethod
+    def act_greedily(self, observation: Observation) -> Shaped[Array, "n ..."]:
+        """The most likely actions: how a policy is evaluated."""
+
+
+class TrainablePolicy(Policy):
+    """A policy that a gradient can improve."""
+
+    @abc.abstractmethod
+    def evaluate(self, observation: Observation, latent: Shaped[Array, "n ..."]) -> Evaluation:
+        """Log probability, entropy and value of earlier draws under the present parameters."""
+
+    @abc.abstractmethod
+    def value(self, observation: Observation) -> Float[Array, " n"]:
+        """Expected return in the learner's normalized unit."""
+
+
+class Learner(NamedTuple):
+    """What learns for one role: pure functions over an explicit state, as Optax does for gradients."""
+
+    init: Callable[[Key[Array, ""], Economy, Role], PyTree[Any]]
+    """State before training, for a role of an economy."""
+    policy: Callable[[PyTree[Any]], Policy]
+    """The policy the state stands for."""
+    update: Callable[[Key[Array, ""], PyTree[Any], Trajectory, Dial], tuple[PyTree[Any], dict[str, Any]]]
+    """One improvement from a batch of experience as the dial says: the new state and named metrics."""
+
+
+def scripted(make_policy: Callable[[Economy], Policy]) -> Learner:
+    """A role that follows a rule and never learns. Its state is the rule, so that the rule's numbers stay traced."""
+    return Learner(
+        init=lambda key, economy, role: make_policy(economy),
+        policy=lambda state: state,
+        update=lambda key, state, *_: (state, {}),
+    )

@@ -1,0 +1,192 @@
+"""The one-step economy: the planner announces marginal rates, then every citizen chooses hours of work once.
+
+Income is hours times skill; taxes are collected and handed out in equal shares. It is the static problem of Mirrlees
+(1971) and Saez (2001) as a game of two steps, so its exact optimum is known (see `best_response` and `solve`).
+
+Axes: `n` citizens, `b` brackets.
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fisc.core import tax as fiscal
+from fisc.core.economy import Economy, EconomySpec, Observation, RoleSpec, Transition
+from fisc.core.knobs import Knobs, full_knobs
+from fisc.core.ledger import Ledger
+from fisc.core.spaces import Box, Discrete
+from fisc.core.tax import TaxSystem
+from fisc.econ import inequality, welfare
+from fisc.economies.one_step import observe as see
+from fisc.economies.one_step.preferences import Preferences
+from fisc.economies.one_step.state import Draws, State
+from fisc.economies.one_step.work import hours_of, may_work, work
+
+Objective = Callable[[Float[Array, " n"], Float[Array, " n"], Float[Array, " n"]], Float[Array, ""]]
+"""Welfare of (consumption, utility, pre-tax income)."""
+
+
+class OneStep(Economy[State, Draws]):
+    """Citizens who choose hours, a tax system, and a planner if the tax system has one."""
+
+    skills: Float[Array, " n"]
+    """Coin per hour of each citizen."""
+    preferences: Preferences
+    tax: TaxSystem
+    labor_unit: Float[Array, ""]
+    """Hours of one step on the labor grid."""
+    skill_scale: Float[Array, ""]
+    """Skill that a citizen observes as 1."""
+    objective: Objective = eqx.field(static=True)
+    labor: Discrete | Box = eqx.field(static=True)
+    """The labor choice: an index on a grid (0 does not work), or hours themselves."""
+    periods: int = eqx.field(static=True, default=1)
+    steps_per_period: int = eqx.field(static=True, default=2)
+    first_step_is_idle: bool = eqx.field(static=True, default=True)
+    num_incomes_seen: int = eqx.field(static=True, default=0)
+    """Order statistics of last incomes in the observations; as many as citizens in the published economy."""
+    planner_sees_citizens: bool = eqx.field(static=True, default=False)
+    gini_convention: str = eqx.field(static=True, default="exact")
+    money: str = eqx.field(static=True, default="coin")
+
+    @property
+    def spec(self) -> EconomySpec:
+        """Citizens act at every step, the planner (if any) once a period."""
+        n, b = self.skills.shape[-1], self.tax.cutoffs.shape[-1]
+        roles = {"citizen": RoleSpec(n, self.labor, see.citizen_blocks(b, self.num_incomes_seen), "step")}
+        if self.tax.planner_space is not None:
+            blocks = see.planner_blocks(b, self.num_incomes_seen, n if self.planner_sees_citizens else 0)
+            roles["planner"] = RoleSpec(1, self.tax.planner_space, blocks, "period")
+        return EconomySpec("one_step", roles, self.periods, self.steps_per_period, self.money)
+
+    def init(self, key):
+        """Nobody owns anything yet. `key`: not needed."""
+        return self._start(self.tax.init())
+
+    def reset(self, key, state):
+        """Start over; the tax system keeps what it learned. `key`: not needed."""
+        return self._start(self.tax.reset(state.treasury.memory))
+
+    def _start(self, memory) -> State:
+        zeros = jnp.zeros_like(self.skills)
+        utility = self.preferences.utility(zeros, zeros, jnp.ones((), zeros.dtype))
+        return State(
+            step=jnp.zeros((), jnp.int32),
+            coin=zeros,
+            labor=zeros,
+            production=zeros,
+            utility=utility,
+            welfare=self.objective(zeros, utility, zeros),
+            treasury=fiscal.open_office(self.tax, memory, zeros, full_knobs()),
+        )
+
+    def observe(self, state: State, knobs: Knobs) -> dict[str, Observation]:
+        """Citizens see their skill and the announced rates; the planner sees aggregates of the last collection."""
+        spec, cutoffs = self.spec, self.tax.cutoffs.astype(state.coin.dtype)
+        public = {
+            "calendar": see.calendar(state, self.steps_per_period, spec.steps),
+            "rates": state.treasury.rates[None, :],
+        }
+        if self.num_incomes_seen:
+            public["last_incomes"] = see.last_incomes(state, self.steps_per_period, self.num_incomes_seen)
+        own = jnp.stack([self.skills / self.skill_scale, see.current_marginal_rates(state, cutoffs)], axis=-1)
+        observations = {"citizen": Observation({**public, "own": own}, self._citizen_mask(state))}
+        if "planner" in spec.roles:
+            features = {**public, "aggregates": see.aggregates(state, self.gini_convention)}
+            if self.planner_sees_citizens:
+                features["citizens"] = see.citizens_one_by_one(state, cutoffs, self.steps_per_period)
+            observations["planner"] = Observation(features, self._planner_mask(state, knobs))
+        return observations
+
+    def _citizen_mask(self, state):
+        is_open = may_work(state.step, first_step_is_idle=self.first_step_is_idle)
+        flags = jnp.broadcast_to(is_open, (self.skills.shape[0], self.labor.mask_size))
+        return flags.at[:, 0].set(True) if isinstance(self.labor, Discrete) else flags
+
+    def _planner_mask(self, state, knobs):
+        is_open = state.step % self.steps_per_period == 0
+        return (self.tax.legal(state.treasury.memory, knobs) & is_open)[None, :]
+
+    def draw(self, key, state):
+        """Draw for the tax system. `key`: consumed."""
+        return Draws(tax=self.tax.draw(key))
+
+    def transition(self, state: State, actions, draws: Draws, knobs: Knobs) -> Transition[State]:
+        """Announce rates (first step of a period), work, collect taxes (last step of a period)."""
+        is_period_start = state.step % self.steps_per_period == 0
+        is_period_end = state.step % self.steps_per_period == self.steps_per_period - 1
+
+        action = actions["planner"][0] if "planner" in actions else None
+        announced = fiscal.announce(self.tax, state.treasury, action, draws.tax, knobs)
+        treasury = _choose(is_period_start, announced, state.treasury)
+
+        is_open = may_work(state.step, first_step_is_idle=self.first_step_is_idle)
+        hours = hours_of(actions["citizen"], self.labor, self.labor_unit, is_open)
+        worked = work(state, self.skills, hours)
+
+        collected, coin_after = fiscal.collect(self.tax, treasury, worked.coin, worked.coin)
+        treasury = _choose(is_period_end, collected, treasury)
+        coin = jnp.where(is_period_end, coin_after, worked.coin)
+
+        utility = self.preferences.utility(coin, worked.labor, knobs.labor_cost.astype(coin.dtype))
+        reached = self.objective(coin, utility, worked.production)
+        following = State(state.step + 1, coin, worked.labor, worked.production, utility, reached, treasury)
+        rewards = {"citizen": utility - state.utility}
+        if "planner" in self.spec.roles:
+            rewards["planner"] = (reached - state.welfare)[None]
+        return Transition(following, rewards, _ledger(state, worked, following))
+
+    def metrics(self, state):
+        """The economy's aggregates; see the records' schema for their meaning."""
+        coin, utility, income = state.coin, state.utility, state.production
+        equality = inequality.equality(coin, self.gini_convention)
+        revenue = jnp.mean(state.treasury.taxes)
+        return {
+            "welfare": state.welfare,
+            "productivity": jnp.mean(coin),
+            "equality": equality,
+            "equality_times_productivity": equality * jnp.mean(coin),
+            "inverse_income_weighted_utility": welfare.inverse_income_weighted_utility(coin, utility, income),
+            "utilitarian": welfare.utilitarian(coin, utility, income),
+            "rawlsian": welfare.rawlsian(coin, utility, income),
+            "labor": jnp.mean(state.labor),
+            "revenue": revenue,
+            "average_tax_rate": revenue / jnp.maximum(jnp.mean(income), 1e-9),
+            "top_share_10": inequality.top_share(coin, 0.1),
+            "theil": inequality.theil(coin),
+        }
+
+    def accounts(self, state):
+        """Citizen by citizen, for the last tax period."""
+        treasury = state.treasury
+        return {
+            "income": treasury.incomes,
+            "tax": treasury.taxes,
+            "transfer": jnp.broadcast_to(treasury.lump_sum, state.coin.shape),
+            "consumption": state.coin,
+            "labor": state.labor,
+            "utility": state.utility,
+            "marginal_rate": treasury.marginal_rates,
+            "average_rate": treasury.taxes / jnp.maximum(treasury.incomes, 1e-9),
+        }
+
+    def pool(self, states):
+        """Share the tax system's memory between environments."""
+        return eqx.tree_at(lambda s: s.treasury.memory, states, self.tax.pool(states.treasury.memory))
+
+
+def _choose(condition, yes, no):
+    """Pick one of two pytrees of equal structure."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
+
+
+def _ledger(before: State, worked: State, after: State) -> Ledger:
+    """Coin is created by work alone; taxation moves it."""
+    return Ledger(
+        opening={"coin": jnp.sum(before.coin)},
+        created={"coin": jnp.sum(worked.production - before.production)},
+        closing={"coin": jnp.sum(after.coin)},
+    )

@@ -1,0 +1,69 @@
+"""Curricula: one function from where a run stands to every number that may move.
+
+Phase 1: citizens learn alone, while the planner (if there is one) explores at random. Phase 2: everybody learns.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fisc.core.knobs import Knobs, Progress
+
+Ramp = tuple[float, float]
+"""Value at the start and at the end; linear in between."""
+
+
+@dataclass(frozen=True)
+class RoleSchedule:
+    """What changes for one role."""
+
+    entropy: Ramp = (0.01, 0.001)
+    """Entropy weight from the moment the role starts to learn to the end."""
+    learning_rate: Ramp = (1.0, 0.1)
+    """Multiplier on the learning rate, over the same stretch."""
+    joins_at: float = 0.0
+    """Share of the run after which the role learns."""
+    entropy_settles_at: float = 0.8
+    """Share of the role's own stretch after which entropy stays at its end value."""
+
+
+@dataclass(frozen=True)
+class TwoPhase:
+    """The curriculum of the AI Economist line of work: citizens first, then the planner under a rising ceiling."""
+
+    roles: Mapping[str, RoleSchedule] = field(default_factory=dict)
+    max_rate: Ramp = (1.0, 1.0)
+    """Ceiling on tax rates over the last role's stretch."""
+    labor_cost: Ramp = (1.0, 1.0)
+    """Weight of the disutility of labor over phase 1; the end value after it."""
+
+    def __call__(self, progress: Progress) -> Knobs:
+        """Knobs for this moment."""
+        done = progress.fraction
+        turn = max((schedule.joins_at for schedule in self.roles.values()), default=0.0)
+        stretches = {role: _stretch(done, schedule.joins_at, 1.0) for role, schedule in self.roles.items()}
+        return Knobs(
+            labor_cost=_ramp(self.labor_cost, _stretch(done, 0.0, turn) if turn > 0 else jnp.ones(())),
+            max_rate=_ramp(self.max_rate, _stretch(done, turn, 1.0)),
+            entropy={
+                role: _ramp(schedule.entropy, stretches[role] / schedule.entropy_settles_at)
+                for role, schedule in self.roles.items()
+            },
+            learning_rate={role: _ramp(s.learning_rate, stretches[role]) for role, s in self.roles.items()},
+            learning={role: done >= schedule.joins_at for role, schedule in self.roles.items()},
+            phase=jnp.where((done >= turn) & (turn > 0), 2, 1).astype(jnp.int32),
+        )
+
+    def __hash__(self):
+        return hash((tuple(sorted(self.roles.items())), self.max_rate, self.labor_cost))
+
+
+def _stretch(done: Float[Array, ""], start: float, end: float) -> Float[Array, ""]:
+    return jnp.clip((done - start) / max(end - start, 1e-9), 0.0, 1.0)
+
+
+def _ramp(ramp: Ramp, share: Float[Array, ""]) -> Float[Array, ""]:
+    start, end = ramp
+    return start + (end - start) * jnp.clip(share, 0.0, 1.0)

@@ -1,0 +1,188 @@
+"""Proximal policy optimization for one role, as a `Learner`.
+
+Axes: `t` decisions, `e` environments, `n` agents, `k` features. Differs from Schulman et al. (2017): values and returns
+are normalized by running moments, optionally agent by agent; decisions without a choice do not count.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Key
+
+from fisc.core.economy import Economy, Observation, Role, RoleSpec
+from fisc.core.knobs import Dial
+from fisc.core.policy import Learner, TrainablePolicy
+from fisc.core.spaces import Box, MultiDiscrete, Space
+from fisc.core.trajectory import Trajectory
+from fisc.learning import losses
+from fisc.learning.advantages import generalized_advantages
+from fisc.learning.normalize import Moments, absorb, no_moments
+
+MakePolicy = Callable[[Key[Array, ""], RoleSpec], TrainablePolicy]
+SetScale = Callable[[TrainablePolicy, dict[str, Array], dict[str, Array]], TrainablePolicy]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one role learns."""
+
+    learning_rate: float = 3e-4
+    discount: float = 1.0
+    trace: float = 1.0
+    clip: float = 0.2
+    value_clip: float = 1.0
+    value_weight: float = 0.5
+    max_gradient_norm: float = 0.5
+    epochs: int = 2
+    minibatches: int = 4
+    per_agent: bool = False
+    """Scale returns and advantages agent by agent (over environments), for roles whose agents differ by nature."""
+    moments_rate: float = 0.05
+    """How fast the running moments follow."""
+
+
+class State(eqx.Module):
+    """What a learner carries from update to update."""
+
+    policy: TrainablePolicy
+    """Parameters, with the feature scale in use."""
+    optimizer: Any
+    features: dict[str, Moments]
+    returns: Moments
+    """Of the undiscounted return to go: size n, or 1 if all agents share a scale."""
+
+
+def ppo(settings: Settings, make_policy: MakePolicy, set_scale: SetScale) -> Learner:
+    """A learner with these settings.
+
+    Args:
+        make_policy: makes a fresh policy for a role; its key is consumed.
+        set_scale: puts feature means and deviations into a policy.
+    """
+    optimizer = optax.chain(optax.clip_by_global_norm(settings.max_gradient_norm), optax.scale_by_adam(eps=1e-5))
+
+    def init(key, economy: Economy, name: Role) -> State:
+        role = economy.spec.roles[name]
+        policy = make_policy(key, role)
+        size = role.num_agents if settings.per_agent else 1
+        features = {name: no_moments(len(block.names)) for name, block in role.blocks.items()}
+        return State(policy, optimizer.init(eqx.filter(policy, eqx.is_inexact_array)), features, no_moments(size))
+
+    def update(key, state: State, trajectory: Trajectory, dial: Dial):
+        return _update(key, state, trajectory, dial, settings, optimizer, set_scale)
+
+    return Learner(init=init, policy=lambda state: state.policy, update=update)
+
+
+class Batch(eqx.Module):
+    """One row for each decision of each environment, all agents together."""
+
+    observation: Observation
+    latent: Array
+    log_prob: Float[Array, "m n"]
+    value: Float[Array, "m n"]
+    advantage: Float[Array, "m n"]
+    target: Float[Array, "m n"]
+    weight: Float[Array, "m n"]
+
+
+def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
+    """Rows from the trajectory, then `epochs` passes over shuffled minibatches."""
+    features = {
+        name: absorb(state.features[name], value.reshape(-1, value.shape[-1]), settings.moments_rate)
+        for name, value in trajectory.observation.features.items()
+    }
+    batch, returns = _make_batch(trajectory, state, settings)
+    rows = batch.advantage.shape[0]
+    size = rows // settings.minibatches
+
+    def minibatch(carry, indices):
+        policy, memory = carry
+        part = jax.tree.map(lambda x: x[indices], batch)
+        (_, metrics), gradient = eqx.filter_value_and_grad(_loss, has_aux=True)(policy, part, dial, settings)
+        # Optax mixes integer step counts with floats, which strict promotion forbids.
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            step, memory = optimizer.update(gradient, memory)
+        rate = -settings.learning_rate * dial.learning_rate
+        policy = eqx.apply_updates(policy, jax.tree.map(lambda s: rate * s, step))
+        return (policy, memory), {**metrics, "gradient_norm": optax.global_norm(gradient)}
+
+    def epoch(carry, key_epoch):
+        order = jax.random.permutation(key_epoch, rows)[: size * settings.minibatches]
+        return jax.lax.scan(minibatch, carry, order.reshape(settings.minibatches, size))
+
+    keys = jax.random.split(key, settings.epochs)
+    (policy, memory), metrics = jax.lax.scan(epoch, (state.policy, state.optimizer), keys)
+    policy = set_scale(policy, {k: m.mean for k, m in features.items()}, {k: m.std() for k, m in features.items()})
+    metrics = jax.tree.map(jnp.mean, metrics)
+    metrics["explained_variance"] = losses.explained_variance(batch.value, batch.target, jnp.ones_like(batch.value))
+    return State(policy, memory, features, returns), metrics
+
+
+def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tuple[Batch, Moments]:
+    """Advantages in the unit of the returns, targets for the critic, and the returns' new moments."""
+    shape = trajectory.reward.shape
+    mean, std = state.returns.mean, state.returns.std()
+    values = _like(mean, shape) + _like(std, shape) * trajectory.value
+    last = _like(mean, shape[1:]) + _like(std, shape[1:]) * trajectory.last_value
+    last = jnp.where(trajectory.last_value == 0.0, 0.0, last)
+    advantage = generalized_advantages(trajectory.reward, values, last, settings.discount, settings.trace)
+    target = advantage + values
+
+    size = state.returns.mean.shape[0]
+    returns = absorb(state.returns, target.reshape(-1, size), settings.moments_rate)
+    mean, std = returns.mean, returns.std()
+    weight = has_choice(trajectory.observation.mask, state.policy.space).astype(advantage.dtype)
+    axes = (0, 1) if settings.per_agent else (0, 1, 2)
+    advantage = losses.standardize(advantage, weight, axes)
+    normalized_target = (target - _like(mean, shape)) / _like(std, shape)
+    batch = Batch(
+        trajectory.observation,
+        trajectory.latent,
+        trajectory.log_prob,
+        trajectory.value,
+        advantage,
+        normalized_target,
+        weight,
+    )
+    return jax.tree.map(lambda x: x.reshape(shape[0] * shape[1], *x.shape[2:]), batch), returns
+
+
+def _like(x: Float[Array, " k"], shape: tuple[int, ...]):
+    return jnp.broadcast_to(x.reshape((1,) * (len(shape) - 1) + (-1,)), shape)
+
+
+def has_choice(mask, space: Space):
+    """Whether more than one action was legal: [..., n] from a mask [..., n, a]."""
+    if isinstance(space, Box):
+        return mask[..., 0]
+    parts = space.split(mask) if isinstance(space, MultiDiscrete) else [mask]
+    return jnp.any(jnp.stack([jnp.sum(part, axis=-1) > 1 for part in parts]), axis=0)
+
+
+def _loss(policy: TrainablePolicy, batch: Batch, dial: Dial, settings: Settings):
+    """Surrogate, value loss and entropy bonus over one minibatch."""
+    seen = jax.vmap(policy.evaluate)(batch.observation, batch.latent)
+    log_ratio = seen.log_prob - batch.log_prob
+    surrogate = losses.clipped_surrogate(log_ratio, batch.advantage, settings.clip, batch.weight)
+    value = losses.clipped_value_loss(
+        seen.value, batch.value, batch.target, settings.value_clip, jnp.ones_like(batch.value)
+    )
+    entropy = losses.weighted_mean(seen.entropy, batch.weight)
+    total = surrogate + settings.value_weight * value - dial.entropy * entropy
+    ratio = jnp.exp(log_ratio)
+    metrics = {
+        "loss/policy": surrogate,
+        "loss/value": value,
+        "entropy": entropy,
+        "approximate_kl": losses.weighted_mean(ratio - 1.0 - log_ratio, batch.weight),
+        "clip_fraction": losses.weighted_mean(
+            (jnp.abs(ratio - 1.0) > settings.clip).astype(ratio.dtype), batch.weight
+        ),
+    }
+    return total, metrics

@@ -1,0 +1,128 @@
+"""Play whole episodes: periods around steps, so that a role's trajectory follows the role's own clock.
+
+Axes: `p` periods, `s` steps in a period, `t` decisions of a role, `e` environments, `n` agents.
+"""
+
+from collections.abc import Mapping
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PyTree
+
+from fisc.core.economy import Economy, Observation
+from fisc.core.knobs import Knobs
+from fisc.core.policy import Decision, Policy
+from fisc.core.trajectory import Trajectory
+
+
+class Episode(eqx.Module):
+    """What one environment (or, with a leading axis `e`, a batch of them) went through in an episode."""
+
+    state: PyTree[Array]
+    """At the end."""
+    trajectories: dict[str, Trajectory]
+    residual: Float[Array, ""]
+    """Largest ledger residual of any step."""
+
+
+class _Moment(eqx.Module):
+    observation: Observation
+    decision: Decision
+    reward: Float[Array, " n"]
+
+
+def play_episode(
+    economy: Economy, policies: Mapping[str, Policy], key: Key[Array, ""], state: PyTree[Array], knobs: Knobs
+) -> Episode:
+    """Play one environment from `state` (the start of an episode) to its end. `key`: consumed."""
+    spec = economy.spec
+    slow = [role for role, entry in spec.roles.items() if entry.acts_each == "period"]
+    fast = [role for role in spec.roles if role not in slow]
+
+    def step(carry, key_step):
+        state, held = carry
+        key_act, key_draw = jax.random.split(key_step)
+        seen = economy.observe(state, knobs)
+        keys = dict(zip(fast, jax.random.split(key_act, len(fast)), strict=True))
+        decisions = {role: policies[role].act(keys[role], seen[role]) for role in fast}
+        actions = {**{role: d.action for role, d in decisions.items()}, **held}
+        after = economy.step(key_draw, state, actions, knobs)
+        moments = {role: _Moment(seen[role], decisions[role], after.rewards[role]) for role in fast}
+        slow_rewards = {role: after.rewards[role] for role in slow}
+        return (after.state, held), (moments, slow_rewards, after.ledger.residual())
+
+    def period(state, key_period):
+        key_slow, key_steps = jax.random.split(key_period)
+        seen = economy.observe(state, knobs)
+        keys = dict(zip(slow, jax.random.split(key_slow, max(1, len(slow))), strict=False))
+        decisions = {role: policies[role].act(keys[role], seen[role]) for role in slow}
+        held = {role: d.action for role, d in decisions.items()}
+        step_keys = jax.random.split(key_steps, spec.steps_per_period)
+        (state, _), (moments, slow_rewards, residuals) = jax.lax.scan(step, (state, held), step_keys)
+        slow_moments = {
+            role: _Moment(seen[role], decisions[role], jnp.sum(slow_rewards[role], axis=0)) for role in slow
+        }
+        return state, (moments, slow_moments, jnp.max(residuals))
+
+    final, (fast_moments, slow_moments, residuals) = jax.lax.scan(period, state, jax.random.split(key, spec.periods))
+    # Step roles come as [p, s, …]: one clock for all of them is [t, …].
+    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), fast_moments)
+    trajectories = {role: _trajectory(moment) for role, moment in {**flat, **slow_moments}.items()}
+    return Episode(final, trajectories, jnp.max(residuals))
+
+
+def _trajectory(moment: _Moment) -> Trajectory:
+    """The horizon is the end of the world: no value is left after it."""
+    decision = moment.decision
+    return Trajectory(
+        moment.observation,
+        decision.latent,
+        decision.log_prob,
+        decision.value,
+        moment.reward,
+        jnp.zeros_like(moment.reward[0]),
+    )
+
+
+def play_episodes(
+    economy: Economy, policies: Mapping[str, Policy], key: Key[Array, ""], states: PyTree[Array], knobs: Knobs
+) -> Episode:
+    """Play a batch of environments; trajectories come with axes [t, e, n]. `key`: consumed."""
+    num = jax.tree.leaves(states)[0].shape[0]
+    play = jax.vmap(
+        lambda key_episode, state: play_episode(economy, policies, key_episode, state, knobs),
+        out_axes=_axes(economy),
+    )
+    return play(jax.random.split(key, num), states)
+
+
+def _axes(economy: Economy):
+    """Environments come after the decisions in trajectories, except in the last value, and first elsewhere."""
+    one = Trajectory(observation=1, latent=1, log_prob=1, value=1, reward=1, last_value=0)
+    return Episode(state=0, trajectories=dict.fromkeys(economy.spec.roles, one), residual=0)
+
+
+def evaluate_episode(
+    economy: Economy, policies: Mapping[str, Policy], key: Key[Array, ""], state: PyTree[Array], knobs: Knobs
+) -> PyTree[Array]:
+    """Play one environment greedily from `state` to the end of the episode and return the final state. `key`: consumed."""
+    spec = economy.spec
+
+    def step(carry, inputs):
+        state, held = carry
+        key_step, index = inputs
+        seen = economy.observe(state, knobs)
+        chosen = {role: policies[role].act_greedily(seen[role]) for role in spec.roles}
+        is_start = index % spec.steps_per_period == 0
+        held = {
+            role: jnp.where(is_start, chosen[role], held[role]) if entry.acts_each == "period" else chosen[role]
+            for role, entry in spec.roles.items()
+        }
+        return (economy.step(key_step, state, held, knobs).state, held), None
+
+    seen = economy.observe(state, knobs)
+    first = {role: policies[role].act_greedily(seen[role]) for role in spec.roles}
+    keys = jax.random.split(key, spec.steps)
+    (final, _), _ = jax.lax.scan(step, (state, first), (keys, jnp.arange(spec.steps)))
+    return final

@@ -1,0 +1,211 @@
+"""Numbers and sentences as a reader sees them, the same in figures, report and terminal."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fisc.analysis.summary import BOUND, rank_arms
+from fisc.records.schema import ARMS, FRACTION, METRICS, arm_label, metric_unit
+
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EN DASH}"
+FEW_SEEDS = 5
+"""Below this many seeds a bootstrap interval is too narrow to rely on."""
+
+_MAX_SIGNIFICANT = 5
+_MIN_SIGNIFICANT = 3
+
+
+def decimals_of(*values: float | None) -> int:
+    """Choose how many decimals to print: two digits of the interval, three to five digits of the number.
+
+    >>> decimals_of(1119.6, 1118.2, 1121.3), decimals_of(0.7584), decimals_of(9.3, 9.1, 9.5)
+    (1, 3, 2)
+    """
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    largest = max((abs(value) for value in finite), default=0.0)
+    if largest == 0:
+        return 0
+    size = math.floor(math.log10(largest))
+    spread = max(finite) - min(finite)
+    wanted = 1 - math.floor(math.log10(spread)) if spread > 0 else -10
+    return max(0, min(max(wanted, _MIN_SIGNIFICANT - 1 - size), _MAX_SIGNIFICANT - 1 - size))
+
+
+def format_number(value: float | None, decimals: int | None = None, signed: bool = False) -> str:
+    """Print a number with a true minus sign and separated thousands; a missing one is a dash.
+
+    >>> format_number(-1234.5, 1), format_number(0.75), format_number(3.0, 1, signed=True)
+    ('−1,234.5', '0.750', '+3.0')
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    text = f"{abs(value):,.{decimals_of(value) if decimals is None else decimals}f}"
+    is_zero = not any(digit in text for digit in "123456789")
+    if is_zero:
+        return text
+    return (MINUS if value < 0 else "+" if signed else "") + text
+
+
+def format_compact(value: float, signed: bool = False) -> str:
+    """Print an amount short enough for a tick label.
+
+    >>> format_compact(11600), format_compact(609350), format_compact(-2500000), format_compact(9.7)
+    ('11.6k', '609k', '−2.5M', '9.7')
+    """
+    size, suffix = next(((s, t) for s, t in ((1e9, "B"), (1e6, "M"), (1e3, "k")) if abs(value) >= 0.9995 * s), (1, ""))
+    text = f"{abs(value) / size:.3g}"
+    sign = MINUS if value < 0 else "+" if signed and value > 0 else ""
+    return f"{sign}{text}{suffix}"
+
+
+def format_metric(name: str, value: float | None, decimals: int | None = None, signed: bool = False) -> str:
+    """Print the value of a metric; fractions as percent."""
+    if value is None or METRICS[name].unit != FRACTION:
+        return format_number(value, decimals, signed)
+    return format_percent(value, signed)
+
+
+def format_percent(fraction: float | None, signed: bool = False) -> str:
+    """Print a fraction as percent.
+
+    >>> format_percent(0.314), format_percent(-0.05, signed=True), format_percent(12.0)
+    ('31.4%', '−5.0%', '1,200%')
+    """
+    if fraction is None:
+        return NOTHING
+    return format_number(100 * fraction, 0 if abs(fraction) >= 9.995 else 1, signed) + "%"
+
+
+def format_interval(name: str, numbers: Mapping[str, Any], signed: bool = False) -> str:
+    """Print `low to high` of a metric with the decimals of its mean, or that there is no interval."""
+    if numbers["low"] is None:
+        return "no interval"
+    decimals = decimals_of(numbers["mean"], numbers["low"], numbers["high"])
+    low, high = (format_metric(name, numbers[end], decimals, signed) for end in ("low", "high"))
+    return f"{low} to {high}"
+
+
+def format_mean(name: str, numbers: Mapping[str, Any], signed: bool = False) -> str:
+    """Print the mean of a metric with decimals that fit its interval."""
+    decimals = decimals_of(numbers["mean"], numbers["low"], numbers["high"])
+    return format_metric(name, numbers["mean"], decimals, signed)
+
+
+def claim(contrast: Mapping[str, Any]) -> str:
+    """Say what a contrast shows: `higher`, `lower`, or `undecided` if its interval holds zero or is absent."""
+    if contrast["low"] is None or contrast["low"] <= 0 <= contrast["high"]:
+        return "undecided"
+    return "higher" if contrast["mean"] > 0 else "lower"
+
+
+def subject_of(summary: Mapping[str, Any]) -> str | None:
+    """Return the arm that a reader asks about: the planner, else the best arm that could be enacted."""
+    ranked = enactable(summary)
+    return "planner" if "planner" in ranked else (ranked[0] if ranked else None)
+
+
+def enactable(summary: Mapping[str, Any]) -> list[str]:
+    """Return the arms other than the bound, best first."""
+    return [arm for arm in rank_arms(summary) if arm != BOUND]
+
+
+def verdict(summary: Mapping[str, Any]) -> list[str]:
+    """State in sentences what the numbers show, and no more.
+
+    A difference is called higher or lower only if its interval excludes zero.
+    """
+    objective = summary["objective"]
+    ranked = enactable(summary)
+    if not ranked:
+        return ["No arm has a finite value of the objective in every seed: there is nothing to compare."]
+    subject = subject_of(summary)
+    others = [arm for arm in (summary["reference"], "saez", ranked[0]) if arm and arm != subject]
+    sentences = [_leader_sentence(summary, ranked)]
+    sentences += [
+        _contrast_sentence(summary["contrasts"][f"{subject}-{other}"], subject, other, objective)
+        for other in dict.fromkeys(others)
+        if f"{subject}-{other}" in summary["contrasts"]
+    ]
+    sentences += _bound_sentences(summary, subject)
+    sentences += _seed_sentences(summary)
+    return sentences
+
+
+def diverged(summary: Mapping[str, Any]) -> list[str]:
+    """Name every arm and metric without a finite value in each seed, as sentences."""
+    return [
+        f"{arm_label(arm)}: {METRICS[metric].label.lower()} is not a finite number in "
+        f"{sum(value is None for value in numbers['values'])} of {len(numbers['values'])} seeds, so no mean is shown."
+        for arm, metrics in summary["arms"].items()
+        for metric, numbers in metrics.items()
+        if isinstance(numbers, Mapping) and numbers["mean"] is None
+    ]
+
+
+def in_sentence(arm: str, start: bool = False) -> str:
+    """Return an arm's label as it stands in running text.
+
+    >>> in_sentence("planner"), in_sentence("us_federal"), in_sentence("flat", start=True)
+    ('the learned planner', 'US federal law', 'The flat tax')
+    """
+    if arm == "us_federal":
+        return "US federal law"
+    label = {"saez": "Saez formula"}.get(arm, arm_label(arm).lower())
+    text = f"the {label}" if arm in ARMS else f"'{arm}'"
+    return text[0].upper() + text[1:] if start else text
+
+
+def _leader_sentence(summary: Mapping[str, Any], ranked: Sequence[str]) -> str:
+    objective, best = summary["objective"], ranked[0]
+    numbers = summary["arms"][best][objective]
+    unit = metric_unit(objective, summary["money"])
+    bound = f", {in_sentence(BOUND)} aside" if BOUND in summary["arms"] else ""
+    interval = "" if numbers["low"] is None else f" (95% interval {format_interval(objective, numbers)})"
+    text = (
+        f"{in_sentence(best, start=True)} has the highest mean {METRICS[objective].label.lower()}{bound}: "
+        f"{format_mean(objective, numbers)} {unit}{interval}"
+    )
+    if len(ranked) == 1:
+        return f"{text}."
+    contrast = summary["contrasts"].get(f"{best}-{ranked[1]}")
+    if contrast is None or claim(contrast) != "higher":
+        return f"{text}. It cannot be told apart from the next best, {in_sentence(ranked[1])}."
+    return f"{text}; next best is {in_sentence(ranked[1])}."
+
+
+def _contrast_sentence(contrast: Mapping[str, Any], subject: str, other: str, objective: str) -> str:
+    mean = format_mean(objective, contrast, signed=True)
+    relative = "" if contrast["relative"] is None else f", {format_percent(contrast['relative'], signed=True)}"
+    interval = format_interval(objective, contrast, signed=True)
+    interval = "one seed, no interval" if contrast["low"] is None else f"95% interval {interval}"
+    difference = f"{mean}{relative} ({interval})"
+    word = claim(contrast)
+    if word == "undecided":
+        return (
+            f"Between {in_sentence(subject)} and {in_sentence(other)} these runs do not decide: "
+            f"the difference is {difference}."
+        )
+    return f"Against {in_sentence(other)}, {in_sentence(subject)} scores {word}: {difference}."
+
+
+def _bound_sentences(summary: Mapping[str, Any], subject: str) -> list[str]:
+    numbers = summary["arms"][subject].get("fraction_of_optimum")
+    if BOUND not in summary["arms"] or not numbers or numbers["mean"] is None or subject == BOUND:
+        return []
+    return [
+        f"{in_sentence(subject, start=True)} reaches {format_percent(numbers['mean'])} of the optimum, "
+        f"the best that any schedule could do here."
+    ]
+
+
+def _seed_sentences(summary: Mapping[str, Any]) -> list[str]:
+    count = len(summary["seeds"])
+    if count == 1:
+        return ["One seed shows no spread, so no difference here is more than an example."]
+    if count < FEW_SEEDS:
+        return [
+            f"With {count} seeds the intervals are too narrow to rely on; "
+            f"use at least {FEW_SEEDS} before quoting a difference."
+        ]
+    return []

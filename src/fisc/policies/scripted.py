@@ -1,0 +1,41 @@
+"""Policies that follow a rule. Axis `n`: agents of a role."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Shaped
+
+from fisc.core.economy import Observation
+from fisc.core.policy import Decision, Policy
+from fisc.core.spaces import Space
+
+
+class UniformRandom(Policy):
+    """Draws legal actions uniformly."""
+
+    space: Space = eqx.field(static=True)
+
+    def act(self, key, observation: Observation) -> Decision:
+        """Draw. `key`: consumed."""
+        action = self.space.sample(key, observation.mask)
+        zeros = jnp.zeros(observation.mask.shape[0])
+        return Decision(action, action, zeros, zeros)
+
+    def act_greedily(self, observation: Observation):
+        """The same draw every time: a rule that has no preference has no mode."""
+        return self.space.sample(jax.random.key(0), observation.mask)
+
+
+class Constant(Policy):
+    """Always the same actions."""
+
+    action: Shaped[Array, "n ..."]
+
+    def act(self, key, observation: Observation) -> Decision:
+        """The actions. `key`: not needed."""
+        zeros = jnp.zeros(self.action.shape[0])
+        return Decision(self.action, self.action, zeros, zeros)
+
+    def act_greedily(self, observation: Observation):
+        """The actions."""
+        return self.action

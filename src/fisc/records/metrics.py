@@ -1,0 +1,191 @@
+"""Every number that fisc records: one definition, one unit and one label in the whole program.
+
+A new metric is one row of `METRICS`. Units may hold `{money}`, the scenario's money: coin or
+dollars. All amounts per worker are means over the workers of one economy in one period.
+"""
+
+from dataclasses import dataclass
+
+from fisc.records.errors import RecordError, nearest_spelling
+
+MONEY_UNITS = ("coin", "dollars")
+
+FRACTION = "fraction"
+"""Unit of rates and shares: stored in [0, 1], shown as percent."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What one recorded number is."""
+
+    label: str
+    """What a reader sees, capitalized."""
+    unit: str
+    """Unit, possibly with `{money}`; empty for a pure number."""
+    meaning: str
+    """One sentence, with the formula where it is short."""
+    higher_is_better: bool | None = None
+    """None where more is neither good nor bad in itself."""
+
+
+_PER_WORKER = "{money} per worker"
+_UTILS = "utils"
+_LOSS = "Training loss: comparable within one role and arm only."
+
+WELFARE_METRICS: dict[str, Metric] = {
+    "welfare": Metric("Welfare", "units of the objective", "The objective that the scenario has chosen.", True),
+    "productivity": Metric("Productivity", _PER_WORKER, "Mean income before tax: mean(income).", True),
+    "equality": Metric("Equality", "0 to 1", "1 - gini(consumption): 1 if all consume the same.", True),
+    "equality_times_productivity": Metric(
+        "Equality × productivity", _PER_WORKER, "equality * productivity (Zheng et al. 2022).", True
+    ),
+    "inverse_income_weighted_utility": Metric(
+        "Inverse-income-weighted utility",
+        _UTILS,
+        "Mean utility with weights proportional to 1 / income before tax.",
+        True,
+    ),
+    "inverse_income_weighted_coin": Metric(
+        "Inverse-income-weighted consumption",
+        _PER_WORKER,
+        "Mean consumption with weights proportional to 1 / income before tax.",
+        True,
+    ),
+    "utilitarian": Metric("Utilitarian welfare", _UTILS, "mean(utility).", True),
+    "rawlsian": Metric("Rawlsian welfare", _UTILS, "min(utility): the worst-off worker.", True),
+    "fraction_of_optimum": Metric(
+        "Fraction of the optimum", FRACTION, "Welfare of the arm / welfare of the optimum, on the same people.", True
+    ),
+    "best_response_gap": Metric(
+        "Best-response gap",
+        _UTILS,
+        "Mean utility that workers would gain by answering the taxes exactly optimally.",
+        False,
+    ),
+}
+
+ECONOMY_METRICS: dict[str, Metric] = {
+    "income": Metric("Income before tax", _PER_WORKER, "mean(income), before taxes and transfers."),
+    "consumption": Metric("Consumption", _PER_WORKER, "mean(income - tax + transfer).", True),
+    "utility": Metric("Utility", _UTILS, "mean(utility).", True),
+    "labor": Metric("Labor", "hours per worker", "mean(hours worked) in a period."),
+    "tax": Metric("Tax paid", _PER_WORKER, "mean(tax), before the transfer comes back."),
+    "transfer": Metric("Transfer received", _PER_WORKER, "mean(transfer)."),
+    "revenue": Metric("Tax revenue", _PER_WORKER, "sum(tax) / number of workers."),
+    "lump_sum": Metric("Lump-sum transfer", _PER_WORKER, "The equal payment to each worker."),
+    "budget_balance": Metric("Budget balance", _PER_WORKER, "revenue - mean(transfer); zero if the budget balances."),
+    "average_tax_rate": Metric("Average tax rate", FRACTION, "sum(tax) / sum(income)."),
+    "average_rate": Metric("Average tax rate of a group", FRACTION, "sum(tax) / sum(income) within the group."),
+    "marginal_rate": Metric("Marginal tax rate", FRACTION, "Mean rate on the next unit of income."),
+    "gini": Metric("Gini index of consumption", "0 to 1", "0 if all consume the same, 1 if one has all.", False),
+    "gini_income": Metric("Gini index of income", "0 to 1", "Gini index of income before tax.", False),
+    "theil": Metric("Theil index", "nats", "mean(r * log(r)) with r = consumption / mean consumption.", False),
+    "top_share_1": Metric("Share of the top 1%", FRACTION, "Share of income before tax earned by the top 1%."),
+    "top_share_10": Metric("Share of the top 10%", FRACTION, "Share of income before tax earned by the top 10%."),
+    "bottom_share_50": Metric("Share of the bottom 50%", FRACTION, "Share of income before tax of the bottom half."),
+    "elasticity": Metric("Elasticity of taxable income", "", "d log(income) / d log(1 - marginal rate), as estimated."),
+}
+
+TRAINING_METRICS: dict[str, Metric] = {
+    "reward": Metric("Reward", "utils per decision", "Mean reward of a role per agent and decision.", True),
+    "loss/total": Metric("Total loss", "", _LOSS),
+    "loss/policy": Metric("Policy loss", "", _LOSS),
+    "loss/value": Metric("Value loss", "", _LOSS),
+    "entropy": Metric("Policy entropy", "nats", "Mean entropy of the action distribution."),
+    "approximate_kl": Metric("Policy change (KL)", "nats", "Estimated KL divergence from the policy that acted."),
+    "clip_fraction": Metric("Clipped fraction", FRACTION, "Share of samples whose probability ratio was clipped."),
+    "explained_variance": Metric("Explained variance", "", "1 - var(return - value) / var(return).", True),
+    "gradient_norm": Metric("Gradient norm", "", "Norm of the gradient before clipping."),
+    "learning_rate": Metric("Learning rate", "", "Step size of the optimizer."),
+    "steps_per_second": Metric(
+        "Speed", "environment steps per second", "Training steps / wall time, compile excluded."
+    ),
+    "knob/max_rate": Metric("Ceiling on marginal rates", FRACTION, "The curriculum's ceiling on tax rates."),
+    "knob/entropy": Metric("Entropy weight", "", "Weight of the entropy bonus of a role."),
+    "knob/labor_cost": Metric(
+        "Labor-cost weight", FRACTION, "Multiplier on the disutility of labor; 1 is the economy."
+    ),
+    "knob/learning": Metric("Learns now", "0 or 1", "Whether a role updates its parameters now."),
+    "knob/learning_rate": Metric("Learning-rate multiplier", "", "The curriculum's multiplier on the step size."),
+}
+
+METRICS: dict[str, Metric] = WELFARE_METRICS | ECONOMY_METRICS | TRAINING_METRICS
+
+GROUP_METRICS = (
+    "income", "tax", "transfer", "consumption", "labor", "utility", "average_rate", "marginal_rate",
+)  # fmt: skip
+"""What `groups.parquet` may hold."""
+
+ROLES = ("economy", "citizen", "firm", "planner")
+"""Who a training row is about; `economy` for a number about all of them."""
+
+ARMS: dict[str, str] = {
+    "free_market": "Free market",
+    "us_federal": "US federal law",
+    "flat": "Flat tax",
+    "saez": "Saez formula",
+    "planner": "Learned planner",
+    "optimum": "Optimum",
+}
+"""Label of every known arm, in the order in which arms are shown."""
+
+# What people type for a metric that has another name here; only used to suggest the right one.
+_SYNONYMS = {"hours": "labor", "kl": "approximate_kl", "profit": "income", "iiwu": "inverse_income_weighted_utility"}
+
+
+def find_metric(name: str) -> Metric:
+    """Return the definition of a metric.
+
+    Raises:
+        RecordError: on a name that is not in `METRICS`, with the nearest spelling.
+    """
+    if name in METRICS:
+        return METRICS[name]
+    raise RecordError(f"unknown metric '{name}': {suggest_metric(name)} New metrics are rows of METRICS.")
+
+
+def suggest_metric(name: str, known: tuple[str, ...] = ()) -> str:
+    """Say which metric is meant by a wrong name, in one phrase."""
+    known = known or tuple(METRICS)
+    if _SYNONYMS.get(name) in known:
+        return f"did you mean '{_SYNONYMS[name]}'?"
+    return nearest_spelling(name, known)
+
+
+def metric_unit(name: str, money: str = "coin", objective: str | None = None) -> str:
+    """Return the unit of a metric in the scenario's money; `welfare` has the unit of the objective.
+
+    >>> metric_unit("productivity", "dollars")
+    'dollars per worker'
+    """
+    if money not in MONEY_UNITS:
+        raise RecordError(f"unknown money unit '{money}': {nearest_spelling(money, MONEY_UNITS)}")
+    if name == "welfare" and objective not in (None, "welfare"):
+        return metric_unit(objective, money)
+    return find_metric(name).unit.format(money=money)
+
+
+def metric_label(name: str, money: str = "coin", objective: str | None = None) -> str:
+    """Return label and unit, as on an axis.
+
+    >>> metric_label("productivity", "dollars")
+    'Productivity (dollars per worker)'
+    """
+    unit = metric_unit(name, money, objective)
+    shown = "percent" if unit == FRACTION else unit
+    return f"{find_metric(name).label} ({shown})" if shown else find_metric(name).label
+
+
+def arm_label(arm: str) -> str:
+    """Return what a reader sees for an arm; an arm that is not in `ARMS` is spelled out from its name.
+
+    >>> arm_label("saez"), arm_label("flat_30")
+    ('Saez formula', 'Flat 30')
+    """
+    return ARMS.get(arm) or arm.replace("_", " ").replace("-", " ").strip().capitalize() or arm
+
+
+def order_arms(arms: "list[str] | set[str] | tuple[str, ...]") -> list[str]:
+    """Order arms as `ARMS` does, then the others by name, each once."""
+    known = list(ARMS)
+    return sorted(set(arms), key=lambda arm: (known.index(arm) if arm in ARMS else len(known), arm))

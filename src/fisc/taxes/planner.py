@@ -1,0 +1,106 @@
+"""Schedules set by a learning planner. Axis `b`: brackets, one component of the planner's action each."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from fisc.core.spaces import Box, MultiDiscrete
+from fisc.core.tax import TaxSystem
+
+SLACK = 1e-6
+"""Rounding allowed when a rate on the grid is compared with the ceiling."""
+
+
+class PlannerGrid(TaxSystem[Int[Array, " b"]]):
+    """The planner picks each bracket's rate from a grid: action 0 keeps the rate, k sets it to (k - 1) · rate_step.
+
+    Memory is each bracket's index on the grid; every episode starts at rate 0. Source: the reference program's
+    `model_wrapper`. A choice above the ceiling is illegal and keeps the rate.
+    """
+
+    cutoffs: Float[Array, " b"]
+    rate_step: float = eqx.field(static=True, default=0.05)
+
+    @property
+    def num_rates(self) -> int:
+        """Rates on the grid, 0 and 1 included."""
+        return round(1.0 / self.rate_step) + 1
+
+    @property
+    def planner_space(self):
+        """One choice for each bracket: keep, or one of the rates."""
+        return MultiDiscrete((self.num_rates + 1,) * self.cutoffs.shape[-1])
+
+    def _grid(self):
+        return jnp.arange(self.num_rates, dtype=self.cutoffs.dtype) * self.rate_step
+
+    def init(self):
+        """All rates zero."""
+        return jnp.zeros(self.cutoffs.shape[-1], jnp.int32)
+
+    def reset(self, memory):
+        """All rates zero again."""
+        return jnp.zeros_like(memory)
+
+    def draw(self, key):
+        """There is nothing to draw. `key`: not needed."""
+        return ()
+
+    def rates(self, memory, knobs):
+        """The rates that were set."""
+        return self._grid()[memory]
+
+    def decide(self, memory, action, draws, knobs):
+        """Set the legal choices, keep the rate elsewhere."""
+        if action is None:
+            return memory
+        chosen = jnp.clip(action - 1, 0, self.num_rates - 1)
+        is_legal = (action >= 1) & (action <= self.num_rates) & (self._grid()[chosen] <= knobs.max_rate + SLACK)
+        return jnp.where(is_legal, chosen, memory)
+
+    def learn(self, memory, incomes, marginal_rates):
+        """The planner role learns, not the institution."""
+        return memory
+
+    def legal(self, memory, knobs):
+        """Keeping is always legal; so is a rate under the ceiling."""
+        flags = jnp.concatenate([jnp.ones(1, bool), self._grid() <= knobs.max_rate + SLACK])
+        return jnp.tile(flags, self.cutoffs.shape[-1])
+
+
+class PlannerContinuous(TaxSystem[Float[Array, " b"]]):
+    """The planner sets each bracket's rate to any number in [0, 1], under the ceiling. Memory is the rates."""
+
+    cutoffs: Float[Array, " b"]
+
+    @property
+    def planner_space(self):
+        """One rate for each bracket."""
+        return Box(0.0, 1.0, self.cutoffs.shape[-1])
+
+    def init(self):
+        """All rates zero."""
+        return jnp.zeros_like(self.cutoffs)
+
+    def reset(self, memory):
+        """All rates zero again."""
+        return jnp.zeros_like(memory)
+
+    def draw(self, key):
+        """There is nothing to draw. `key`: not needed."""
+        return ()
+
+    def rates(self, memory, knobs):
+        """The rates that were set."""
+        return memory
+
+    def decide(self, memory, action, draws, knobs):
+        """Set the rates, none above the ceiling; an action outside the space keeps them."""
+        if action is None:
+            return memory
+        chosen = jnp.minimum(action.astype(memory.dtype), knobs.max_rate.astype(memory.dtype))
+        return jnp.where(self.planner_space.contains(action[None])[0], chosen, memory)
+
+    def learn(self, memory, incomes, marginal_rates):
+        """The planner role learns, not the institution."""
+        return memory
