@@ -24,6 +24,10 @@ class Space(abc.ABC):
         """Number of flags in one agent's mask."""
 
     @abc.abstractmethod
+    def idle(self) -> Bool[Array, " a"]:
+        """The mask of an agent that may only do nothing."""
+
+    @abc.abstractmethod
     def sample(self, key: Key[Array, ""], mask: Bool[Array, "n a"]) -> Shaped[Array, "n ..."]:
         """Draw legal actions uniformly for n agents. `key`: consumed."""
 
@@ -42,6 +46,10 @@ class Discrete(Space):
     def mask_size(self) -> int:
         """One flag for each integer."""
         return self.size
+
+    def idle(self):
+        """Only 0 is legal."""
+        return jnp.arange(self.size) == 0
 
     def sample(self, key, mask):
         """Draw one legal integer for each agent, shape [n]."""
@@ -62,6 +70,10 @@ class MultiDiscrete(Space):
     def mask_size(self) -> int:
         """The components' flags, one after the other."""
         return sum(self.sizes)
+
+    def idle(self):
+        """Only 0 is legal in every component."""
+        return jnp.concatenate([jnp.arange(size) == 0 for size in self.sizes])
 
     def split(self, flat: Shaped[Array, "*n a"]) -> list[Shaped[Array, "*n _"]]:
         """Cut flags or logits into one array for each component."""
@@ -96,6 +108,10 @@ class Box(Space):
     def mask_size(self) -> int:
         """One flag: may the agent act?"""
         return 1
+
+    def idle(self):
+        """The agent may not act."""
+        return jnp.zeros(1, bool)
 
     def sample(self, key, mask):
         """Draw uniformly in the box, shape [n, size]; agents that may not act get `low`."""

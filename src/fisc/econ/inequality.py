@@ -4,12 +4,8 @@ Axis: `n` people, in any order. Values are coin, not below 0. Nothing at all to 
 equal sharing.
 """
 
-from typing import Literal
-
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-
-GiniConvention = Literal["exact", "foundation"]
 
 # The reference computes Gini pairwise below this sample size and from the Lorenz curve above.
 FOUNDATION_PAIRWISE_BELOW = 30
@@ -31,7 +27,7 @@ def gini(x: Float[Array, " n"], convention: str = "exact") -> Float[Array, ""]:
     Raises:
         ValueError: on another convention.
 
-    Source: Gini (1912); Deaton (1997), The Analysis of Household Surveys, eq. 3.11.
+    Source: Gini (1912); Deaton (1997), The Analysis of Household Surveys, section 3.1.
     """
     if convention == "exact":
         return _gini_exact(x)

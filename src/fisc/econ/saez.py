@@ -89,7 +89,7 @@ def welfare_weights(
     Raises:
         ValueError: on another weight type or convention.
 
-    Source: Saez (2001), Review of Economic Studies 68, eq. 9; Zheng et al. (2022), supplement.
+    Source: Saez (2001), Review of Economic Studies 68, section 4; Zheng et al. (2022), supplement.
     """
     _check_top_convention(top_convention)
     middle = _bin_middles(histogram.edges)
@@ -141,7 +141,7 @@ def optimal_marginal_rates(
 ) -> Float[Array, "*k"]:
     """Compute `(1 - g) / (1 - g + a * elasticity + 1e-9)`; NaN where `a` is.
 
-    Source: Saez (2001), Review of Economic Studies 68, eq. 9 without income effects and with the
+    Source: Saez (2001), Review of Economic Studies 68, section 4, without income effects and with the
     density at the optimum; Zheng et al. (2022), supplement, for the 1e-9.
     """
     return (1 - g) / (1 - g + a * elasticity + EPSILON)
@@ -215,7 +215,7 @@ def top_rate(
         a: Pareto parameter of the tail, above 1.
         elasticity: of income with respect to the net-of-tax rate, not below 0.
 
-    Source: Saez (2001), Review of Economic Studies 68, eq. 9; Diamond and Saez (2011), Journal of
+    Source: Saez (2001), Review of Economic Studies 68, section 3; Diamond and Saez (2011), Journal of
     Economic Perspectives 25(4).
     """
     g = jnp.asarray(g)
@@ -252,7 +252,7 @@ def theory_bracket_rates(
         Rates below 1; not below -1, where weights rise so steeply with income that no
         interior optimum exists.
 
-    Source: Saez (2001), Review of Economic Studies 68, eqs. 9 and 14 without income effects.
+    Source: Saez (2001), Review of Economic Studies 68, sections 3 and 4, without income effects.
     Differs: integrating before dividing is the exact first-order condition of a bracket rate
     (up to bunching) and needs no density estimate, which is ragged near the kinks.
     """

@@ -40,6 +40,8 @@ class Settings:
     max_gradient_norm: float = 0.5
     epochs: int = 2
     minibatches: int = 4
+    kl_limit: float = 0.05
+    """Minibatches whose policy has moved further than this from the one that played are skipped."""
     per_agent: bool = False
     """Scale returns and advantages agent by agent (over environments), for roles whose agents differ by nature."""
     moments_rate: float = 0.05
@@ -108,7 +110,8 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
         # Optax mixes integer step counts with floats, which strict promotion forbids.
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             step, memory = optimizer.update(gradient, memory)
-        rate = -settings.learning_rate * dial.learning_rate
+        may_move = (metrics["approximate_kl"] < settings.kl_limit).astype(dial.learning_rate.dtype)
+        rate = -settings.learning_rate * dial.learning_rate * may_move
         policy = eqx.apply_updates(policy, jax.tree.map(lambda s: rate * s, step))
         return (policy, memory), {**metrics, "gradient_norm": optax.global_norm(gradient)}
 

@@ -13,6 +13,8 @@ from fisc.core.spaces import ILLEGAL, Box, Discrete, MultiDiscrete, Space
 LATENT_LIMIT = 6.0
 """Largest |latent| drawn before squashing: beyond it a float32 action no longer moves, but its gradient does."""
 LOG_STD_RANGE = (-5.0, 1.0)
+MIN_WIDTH = 1.5
+"""Least width of an ordinal choice, in steps: a narrower one no longer learns where its neighbors are better."""
 
 Head = Literal["categorical", "ordinal"]
 """How a network chooses one integer: each by its own logit, or around a location because the integers are ordered."""
@@ -52,8 +54,12 @@ class Categorical(Distribution):
         self.logits = jax.nn.log_softmax(jnp.where(mask, logits, ILLEGAL), axis=-1)
 
     def sample(self, key):
-        """Draw integers, [n]."""
-        return jax.random.categorical(key, self.logits, axis=-1).astype(jnp.int32)
+        """Draw integers, [n], by inverting the distribution function: one random number an agent, not one a choice."""
+        distribution_function = jnp.cumsum(jnp.exp(self.logits), axis=-1)
+        total = distribution_function[:, -1:]
+        draw = jax.random.uniform(key, total.shape, total.dtype) * total
+        passed = distribution_function <= jnp.broadcast_to(draw, distribution_function.shape)
+        return jnp.sum(passed, axis=-1, dtype=jnp.int32)
 
     def mode(self):
         """The most likely integers, the lowest if several are."""
@@ -148,7 +154,7 @@ def ordinal_logits(outputs: Float[Array, "n 2"], size: int) -> Float[Array, "n a
     For ordered choices (hours, prices): what is learned about one number carries over to its neighbors.
     """
     location = (size - 1) * jax.nn.sigmoid(outputs[:, :1])
-    width = 0.25 * (size - 1) * jnp.exp(jnp.clip(outputs[:, 1:], *LOG_STD_RANGE))
+    width = jnp.maximum(MIN_WIDTH, 0.25 * (size - 1) * jnp.exp(jnp.minimum(outputs[:, 1:], LOG_STD_RANGE[1])))
     steps = jnp.broadcast_to(jnp.arange(size, dtype=outputs.dtype)[None, :], (outputs.shape[0], size))
     gap = (steps - jnp.broadcast_to(location, steps.shape)) / jnp.broadcast_to(width, steps.shape)
     return -0.5 * gap**2
@@ -158,7 +164,9 @@ def num_outputs(space: Space, head: Head) -> int:
     """Network outputs that a distribution over `space` needs for each agent."""
     if isinstance(space, Box):
         return 2 * space.size
-    return 2 if isinstance(space, Discrete) and head == "ordinal" else space.mask_size
+    if head == "ordinal":
+        return 2 * (len(space.sizes) if isinstance(space, MultiDiscrete) else 1)
+    return space.mask_size
 
 
 def distribution(space: Space, outputs: Float[Array, "n a"], mask: Bool[Array, "n a"], head: Head) -> Distribution:
@@ -166,6 +174,9 @@ def distribution(space: Space, outputs: Float[Array, "n a"], mask: Bool[Array, "
     if isinstance(space, Discrete):
         return Categorical(ordinal_logits(outputs, space.size) if head == "ordinal" else outputs, mask)
     if isinstance(space, MultiDiscrete):
+        if head == "ordinal":
+            pairs = jnp.split(outputs, len(space.sizes), axis=-1)
+            outputs = jnp.concatenate([ordinal_logits(*pair) for pair in zip(pairs, space.sizes, strict=True)], axis=-1)
         return MultiCategorical(space, outputs, mask)
     mean, log_std = jnp.split(outputs, 2, axis=-1)
     return SquashedNormal(space, mean, jnp.clip(log_std, *LOG_STD_RANGE), mask[:, 0])

@@ -56,6 +56,19 @@ WELFARE_METRICS: dict[str, Metric] = {
     "fraction_of_optimum": Metric(
         "Fraction of the optimum", FRACTION, "Welfare of the arm / welfare of the optimum, on the same people.", True
     ),
+    "welfare_if_exact": Metric(
+        "Welfare if workers were exact",
+        "units of the objective",
+        "The objective under the arm's schedule if every worker answered it exactly optimally.",
+        True,
+    ),
+    "consumption_equivalent": Metric(
+        "Gain over current law",
+        FRACTION,
+        "The equal percentage rise of everybody's consumption net of effort that would be worth as much as moving "
+        "from current law to the arm: exp(welfare - welfare under current law) - 1.",
+        True,
+    ),
     "best_response_gap": Metric(
         "Best-response gap",
         _UTILS,

@@ -1,5 +1,7 @@
 """Schedules that nobody changes: the free market, a flat tax, any list of rates. Axis `b`: brackets."""
 
+from itertools import pairwise
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -70,7 +72,7 @@ def check_cutoffs(cutoffs) -> None:
     cutoffs = [float(c) for c in cutoffs]
     if not cutoffs or cutoffs[0] != 0.0:
         raise ConfigError(f"cutoffs must start at 0, got {cutoffs[:1]}: the first bracket taxes the first coin")
-    for low, high in zip(cutoffs, cutoffs[1:], strict=False):
+    for low, high in pairwise(cutoffs):
         if not low < high < float("inf"):
             raise ConfigError(f"cutoffs must increase and be finite, but {low} is followed by {high}")
 

@@ -1,5 +1,7 @@
 """Schedules set by a learning planner. Axis `b`: brackets, one component of the planner's action each."""
 
+import math
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
@@ -23,8 +25,8 @@ class PlannerGrid(TaxSystem[Int[Array, " b"]]):
 
     @property
     def num_rates(self) -> int:
-        """Rates on the grid, 0 and 1 included."""
-        return round(1.0 / self.rate_step) + 1
+        """Rates on the grid: 0, and 1 if the step divides it (a little slack, because 1 / 0.05 may round down)."""
+        return math.floor(1.0 / self.rate_step + SLACK) + 1
 
     @property
     def planner_space(self):

@@ -9,8 +9,12 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from fisc.core.errors import ConfigError, unknown
+
+if TYPE_CHECKING:
+    from fisc.taxes.fixed import Fixed
 
 DATA_FILE = "us_federal.json"
 
@@ -113,4 +117,33 @@ def resolve_law_name(name: str) -> Law:
     return load_law(int(year), status or "single")
 
 
-# The tax system built from a Law belongs below this line.
+def law_schedule(law: Law, dollars_per_coin: float = 1.0) -> "Fixed":
+    """Make the tax system that applies a law in an economy whose coin is worth `dollars_per_coin`.
+
+    Raises:
+        ConfigError: `dollars_per_coin` is not a positive number.
+    """
+    # Imported here so that reading the law itself needs no jax.
+    from fisc.taxes.fixed import fixed
+
+    if not 0.0 < dollars_per_coin < float("inf"):
+        raise ConfigError(f"dollars_per_coin must be a positive number, got {dollars_per_coin}")
+    return fixed([cutoff / dollars_per_coin for cutoff in law.cutoffs], law.rates)
+
+
+def us_federal(
+    year: int = 2024, status: str = "single", *, standard_deduction: bool = False, dollars_per_coin: float = 1.0
+) -> "Fixed":
+    """Make the tax system of a year's US federal law, see `load_law`.
+
+    Args:
+        year: tax year.
+        status: filing status, one of `STATUSES`; "widow" is an alias of "joint".
+        standard_deduction: exempt the standard deduction: the schedule applies to gross wages, with one bracket more.
+        dollars_per_coin: dollars of `year` that one coin of the economy stands for.
+
+    Raises:
+        ConfigError: the year is not shipped, the status is unknown, or `dollars_per_coin` is not positive.
+    """
+    law = load_law(year, status)
+    return law_schedule(law.with_standard_deduction() if standard_deduction else law, dollars_per_coin)

@@ -23,7 +23,7 @@ def pareto_incomes(parameter, smallest):
 
 
 def test_top_rate_has_the_values_of_diamond_and_saez():
-    # Reference values, Diamond and Saez (2011), p. 171: a = 1.5, e = 0.25, g = 0 gives 73 percent.
+    # Reference values, Diamond and Saez (2011): a = 1.5, e = 0.25, g = 0 gives 73 percent.
     assert float(top_rate(0.0, 1.5, 0.25)) == pytest.approx(0.727273, abs=1e-6)
     np.testing.assert_allclose(top_rate(jnp.array([0.0, 1.0]), 2.0, 0.5), [0.5, 0.0])
 

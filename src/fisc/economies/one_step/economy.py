@@ -51,6 +51,8 @@ class OneStep(Economy[State, Draws]):
     planner_sees_citizens: bool = eqx.field(static=True, default=False)
     gini_convention: str = eqx.field(static=True, default="exact")
     money: str = eqx.field(static=True, default="coin")
+    hours_per_labor: float = eqx.field(static=True, default=1.0)
+    """Hours that one unit of labor stands for, in what is reported."""
 
     @property
     def spec(self) -> EconomySpec:
@@ -92,8 +94,10 @@ class OneStep(Economy[State, Draws]):
         }
         if self.num_incomes_seen:
             public["last_incomes"] = see.last_incomes(state, self.steps_per_period, self.num_incomes_seen)
-        own = jnp.stack([self.skills / self.skill_scale, see.current_marginal_rates(state, cutoffs)], axis=-1)
-        observations = {"citizen": Observation({**public, "own": own}, self._citizen_mask(state))}
+        skill = self.skills / self.skill_scale
+        own = jnp.stack([skill, jnp.log(skill), see.current_marginal_rates(state, cutoffs)], axis=-1)
+        features = {**public, "log_net_rates": see.log_net_rates(state), "own": own}
+        observations = {"citizen": Observation(features, self._citizen_mask(state))}
         if "planner" in spec.roles:
             features = {**public, "aggregates": see.aggregates(state, self.gini_convention)}
             if self.planner_sees_citizens:
@@ -108,7 +112,8 @@ class OneStep(Economy[State, Draws]):
 
     def _planner_mask(self, state, knobs):
         is_open = state.step % self.steps_per_period == 0
-        return (self.tax.legal(state.treasury.memory, knobs) & is_open)[None, :]
+        legal = self.tax.legal(state.treasury.memory, knobs)
+        return jnp.where(is_open, legal, self.tax.planner_space.idle())[None, :]
 
     def draw(self, key, state):
         """Draw for the tax system. `key`: consumed."""
@@ -152,7 +157,7 @@ class OneStep(Economy[State, Draws]):
             "inverse_income_weighted_utility": welfare.inverse_income_weighted_utility(coin, utility, income),
             "utilitarian": welfare.utilitarian(coin, utility, income),
             "rawlsian": welfare.rawlsian(coin, utility, income),
-            "labor": jnp.mean(state.labor),
+            "labor": jnp.mean(state.labor) * self.hours_per_labor,
             "revenue": revenue,
             "average_tax_rate": revenue / jnp.maximum(jnp.mean(income), 1e-9),
             "top_share_10": inequality.top_share(coin, 0.1),
@@ -167,7 +172,7 @@ class OneStep(Economy[State, Draws]):
             "tax": treasury.taxes,
             "transfer": jnp.broadcast_to(treasury.lump_sum, state.coin.shape),
             "consumption": state.coin,
-            "labor": state.labor,
+            "labor": state.labor * self.hours_per_labor,
             "utility": state.utility,
             "marginal_rate": treasury.marginal_rates,
             "average_rate": treasury.taxes / jnp.maximum(treasury.incomes, 1e-9),

@@ -13,6 +13,8 @@ from fisc.econ.inequality import equality
 from fisc.economies.one_step.state import State
 
 CALENDAR = ("is_first_day", "is_tax_day", "tax_phase", "time")
+NET_RATE_FLOOR = 0.01
+"""A rate of 1 is seen as 0.99 in logs."""
 PRODUCTIVITY_SCALE = 1000.0
 """Coin per citizen that the planner sees as 1; the reference's constant."""
 
@@ -22,7 +24,8 @@ def citizen_blocks(num_brackets: int, num_incomes: int) -> dict[str, Block]:
     blocks = {
         "calendar": Block(CALENDAR, is_public=True),
         "rates": Block(tuple(f"rate_{b}" for b in range(num_brackets)), is_public=True),
-        "own": Block(("skill", "marginal_rate"), is_public=False),
+        "log_net_rates": Block(tuple(f"log_net_rate_{b}" for b in range(num_brackets)), is_public=True),
+        "own": Block(("skill", "log_skill", "marginal_rate"), is_public=False),
     }
     if num_incomes:
         blocks["last_incomes"] = Block(tuple(f"last_income_rank_{k}" for k in range(num_incomes)), is_public=True)
@@ -55,6 +58,11 @@ def calendar(state: State, steps_per_period: int, steps: int) -> Float[Array, "1
         state.step.astype(dtype) / steps,
     ]
     return jnp.stack(row)[None, :]
+
+
+def log_net_rates(state: State) -> Float[Array, "1 b"]:
+    """Log of what is kept of the next coin in each bracket: labor supply is close to linear in it."""
+    return jnp.log(jnp.maximum(1.0 - state.treasury.rates, NET_RATE_FLOOR))[None, :]
 
 
 def last_incomes(state: State, steps_per_period: int, num_incomes: int) -> Float[Array, "1 k"]:

@@ -1,0 +1,157 @@
+"""What each command does: a few lines each over `fisc.scenarios`, `fisc.analysis` and `fisc.plots`."""
+
+from argparse import Namespace
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from fisc.core.errors import ConfigError, unknown
+from fisc.scenarios import registry
+from fisc.scenarios.config import OBJECTIVES, Scenario
+
+console = Console(highlight=False)
+
+
+def overrides_of(options: Namespace) -> dict[str, Any]:
+    """The scenario keys that flags and --set change.
+
+    Raises:
+        ConfigError: a flag that does not fit the scenario, or an elasticity that is not positive.
+    """
+    found = registry.parse_overrides(options.set)
+    if options.objective is not None:
+        if options.objective not in OBJECTIVES:
+            raise unknown("objective", options.objective, OBJECTIVES)
+        found["objective"] = options.objective
+    if options.elasticity is not None:
+        if not 0 < options.elasticity < float("inf"):
+            raise ConfigError(f"--elasticity is {options.elasticity}: it must be above 0 (0.25 is a common estimate)")
+        found["economy.labor_exponent"] = 1.0 + 1.0 / options.elasticity
+    if options.workers is not None:
+        found["economy.workers"] = options.workers
+    if options.year is not None:
+        if registry.load_scenario(options.scenario).economy.skills != "us_wages":
+            raise ConfigError(f"--year {options.year}: scenario {options.scenario} has no US wages; use --set taxes.law=…")
+        found["economy.year"] = options.year
+    return found
+
+
+def seeds_of(text: str) -> int | tuple[int, ...]:
+    """Read --seeds: a count, or a list with commas.
+
+    Raises:
+        ConfigError: if it is neither.
+    """
+    try:
+        numbers = tuple(int(part) for part in text.split(",") if part)
+    except ValueError:
+        raise ConfigError(f"--seeds {text}: expected how many (5) or which (0,3,7)") from None
+    return numbers if "," in text else numbers[0] if numbers else 0
+
+
+def compare(options: Namespace) -> None:
+    """Train, evaluate, draw, and print the table and where the report is."""
+    from fisc.plots.terminal import print_summary
+    from fisc.scenarios.compare import compare as run_comparison
+
+    run = _run(run_comparison, options, options.arms.split(",") if options.arms else None, draw=True)
+    print_summary(run.summary, console)
+    console.print(f"\nreport: {run.report}")
+
+
+def train(options: Namespace) -> None:
+    """Train one arm and print where it is."""
+    from fisc.scenarios.compare import compare as run_comparison
+
+    if options.out is None:
+        options.out = f"runs/{registry.load_scenario(options.scenario).name}-{options.arm}-{options.budget}"
+    run = _run(run_comparison, options, [options.arm], draw=False)
+    numbers = run.summary["arms"][options.arm][run.summary["objective"]]
+    console.print(f"{options.arm}: {run.summary['objective']} {numbers['mean']:.6g}\nrun: {run.folder}")
+
+
+def _run(run_comparison, options: Namespace, arms: list[str] | None, draw: bool):
+    from fisc.cli.progress import ProgressLine
+
+    with ProgressLine(console) as line:
+        return run_comparison(
+            options.scenario,
+            arms=arms,
+            seeds=seeds_of(options.seeds),
+            budget=options.budget,
+            out=options.out,
+            resume=options.resume,
+            overrides=overrides_of(options),
+            say=line.report,
+            note=line.note,
+            draw=draw,
+        )
+
+
+def solve(options: Namespace) -> None:
+    """Print the exact optimum with its welfare, beside the free market and the Saez formula."""
+    from fisc.scenarios.solving import solve_scenario
+
+    scenario = registry.load_scenario(options.scenario, overrides_of(options))
+    if options.starts < 1:
+        raise ConfigError(f"--starts is {options.starts}: expected at least 1")
+    _print_solution(scenario, solve_scenario(scenario, options.seed, options.starts))
+
+
+def _print_solution(scenario: Scenario, found) -> None:
+    table = Table(title=f"{scenario.title}\nexact optimum for {scenario.objective}", title_style="bold")
+    table.add_column(f"bracket from ({scenario.money})", justify="right")
+    for name in found.rates:
+        table.add_column(name, justify="right")
+    for b, cutoff in enumerate(found.cutoffs):
+        table.add_row(f"{cutoff:,.10g}", *[f"{rates[b]:.1%}" for rates in found.rates.values()])
+    table.add_section()
+    table.add_row("welfare", *[f"{found.welfare[name]:,.6g}" for name in found.rates])
+    console.print(table)
+    starts = ", ".join(f"{value:,.6g}" for value in found.starts)
+    console.print(f"welfare from each starting point: {starts}")
+
+
+def evaluate(options: Namespace) -> None:
+    """Evaluate a run's policies again and print the table."""
+    from fisc.plots.terminal import print_summary
+    from fisc.scenarios.compare import reevaluate
+
+    print_summary(reevaluate(options.run).summary, console)
+
+
+def plot(options: Namespace) -> None:
+    """Draw a run again."""
+    from fisc.records.store import RunFolder
+    from fisc.scenarios.compare import redraw
+
+    folder = RunFolder.open(options.run)
+    redraw(folder, console.print)
+    console.print(f"figures: {folder.figures}\nreport: {folder.path / 'report.html'}")
+
+
+def list(options: Namespace) -> None:
+    """Print what there is to choose from."""
+    from fisc.records.metrics import METRICS
+
+    tables = {
+        "scenarios": {name: registry.load_scenario(name).title for name in registry.PRESETS},
+        "arms": {name: arm.summary for name, arm in registry.ARMS.items()},
+        "objectives": {name: METRICS[name].meaning for name in OBJECTIVES},
+        "metrics": {name: f"{metric.meaning} [{metric.unit}]" for name, metric in METRICS.items()},
+    }
+    chosen = (options.what,) if options.what else ("scenarios", "arms", "objectives")
+    for title in chosen:
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, show_header=False, padding=(0, 2))
+        table.add_column(style="cyan", no_wrap=True)
+        table.add_column()
+        for name, text in tables[title].items():
+            table.add_row(name, text.replace("[", r"\["))
+        console.print(table)
+
+
+def cite(options: Namespace) -> None:
+    """Print references."""
+    for reference in registry.cite(registry.load_scenario(options.scenario)):
+        console.print(f"- {reference}")

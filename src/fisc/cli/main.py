@@ -1,0 +1,125 @@
+"""The command line: parsing only. It imports jax as late as it can, so that `fisc --help` answers at once."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+EPILOG = """\
+examples:
+  fisc compare us-2024                              what would other tax schedules do in the US?
+  fisc compare us-2024 --elasticity 0.5 --year 2026 --workers 10000
+  fisc compare one-step --seeds 5 --budget full     does learning recover the optimal tax?
+  fisc solve one-step                               the exact optimum
+  fisc plot runs/us-2024-quick                      draw figures and report again
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Every command with its flags."""
+    parser = argparse.ArgumentParser(
+        prog="fisc",
+        description="Design and test economic policy by simulation and learning.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and stop")
+    parser.add_argument("--debug", action="store_true", help="show the full traceback of an error")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    compare = commands.add_parser("compare", help="train and compare tax systems; writes a run folder with a report")
+    _scenario_flags(compare)
+    _run_flags(compare)
+    compare.add_argument("--arms", help="tax systems, comma separated (see `fisc list`), or FILE.py:FUNCTION")
+
+    train = commands.add_parser("train", help="train one arm without drawing anything")
+    _scenario_flags(train)
+    _run_flags(train)
+    train.add_argument("--arm", default="planner", help="the tax system to train under (default: planner)")
+
+    solve = commands.add_parser("solve", help="the exact optimum of a scenario, without learning")
+    _scenario_flags(solve)
+    solve.add_argument("--seed", type=int, default=0, help="which draw of the population (default: 0)")
+    solve.add_argument("--starts", type=int, default=5, help="starting points of the search (default: 5)")
+
+    evaluate = commands.add_parser("evaluate", help="evaluate the trained policies of a run again")
+    evaluate.add_argument("run", help="a run folder")
+
+    plot = commands.add_parser("plot", help="draw the figures and the report of a run again")
+    plot.add_argument("run", help="a run folder")
+
+    listing = commands.add_parser("list", help="scenarios, arms, objectives and metrics")
+    listing.add_argument(
+        "what", nargs="?", choices=("scenarios", "arms", "objectives", "metrics"), help="only one of them"
+    )
+
+    cite = commands.add_parser("cite", help="the references of what a scenario uses")
+    cite.add_argument("scenario", help="a preset or a .toml file")
+    return parser
+
+
+def _scenario_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scenario", help="a preset (see `fisc list`) or a .toml file of your own")
+    parser.add_argument("--objective", help="welfare to maximize (see `fisc list objectives`)")
+    parser.add_argument("--elasticity", type=float, help="elasticity of income to the net-of-tax rate")
+    parser.add_argument("--workers", type=int, help="how many people live in the economy")
+    parser.add_argument("--year", type=int, help="year of US law and wages (us-2024 only)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override any key, such as taxes.flat_rate=0.3"
+    )
+
+
+def _run_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seeds", default="3", help="how many seeds, or which: 5, or 0,3,7 (default: 3)")
+    parser.add_argument("--budget", default="quick", help="smoke, quick or full (default: quick)")
+    parser.add_argument("--out", help="run folder (default: runs/SCENARIO-BUDGET); must not exist")
+    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0, 2 for an error a user can mend, 130 if interrupted."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if options.version:
+        from importlib.metadata import version
+
+        print(f"fisc {version('fisc')}")
+        return 0
+    if options.command is None:
+        parser.print_help()
+        return 0
+    _prepare_jax()
+    from fisc.cli import commands
+
+    try:
+        getattr(commands, options.command)(options)
+    except ValueError as error:
+        if options.debug or not _is_ours(error):
+            raise
+        print(f"fisc: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("fisc: interrupted; go on with the same command and --resume", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _is_ours(error: ValueError) -> bool:
+    from fisc.core.errors import FiscError
+    from fisc.records.errors import RecordError
+
+    return isinstance(error, FiscError | RecordError)
+
+
+def _prepare_jax() -> None:
+    """Before jax is imported: one CPU device for every core, as jobs are independent, and a compilation cache."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "host_platform_device_count" not in flags:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        # With several devices the threads inside one operation would only fight for the same cores.
+        extra = f"--xla_force_host_platform_device_count={cores} --xla_cpu_multi_thread_eigen=false"
+        os.environ["XLA_FLAGS"] = f"{flags} {extra}".strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

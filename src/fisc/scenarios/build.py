@@ -1,0 +1,272 @@
+"""From plain data to a world: the only place that knows economies, tax systems and learners at once.
+
+Everything exact (calibration, optimum, Saez fixed point) is computed in float64; training runs in float32.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fisc.core.errors import ConfigError
+from fisc.core.policy import Learner, scripted
+from fisc.core.spaces import Box, Discrete
+from fisc.core.tax import TaxSystem
+from fisc.econ import brackets, welfare
+from fisc.economies.one_step.best_response import BestResponse, require_exact
+from fisc.economies.one_step.economy import Objective, OneStep
+from fisc.economies.one_step.preferences import Isoelastic, LogNet, Preferences, QuasiLinear
+from fisc.economies.one_step.solve import solve, solve_flat, solve_on_grid, weights_of
+from fisc.learning.curriculum import RoleSchedule, TwoPhase
+from fisc.learning.ppo import Settings, ppo
+from fisc.learning.two_level import TwoLevel
+from fisc.policies.actor_critic import make_policy, set_scale
+from fisc.scenarios import us_workers
+from fisc.scenarios.config import BudgetConfig, RoleConfig, Scenario
+from fisc.scenarios.registry import check_arm
+from fisc.taxes.fixed import check_cutoffs, check_schedule, fixed
+from fisc.taxes.planner import PlannerContinuous, PlannerGrid
+from fisc.taxes.saez import SaezEstimated
+from fisc.taxes.saez_theory import saez_rates
+from fisc.taxes.us_federal import Law, load_law, resolve_law_name
+
+SAMPLE_ROWS = 1000
+"""Draws that the reference program averages for every rank of skill."""
+
+OBJECTIVES: dict[str, Objective] = {
+    "inverse_income_weighted_utility": welfare.inverse_income_weighted_utility,
+    "inverse_income_weighted_coin": welfare.inverse_income_weighted_coin,
+    "equality_times_productivity": welfare.equality_times_productivity,
+    "utilitarian": welfare.utilitarian,
+    "rawlsian": welfare.rawlsian,
+    "productivity": welfare.productivity,
+}
+
+
+@dataclass(frozen=True)
+class Population:
+    """The people of one seed, and the brackets they face, in float64."""
+
+    skills: np.ndarray
+    labor_cost: float
+    cutoffs: np.ndarray
+    law_rates: np.ndarray
+    """US federal rates on these brackets."""
+
+
+def population(scenario: Scenario, seed: int) -> Population:
+    """Draw or calibrate the people of one seed.
+
+    Raises:
+        ConfigError: no law for the year, brackets that do not fit, fewer workers than brackets.
+    """
+    config = scenario.economy
+    cutoffs, law_rates = _brackets(scenario)
+    if config.workers < len(cutoffs):
+        raise ConfigError(
+            f"economy.workers is {config.workers}: with {len(cutoffs)} tax brackets there must be at least as many workers"
+        )
+    rng = np.random.default_rng(seed)
+    if config.skills == "us_wages":
+        law = load_law(config.year, config.status)
+        law = law.with_standard_deduction() if scenario.taxes.standard_deduction else law
+        wages = us_workers.wage_quantiles(config.year, config.status, config.workers, rng)
+        recovered = us_workers.recover_skills(
+            wages, np.asarray(law.cutoffs), np.asarray(law.rates), config.elasticity, median_labor=1.0
+        )
+        return Population(np.asarray(recovered.skills), float(recovered.labor_cost), cutoffs, law_rates)
+    return Population(_skills(scenario, rng), config.labor_cost, cutoffs, law_rates)
+
+
+def _skills(scenario: Scenario, rng: np.random.Generator) -> np.ndarray:
+    """Skills in ascending order, coin per hour.
+
+    'lomax' averages, for each rank, 1,000 sorted draws of min(max_skill, (max_skill - 1)·x + 1) with x Lomax, as the
+    reference program does; 'quantiles' takes the middle quantiles of the same law and needs no draw.
+    """
+    config = scenario.economy
+    if config.skills == "list":
+        return np.sort(np.asarray(config.skill_list, float))
+    if config.skills == "quantiles":
+        quantiles = (np.arange(config.workers) + 0.5) / config.workers
+        lomax = (1.0 - quantiles) ** (-1.0 / config.pareto_parameter) - 1.0
+        return np.minimum(config.max_skill, (config.max_skill - 1.0) * lomax + 1.0)
+    lomax = rng.pareto(config.pareto_parameter, (SAMPLE_ROWS, config.workers))
+    return np.sort(np.minimum(config.max_skill, (config.max_skill - 1.0) * lomax + 1.0), axis=1).mean(axis=0)
+
+
+def _law(scenario: Scenario) -> Law:
+    config, taxes = scenario.economy, scenario.taxes
+    law = load_law(config.year, config.status) if config.skills == "us_wages" else resolve_law_name(taxes.law)
+    return law.with_standard_deduction() if taxes.standard_deduction else law
+
+
+def _brackets(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
+    """Cutoffs in coin, and US rates if the brackets are those of US law (NaN otherwise)."""
+    taxes = scenario.taxes
+    if taxes.brackets == "us_federal":
+        law = _law(scenario)
+        return np.asarray(law.cutoffs) / taxes.dollars_per_coin, np.asarray(law.rates)
+    if taxes.brackets == "list":
+        cutoffs = np.asarray(taxes.cutoffs, float)
+        check_cutoffs(cutoffs)
+    else:
+        make = brackets.linear_cutoffs if taxes.brackets == "linear" else brackets.log_cutoffs
+        cutoffs = np.asarray(make(taxes.num_brackets, taxes.top_cutoff), float)
+    return cutoffs, np.full(len(cutoffs), np.nan)
+
+
+def make_economy(scenario: Scenario, people: Population, tax: TaxSystem) -> OneStep:
+    """The one-step economy of a scenario, in jax's current default precision."""
+    config = scenario.economy
+    real = partial(jnp.asarray, dtype=float)
+    if config.labor == "grid":
+        labor: Discrete | Box = Discrete(config.labor_steps + 1)
+    else:
+        labor = Box(0.0, config.max_labor, 1)
+    is_us = config.skills == "us_wages"
+    return OneStep(
+        skills=real(people.skills),
+        preferences=_preferences(scenario, people),
+        tax=tax,
+        labor_unit=real(config.max_labor / config.labor_steps),
+        skill_scale=real(np.max(people.skills) if is_us else config.max_skill),
+        objective=OBJECTIVES[scenario.objective],
+        labor=labor,
+        num_incomes_seen=config.seen_incomes,
+        planner_sees_citizens=config.planner_sees_citizens,
+        gini_convention=config.gini,
+        money=scenario.money,
+        hours_per_labor=us_workers.HOURS_PER_FULL_TIME_YEAR if is_us else 1.0,
+    )
+
+
+def _preferences(scenario: Scenario, people: Population) -> Preferences:
+    config = scenario.economy
+    cost, exponent = jnp.asarray(people.labor_cost, float), jnp.asarray(config.labor_exponent, float)
+    if config.utility == "isoelastic":
+        return Isoelastic(cost, exponent, jnp.asarray(config.eta, float))
+    return (QuasiLinear if config.utility == "quasi_linear" else LogNet)(cost, exponent)
+
+
+def exact_rates(scenario: Scenario, people: Population, arm: str) -> np.ndarray | None:
+    """Rates of an arm that can be known before anything is trained; None for arms that learn.
+
+    Raises:
+        ConfigError: if the arm needs exact best responses and the preferences do not allow them, or rates are missing.
+    """
+    num = len(people.cutoffs)
+    if arm == "free_market":
+        return np.zeros(num)
+    if arm == "us_federal":
+        if np.isnan(people.law_rates).any():
+            raise ConfigError("arm us_federal needs taxes.brackets = 'us_federal': the law's rates belong to its brackets")
+        return people.law_rates
+    if arm == "fixed":
+        if not scenario.taxes.fixed_rates:
+            raise ConfigError(f"arm fixed needs taxes.fixed_rates, {num} rates in [0, 1]")
+        check_schedule(people.cutoffs, scenario.taxes.fixed_rates)
+        return np.asarray(scenario.taxes.fixed_rates)
+    if arm == "flat" and scenario.taxes.flat_rate != "best":
+        return np.full(num, scenario.taxes.flat_rate)
+    if arm in ("flat", "saez", "optimum"):
+        with jax.enable_x64(True):
+            return _search(scenario, people, arm)
+    return None
+
+
+def _search(scenario: Scenario, people: Population, arm: str) -> np.ndarray:
+    """Rates of an arm that solves something."""
+    economy = make_economy(scenario, people, fixed(people.cutoffs, np.zeros(len(people.cutoffs))))
+    require_exact(economy)
+    if arm == "flat":
+        return solve_flat(economy).rates
+    if arm == "saez":
+        given = scenario.taxes.saez_elasticity
+        elasticity = economy.preferences.elasticity() if isinstance(given, str) else jnp.asarray(given, float)
+        rates, _ = saez_rates(partial(weights_of, economy), economy.tax.cutoffs, elasticity, scenario.taxes.saez_bandwidth)
+        return np.asarray(rates)
+    if scenario.taxes.planner == "grid":
+        return solve_on_grid(economy, scenario.taxes.rate_step).rates
+    return solve(economy).rates
+
+
+def make_tax(scenario: Scenario, people: Population, arm: str, rates: np.ndarray | None) -> TaxSystem:
+    """The tax system of an arm. `rates`: from `exact_rates`."""
+    cutoffs = jnp.asarray(people.cutoffs, float)
+    if rates is not None:
+        return fixed(people.cutoffs, np.clip(rates, 0.0, 1.0))
+    if arm == "planner":
+        is_grid = scenario.taxes.planner == "grid"
+        return PlannerGrid(cutoffs, scenario.taxes.rate_step) if is_grid else PlannerContinuous(cutoffs)
+    if arm == "saez_estimated":
+        given = scenario.taxes.saez_elasticity
+        return SaezEstimated(
+            cutoffs,
+            num_environments=scenario.learning.environments,
+            fixed_elasticity=None if isinstance(given, str) else given,
+        )
+    return _load_tax(check_arm(arm), cutoffs)
+
+
+def _load_tax(arm: str, cutoffs: Any) -> TaxSystem:
+    """Call the maker that 'FILE.py:FUNCTION' names with the cutoffs."""
+    path, _, function = arm.partition(".py:")
+    spec = importlib.util.spec_from_file_location(Path(path).name, f"{path}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, function):
+        raise ConfigError(f"arm '{arm}': {path}.py has no function '{function}'")
+    system = getattr(module, function)(cutoffs)
+    if not isinstance(system, TaxSystem):
+        raise ConfigError(f"arm '{arm}': {function}(cutoffs) must return a fisc.core.tax.TaxSystem, not {type(system)}")
+    return system
+
+
+def make_learners(scenario: Scenario) -> dict[str, Learner]:
+    """A learner for each role."""
+    learning = scenario.learning
+    is_exact = learning.citizens == "best_response"
+    return {
+        "citizen": scripted(BestResponse) if is_exact else _ppo(learning.citizen),
+        "planner": _ppo(learning.planner),
+    }
+
+
+def _ppo(config: RoleConfig) -> Learner:
+    settings = Settings(
+        learning_rate=config.learning_rate,
+        epochs=config.epochs,
+        minibatches=config.minibatches,
+        clip=config.clip,
+        kl_limit=config.kl_limit,
+        max_gradient_norm=config.max_gradient_norm,
+        per_agent=config.per_agent,
+    )
+    return ppo(settings, make_policy(config.hidden, config.head), set_scale)
+
+
+def make_system(scenario: Scenario, budget: BudgetConfig, has_planner: bool) -> TwoLevel:
+    """Two-level learning as the scenario describes it; without a planner citizens learn alone."""
+    learning = scenario.learning
+    roles = {"citizen": learning.citizen, **({"planner": learning.planner} if has_planner else {})}
+    schedules = {
+        name: RoleSchedule(
+            entropy=(role.entropy, role.final_entropy),
+            learning_rate=(1.0, role.final_learning_rate),
+            joins_at=role.joins_at,
+        )
+        for name, role in roles.items()
+    }
+    curriculum = TwoPhase(schedules, (learning.max_rate_start, 1.0), (learning.labor_cost_start, 1.0))
+    return TwoLevel(
+        make_learners(scenario),
+        curriculum,
+        budget.planner_updates if has_planner else budget.updates,
+        learning.environments,
+    )

@@ -1,0 +1,160 @@
+"""Every name a scenario may use, as literal tables: presets, objectives, arms. No jax here.
+
+A new tax system is a row in `ARMS` and a maker in `fisc.scenarios.build`; nothing else changes.
+"""
+
+import tomllib
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fisc.core.errors import ConfigError, unknown
+from fisc.scenarios.config import Scenario, parse
+
+PRESETS = ("one-step", "us-2024")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One tax system in a comparison."""
+
+    summary: str
+    references: tuple[str, ...] = ()
+    learns: bool = False
+    """Whether the tax system itself moves while citizens learn."""
+
+
+ARMS: dict[str, Arm] = {
+    "free_market": Arm("no taxes and no transfers"),
+    "us_federal": Arm("US federal income tax of the scenario's year", ("taxcalc",)),
+    "flat": Arm("one rate for every income; by default the best one"),
+    "fixed": Arm("the rates in taxes.fixed_rates"),
+    "saez": Arm("the optimal-tax formula, iterated to its fixed point", ("saez2001", "diamond1998", "saez2016")),
+    "saez_estimated": Arm(
+        "the formula with an elasticity estimated while running, as the AI Economist's baseline",
+        ("saez2001", "zheng2022"),
+        learns=True,
+    ),
+    "planner": Arm("a planner that learns by reinforcement", ("zheng2022", "schulman2017"), learns=True),
+    "optimum": Arm("the exact optimum over the same brackets", ("mirrlees1971", "saez2001")),
+}
+
+REFERENCES: dict[str, str] = {
+    "diamond1998": "Diamond, P. (1998). Optimal income taxation: an example with a U-shaped pattern of optimal marginal "
+    "tax rates. American Economic Review 88(1), 83-95.",
+    "mirrlees1971": "Mirrlees, J. A. (1971). An exploration in the theory of optimum income taxation. Review of Economic "
+    "Studies 38(2), 175-208.",
+    "saez2001": "Saez, E. (2001). Using elasticities to derive optimal income tax rates. Review of Economic Studies 68(1), "
+    "205-229.",
+    "saez2016": "Saez, E. and Stantcheva, S. (2016). Generalized social marginal welfare weights for optimal tax theory. "
+    "American Economic Review 106(1), 24-45.",
+    "schulman2017": "Schulman, J., Wolski, F., Dhariwal, P., Radford, A. and Klimov, O. (2017). Proximal policy "
+    "optimization algorithms. arXiv:1707.06347.",
+    "taxcalc": "Policy Simulation Library. Tax-Calculator (taxcalc) 6.8.0: US federal law by year and a CPS-based sample of "
+    "tax units. CC0 1.0.",
+    "zheng2020": "Zheng, S., Trott, A., Srinivasa, S., Naik, N., Gruesbeck, M., Parkes, D. C. and Socher, R. (2020). The AI "
+    "Economist: improving equality and productivity with AI-driven tax policies. arXiv:2004.13332.",
+    "zheng2022": "Zheng, S., Trott, A., Srinivasa, S., Parkes, D. C. and Socher, R. (2022). The AI Economist: taxation "
+    "policy design via two-level deep multiagent reinforcement learning. Science Advances 8(18), eabk2607.",
+}
+
+SCENARIO_REFERENCES = {
+    "lomax": ("zheng2022", "zheng2020"),
+    "quantiles": ("zheng2022",),
+    "us_wages": ("taxcalc", "saez2001"),
+    "list": (),
+}
+"""What a scenario's population rests on, by `economy.skills`."""
+
+
+def preset_text(name: str) -> str:
+    """The TOML text of a preset.
+
+    Raises:
+        ConfigError: if there is no such preset.
+    """
+    if name not in PRESETS:
+        raise unknown("scenario", name, PRESETS)
+    return (files("fisc.scenarios") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenario:
+    """Read a preset, or a TOML file of the user's own, with dotted keys overridden.
+
+    Args:
+        name: a preset, or a path that ends in .toml.
+        overrides: such as {"economy.workers": 500}.
+
+    Raises:
+        ConfigError: unknown scenario, unreadable file, unknown key, wrong value.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise ConfigError(f"no scenario file {name}: give a .toml file or a preset ({', '.join(PRESETS)})")
+        text = path.read_text(encoding="utf-8")
+    else:
+        text = preset_text(name)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name} is not valid TOML: {error}") from None
+    for key, value in (overrides or {}).items():
+        _put(data, key, value)
+    scenario = parse(Scenario, data)
+    return replace(scenario, arms=tuple(check_arm(arm) for arm in scenario.arms))
+
+
+def check_arm(name: str) -> str:
+    """Refuse an arm that is neither in `ARMS` nor 'FILE.py:FUNCTION'.
+
+    Raises:
+        ConfigError: with the nearest spelling.
+    """
+    path, _, function = name.partition(".py:")
+    if function:
+        if not Path(f"{path}.py").is_file():
+            raise ConfigError(f"arm '{name}': no file {path}.py")
+        return name
+    if name not in ARMS:
+        raise unknown("arm", name, ARMS)
+    return name
+
+
+def parse_overrides(pairs: list[str]) -> dict[str, Any]:
+    """Read 'key=value' pairs; values are TOML, and bare words are text.
+
+    >>> parse_overrides(["economy.workers=500", "economy.utility=log_net"])
+    {'economy.workers': 500, 'economy.utility': 'log_net'}
+
+    Raises:
+        ConfigError: if there is no '='.
+    """
+    found = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {pair}: expected key=value, such as economy.workers=500")
+        try:
+            found[key.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key.strip()] = text
+    return found
+
+
+def cite(scenario: Scenario) -> list[str]:
+    """The references of what a scenario uses, in alphabetical order."""
+    keys = set(SCENARIO_REFERENCES[scenario.economy.skills])
+    for arm in scenario.arms:
+        keys |= set(ARMS[arm].references) if arm in ARMS else set()
+    return sorted(REFERENCES[key] for key in keys)
+
+
+def _put(data: dict[str, Any], dotted: str, value: Any) -> None:
+    *tables, last = dotted.split(".")
+    for table in tables:
+        data = data.setdefault(table, {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"--set {dotted}: '{table}' is a value, not a table")
+    data[last] = value

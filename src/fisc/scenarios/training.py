@@ -1,0 +1,155 @@
+"""Train a group of jobs (arms × seeds of one structure) block by block, with checkpoints, records and a progress line."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import polars as pl
+from jaxtyping import PyTree
+
+from fisc.core.errors import DivergenceError
+from fisc.core.ledger import tolerance
+from fisc.economies.one_step.economy import OneStep
+from fisc.learning.train import block, over_jobs, stack, unstack
+from fisc.learning.two_level import TrainState, TwoLevel
+from fisc.records.store import RunFolder
+from fisc.scenarios import checkpoint
+
+ROWS_PER_BLOCK = 5
+"""Updates of a block that are recorded."""
+ROLES = ("citizen", "planner")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One arm with one seed."""
+
+    arm: str
+    seed: int
+    economy: OneStep
+
+
+@dataclass
+class Group:
+    """Jobs that share one compiled program."""
+
+    name: str
+    jobs: list[Job]
+    system: TwoLevel
+    block: int
+    rows: list[pl.DataFrame] = field(default_factory=list)
+
+    @property
+    def steps_per_update(self) -> int:
+        """Environment steps of all jobs together in one update."""
+        return self.system.num_environments * self.jobs[0].economy.spec.steps * len(self.jobs)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a progress line shows."""
+
+    group: str
+    update: int
+    num_updates: int
+    steps_per_second: float
+    welfare: float
+    seconds_left: float
+
+
+def train_group(group: Group, folder: RunFolder, say: Callable[[Report], None]) -> list[TrainState]:
+    """Train all jobs of a group, resuming from its checkpoint if there is one.
+
+    Returns:
+        Each job's final state.
+
+    Raises:
+        DivergenceError: on a number that is not finite or a ledger that does not balance; the state is saved.
+        RunError: if the checkpoint is damaged.
+    """
+    economies = stack([job.economy for job in group.jobs])
+    keys = stack([jax.random.key(job.seed) for job in group.jobs])
+    template = eqx.filter_eval_shape(group.system.init, group.jobs[0].economy, jax.random.key(0))
+    _, static = eqx.partition(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    run = eqx.combine(over_jobs(group.system.init, len(group.jobs))(economies, keys), static)
+
+    path = folder.path / "checkpoints" / f"{group.name}.ckpt"
+    done = 0
+    if path.exists():
+        run, note = checkpoint.load(path, run)
+        done = note["updates"]
+        group.rows = [pl.read_parquet(rows) for rows in [path.with_suffix(".parquet")] if rows.exists()]
+        group.rows = [frame.filter(pl.col("update") <= done) for frame in group.rows]
+    advance = None
+    while done < group.system.num_updates:
+        size = min(group.block, group.system.num_updates - done)
+        if advance is None or advance[0] != size:
+            advance = (size, over_jobs(block(group.system, size), len(group.jobs)))
+        started = time.perf_counter()
+        arrays, metrics = advance[1](economies, run)
+        metrics = {name: np.asarray(value) for name, value in metrics.items()}
+        run = eqx.combine(arrays, static)
+        seconds = time.perf_counter() - started
+        group.rows.append(_rows(group, metrics, done))
+        done += size
+        try:
+            _check(group, metrics, done - size)
+        except DivergenceError:
+            checkpoint.save(path.with_name(f"{group.name}-stopped.ckpt"), run, {"updates": done})
+            raise
+        _save(path, run, group, done)
+        left = seconds / size * (group.system.num_updates - done)
+        speed = size * group.steps_per_update / seconds
+        say(Report(group.name, done, group.system.num_updates, speed, float(metrics["welfare"][:, -1].mean()), left))
+    return [unstack(run, i) for i in range(len(group.jobs))]
+
+
+def _save(path, run: PyTree[Any], group: Group, done: int) -> None:
+    """Rows first: rows beyond the checkpoint are dropped on resuming, missing ones could not be made again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame = pl.concat(group.rows)
+    group.rows = [frame]
+    temporary = path.with_suffix(".parquet.tmp")
+    frame.write_parquet(temporary)
+    temporary.replace(path.with_suffix(".parquet"))
+    checkpoint.save(path, run, {"updates": done})
+
+
+def _rows(group: Group, metrics: dict[str, np.ndarray], before: int) -> pl.DataFrame:
+    """Long rows of some updates of a block: `metrics` hold [job, update]."""
+    size = next(iter(metrics.values())).shape[1]
+    picks = sorted({int(i) for i in np.linspace(0, size - 1, min(size, ROWS_PER_BLOCK))})
+    steps = group.steps_per_update // len(group.jobs)
+    rows = []
+    for name, values in metrics.items():
+        if name == "phase":
+            continue
+        role, _, rest = name.partition("/")
+        role, metric = (role, rest) if role in ROLES else ("economy", name)
+        for j, job in enumerate(group.jobs):
+            for i in picks:
+                phase, update = f"phase {int(metrics['phase'][j, i])}", before + i + 1
+                rows.append((group.name, job.arm, job.seed, phase, update, update * steps, role, metric, float(values[j, i])))
+    columns = ["run", "arm", "seed", "phase", "update", "env_steps", "role", "metric", "value"]
+    frame = pl.DataFrame(rows, schema=columns, orient="row")
+    return frame.with_columns(period=pl.lit(None, pl.Int64))
+
+
+def _check(group: Group, metrics: dict[str, np.ndarray], before: int) -> None:
+    """Stop on the first number that is not finite or ledger that does not balance, and say where."""
+    limit = tolerance(jnp.float32)
+    for name, values in metrics.items():
+        bad = ~np.isfinite(values) | ((values > limit) if name == "ledger_residual" else False)
+        if bad.any():
+            j, i = (int(x[0]) for x in np.nonzero(bad))
+            job, value = group.jobs[j], values[j, i]
+            what = "the ledger does not balance" if name == "ledger_residual" and np.isfinite(value) else "not finite"
+            raise DivergenceError(
+                f"training stopped: {name} is {value} ({what}) in arm {job.arm}, seed {job.seed}, update {before + i + 1}; "
+                f"the state is saved in checkpoints/{group.name}-stopped.ckpt; try a smaller learning rate"
+            )
