@@ -66,7 +66,9 @@ class Match:
             self.tally.where = f"episode {self.completed}, step {step + 1}"
             self._step()
             self.tally.steps += 1
-        self.tally.check("metric", "", self.books.metrics(self.setup, self.view), self.env.previous_episode_metrics)
+        their_coin = np.array([agent.total_endowment("Coin") for agent in self.env.world.agents])
+        metrics = self.books.metrics(self.setup, self.view, their_coin)
+        self.tally.check("metric", "", metrics, self.env.previous_episode_metrics)
         self.completed += 1
 
     def _reset(self) -> StaleRates | None:
@@ -183,11 +185,9 @@ class Match:
     def _compare_observations(self, theirs, stale: StaleRates | None) -> None:
         mine = observations(self.setup, self.view, self.bracket_names, stale)
         is_flat = self.setup.environment["flatten_observations"]
-        for agent in theirs:
-            masks = [seen.get(agent, {}).get("action_mask") for seen in (mine, theirs)]
-            self.tally.check("mask", f"of {agent}", *masks)
-        without = [{a: {k: v for k, v in o.items() if k != "action_mask"} for a, o in s.items()} for s in (mine, theirs)]
-        self.tally.check("observation", "of", *without, FLAT_TOLERANCE if is_flat else TOLERANCE)
+        masks = [{agent: features.pop("action_mask") for agent, features in seen.items()} for seen in (mine, theirs)]
+        self.tally.check("mask", "of", *masks)
+        self.tally.check("observation", "of", mine, theirs, FLAT_TOLERANCE if is_flat else TOLERANCE)
 
 
 def play(setup: Setup, episodes: int, seed: int) -> Tally:

@@ -39,8 +39,8 @@ class Books:
         self.taxes.append(np.asarray(state.treasury.taxes))
         self.coin = np.asarray(state.coin)
 
-    def metrics(self, setup: Setup, view: View) -> dict[str, Any]:
-        """The reference's metrics of a completed episode."""
+    def metrics(self, setup: Setup, view: View, their_coin: np.ndarray) -> dict[str, Any]:
+        """The reference's metrics of a completed episode. `their_coin` only settles who is the richest of equals."""
         economy_wide = {name: float(value) for name, value in view.metrics.items()}
         metrics = {
             "social/productivity": economy_wide["productivity"] * len(self.coin),
@@ -53,9 +53,12 @@ class Books:
             "endow/p/Coin": 0.0,
             "util/p": economy_wide["welfare"],
         }
-        return {**metrics, **{f"PeriodicTax/{name}": value for name, value in self._tax_metrics(setup).items()}}
+        return {
+            **metrics,
+            **{f"PeriodicTax/{name}": value for name, value in self._tax_metrics(setup, their_coin).items()},
+        }
 
-    def _tax_metrics(self, setup: Setup) -> dict[str, float]:
+    def _tax_metrics(self, setup: Setup, their_coin: np.ndarray) -> dict[str, float]:
         incomes, taxes, schedules = np.array(self.incomes), np.array(self.taxes), np.array(self.schedules)
         index = np.asarray(brackets.bracket_index(jnp.asarray(incomes), self.economy.tax.cutoffs))
         metrics = {}
@@ -66,8 +69,18 @@ class Books:
             return metrics
         metrics["avg_effective_tax_rate"] = (taxes / np.maximum(incomes, brackets.SMALLEST_INCOME)).mean()
         metrics["total_collected_taxes"] = taxes.sum()
-        for tag, i in (("poorest", self.coin.argmin()), ("richest", self.coin.argmax())):
+        for tag, sign in (("poorest", -1.0), ("richest", 1.0)):
+            i = _first_of_the_most(sign * self.coin, sign * their_coin)
             metrics[f"avg_tax_rate/{tag}"] = taxes[:, i].sum() / max(0.001, incomes[:, i].sum())
         if setup.is_saez:
             metrics["saez/estimated_elasticity"] = self.elasticity
         return metrics
+
+
+def _first_of_the_most(ours: np.ndarray, theirs: np.ndarray) -> int:
+    """Index of the largest number; among numbers that are equal up to rounding, the one that is largest in theirs.
+
+    A tax of 100 % leaves everybody with the lump sum, and then rounding would decide who is called the richest.
+    """
+    is_equal = ours >= ours.max() - 1e-9 * max(1.0, abs(ours.max()))
+    return int(np.argmax(np.where(is_equal, theirs, -np.inf)))

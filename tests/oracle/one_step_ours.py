@@ -125,13 +125,15 @@ def advance(economy: OneStep, state, actions, shares, knobs: Knobs):
 
 
 def _planner_blocks(economy: OneStep, state, public):
+    """What a planner would see: the blocks of `economy.observe`, put together from the same parts."""
     cutoffs = economy.tax.cutoffs
+    shown = eqx.tree_at(lambda s: s.treasury.rates, state, public["rates"][0])
     return {
         "calendar": public["calendar"],
         "rates": public["rates"],
         "last_incomes": public["last_incomes"],
         "aggregates": see.aggregates(state, economy.gini_convention),
-        "citizens": see.citizens_one_by_one(state, cutoffs, economy.steps_per_period),
+        "citizens": see.citizens_one_by_one(shown, cutoffs, economy.steps_per_period),
     }
 
 

@@ -2,9 +2,9 @@
 
 Where the two differ on purpose, the difference is applied here and has a name:
 
-* `stale rates`: at reset, the reference still shows the rates that were in force when the last episode ended, and applies
-  the tax ceiling of that episode to the marginal rate it shows. fisc shows the rates that its memory holds now. Only the
-  Saez estimator and annealed ceilings can tell the difference, and nobody is taxed at these rates.
+* `stale rates`: at reset, the reference still shows the rates in force when the last episode ended, and applies the
+  ceiling of that episode to the marginal rate it shows. fisc shows the rates that its memory holds, under the present
+  ceiling. Only the Saez estimator and annealed ceilings can tell the difference, and nobody is taxed at these rates.
 * `log skill`: fisc citizens also see the logarithm of their skill; the reference has nothing to compare it with.
 """
 

@@ -210,14 +210,15 @@ def _summarize_arm(evaluation: pl.DataFrame, schedules: pl.DataFrame | None, arm
         mean, low, high = bootstrap_interval(values)
         numbers[metric] = {"mean": mean, "low": low, "high": high, "values": [_finite(value) for value in values]}
     if schedules is not None and not schedules.filter(pl.col("arm") == arm).is_empty():
-        brackets = schedules.filter(pl.col("arm") == arm).group_by("bracket").mean().sort("bracket")
+        mine = schedules.filter(pl.col("arm") == arm)
+        brackets = mine.group_by("bracket").agg(pl.col("rate", "cutoff").mean()).sort("bracket")
         numbers["rates"] = brackets["rate"].to_list()
         numbers["cutoffs"] = brackets["cutoff"].to_list()
     return numbers
 
 
 def _contrasts(evaluation: pl.DataFrame, objective: str, arms: list[str]) -> dict[str, Any]:
-    """Contrast the planner, the optimum and the best arm that could be enacted with every other arm."""
+    """Contrast the planner, the optimum and the best enactable arm with every other arm, and all with the reference."""
     rows = evaluation.filter(pl.col("metric") == objective)
     means = dict(rows.group_by("arm").agg(pl.col("value").mean()).iter_rows())
     sign = -1 if METRICS[objective].higher_is_better is False else 1
@@ -225,11 +226,12 @@ def _contrasts(evaluation: pl.DataFrame, objective: str, arms: list[str]) -> dic
     leaders = [arm for arm in ("planner", BOUND) if arm in means]
     leaders += [arm for arm in sorted(finite, key=lambda arm: -sign * means[arm])[:1] if arm not in leaders]
     seeds = {arm: set(rows.filter(pl.col("arm") == arm)["seed"]) for arm in arms}
+    pairs = [(leader, other) for leader in leaders for other in arms]
+    pairs += [(arm, find_reference(arms)) for arm in arms if arm not in leaders]
     return {
-        f"{leader}-{other}": paired_contrast(evaluation, objective, leader, other)
-        for leader in leaders
-        for other in arms
-        if other != leader and seeds[leader] & seeds[other]
+        f"{arm}-{other}": paired_contrast(evaluation, objective, arm, other)
+        for arm, other in pairs
+        if other is not None and other != arm and seeds[arm] & seeds[other]
     }
 
 

@@ -119,6 +119,9 @@ def _prepare_jax() -> None:
         # With several devices the threads inside one operation would only fight for the same cores.
         extra = f"--xla_force_host_platform_device_count={cores} --xla_cpu_multi_thread_eigen=false"
         os.environ["XLA_FLAGS"] = f"{flags} {extra}".strip()
+    cache = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "fisc", "jax")
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", cache)
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
 
 
 if __name__ == "__main__":

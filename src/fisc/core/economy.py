@@ -40,6 +40,8 @@ class RoleSpec:
     actions: Space
     blocks: Mapping[str, Block]
     acts_each: Literal["step", "period"]
+    idle_steps: tuple[int, ...] = ()
+    """Steps of every period in which nobody of the role has a choice: nothing is learned from them."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Economy(eqx.Module, Generic[State, Draws]):
 
     @abc.abstractmethod
     def reset(self, key: Key[Array, ""], state: State) -> State:
-        """The first state of a new episode; what institutions have learned (a tax system's memory) stays. `key`: consumed."""
+        """The first state of a new episode; what institutions learned (a tax memory) stays. `key`: consumed."""
 
     @abc.abstractmethod
     def observe(self, state: State, knobs: Knobs) -> dict[Role, Observation]:

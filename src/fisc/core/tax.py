@@ -35,7 +35,7 @@ class Schedule(eqx.Module):
 
 
 class TaxSystem(eqx.Module, Generic[Memory]):
-    """Who decides the next schedule. What a system learns is its memory: an explicit value, never a hidden attribute."""
+    """Who decides the next schedule. What a system learns is its memory: an explicit value, no hidden attribute."""
 
     cutoffs: eqx.AbstractVar[Float[Array, " b"]]
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
-from fisc.core.economy import Economy, Observation
+from fisc.core.economy import Economy, Observation, RoleSpec
 from fisc.core.knobs import Knobs
 from fisc.core.policy import Decision, Policy
 from fisc.core.trajectory import Trajectory
@@ -66,10 +66,22 @@ def play_episode(
         return state, (moments, slow_moments, jnp.max(residuals))
 
     final, (fast_moments, slow_moments, residuals) = jax.lax.scan(period, state, jax.random.split(key, spec.periods))
-    # Step roles come as [p, s, …]: one clock for all of them is [t, …].
-    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), fast_moments)
-    trajectories = {role: _trajectory(moment) for role, moment in {**flat, **slow_moments}.items()}
+    own_clock = {role: _on_own_clock(moment, spec.roles[role]) for role, moment in fast_moments.items()}
+    trajectories = {role: _trajectory(moment) for role, moment in {**own_clock, **slow_moments}.items()}
     return Episode(final, trajectories, jnp.max(residuals))
+
+
+def _on_own_clock(moment: _Moment, role: RoleSpec) -> _Moment:
+    """From axes [p, s] to [t], without idle steps; what they earned belongs to the decision before them."""
+    steps = moment.reward.shape[1]
+    chosen = [s for s in range(steps) if s not in role.idle_steps]
+    if len(chosen) < steps:
+        # Rewards before the first choice of an episode follow from nothing that the role decided: they are left out.
+        ends = [*chosen[1:], steps]
+        sums = [jnp.sum(moment.reward[:, a:b], axis=1) for a, b in zip(chosen, ends, strict=True)]
+        kept = jax.tree.map(lambda x: x[:, jnp.asarray(chosen)], moment)
+        moment = eqx.tree_at(lambda m: m.reward, kept, jnp.stack(sums, axis=1))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), moment)
 
 
 def _trajectory(moment: _Moment) -> Trajectory:

@@ -72,7 +72,8 @@ def _learning(source: Source) -> Drawing:
 FIGURES: dict[str, FigureSpec] = {
     "welfare": FigureSpec(
         "What each tax system achieves",
-        "The objective by tax system, best on top. Thick lines are 95% bootstrap intervals over seeds, dots are seeds.",
+        "The objective by tax system, best on top. Thick lines are 95% bootstrap intervals over seeds, dots are seeds. "
+        "All tax systems share their seeds: judge a difference by its paired interval, not by overlapping lines.",
         "evaluation",
         _welfare,
     ),

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from fisc.analysis.summary import BOUND
 from fisc.plots import style
 from fisc.plots.wording import format_compact
 from fisc.records.errors import RecordError
@@ -60,7 +61,7 @@ def draw_frontier(evaluation: pl.DataFrame, money: str = "coin") -> tuple[Figure
         size = 190 if look.marker == "*" else 100
         axes.scatter(
             mean["productivity"], mean["equality"], s=size, color=look.color, marker=look.marker,
-            edgecolor=style.PAPER, linewidth=1.2, zorder=4, label=arm_label(arm),
+            edgecolor=style.PAPER, linewidth=1.2, zorder=3.8 if arm == BOUND else 4, label=arm_label(arm),
         )  # fmt: skip
     style.compact_ticks(axes, "x")
     axes.set_xlabel(metric_label("productivity", money))

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from fisc.analysis.incidence import gains_by_group, winners_and_losers
 from fisc.plots import style
-from fisc.plots.wording import format_compact
+from fisc.plots.wording import format_compact, format_number
 from fisc.records.schema import METRICS, arm_label, metric_unit
 
 COLUMNS = 3
@@ -39,13 +39,13 @@ def draw_gains(
     counts = {row["arm"]: row for row in winners_and_losers(table).iter_rows(named=True)}
     in_percent = bool((table["base"] >= LEAST_BASE * table["base"].mean()).all()) and table["base"].min() > 0
     arms = list(counts)
-    columns = min(COLUMNS, max(len(arms), 1))
+    columns = 2 if len(arms) == 4 else min(COLUMNS, max(len(arms), 1))
     rows = max(1, math.ceil(len(arms) / columns))
-    figure, grid = style.new_figure(0.9 + 2.1 * rows, rows, columns, sharey=True)
+    figure, grid = style.new_figure(max(0.9 + 2.1 * rows, 3.7), rows, columns, sharey=True)
     for arm, panel in zip(arms, grid.flat, strict=False):
         bars = table.filter(pl.col("arm") == arm)
         _draw_panel(panel, bars, style.arm_styles([arm])[arm].color, in_percent)
-        panel.set_title(f"{arm_label(arm)}\n", color=style.arm_styles([arm])[arm].color)
+        panel.set_title(f"{arm_label(arm)}\n", fontsize=10)
         panel.annotate(_count_text(counts[arm]), (0, 1), xytext=(0, 5), xycoords="axes fraction",
                        textcoords="offset points", fontsize=8, color=style.MUTED)  # fmt: skip
     for panel in list(grid.flat)[len(arms) :]:
@@ -76,17 +76,27 @@ def _draw_panel(panel: Axes, bars: pl.DataFrame, color: str, in_percent: bool) -
 
 
 def _write_value(panel: Axes, bars: pl.DataFrame, end: int, align: str, scale: np.ndarray, in_percent: bool) -> None:
-    row = bars.row(end, named=True)
-    if row["mean"] is None:
+    if bars["mean"][end] is None:
         return
-    value = row["mean"] * scale[end]
-    text = f"{format_compact(100 * value, signed=True)}%" if in_percent else format_compact(value, signed=True)
-    ends = [value] + [bound * scale[end] for bound in (row["low"], row["high"]) if bound is not None]
+    value = bars["mean"][end] * scale[end]
+    # The text is about three bars wide: it clears the longest of them.
+    nearby = slice(0, 3) if align == "left" else slice(-3, None)
+    ends = [
+        bound * factor
+        for name in ("mean", "low", "high")
+        for bound, factor in zip(bars[name][nearby], scale[nearby], strict=True)
+        if bound is not None
+    ]
     up = value >= 0
     panel.annotate(
-        text, (row["group"] + (0.6 if align == "left" else 1.4), max(ends) if up else min(ends)),
+        _short_percent(value) if in_percent else format_compact(value, signed=True),
+        (bars["group"][end] + (0.6 if align == "left" else 1.4), max([0, *ends]) if up else min([0, *ends])),
         xytext=(0, 2 if up else -2), textcoords="offset points", ha=align, va="bottom" if up else "top", fontsize=8,
     )  # fmt: skip
+
+
+def _short_percent(fraction: float) -> str:
+    return format_number(100 * fraction, 0 if abs(fraction) >= 0.0995 else 1, signed=True) + "%"
 
 
 def _label_axes(figure: Figure, axes: Axes, table: pl.DataFrame, in_percent: bool, metric: str, money: str) -> None:
@@ -96,9 +106,7 @@ def _label_axes(figure: Figure, axes: Axes, table: pl.DataFrame, in_percent: boo
         style.compact_ticks(axes, "y")
     unit = "percent" if in_percent else metric_unit(metric, money)
     reference = table["reference"][0] if len(table) else ""
-    figure.supylabel(
-        f"Change in {METRICS[metric].label.lower()} against\n{arm_label(reference)} ({unit})", fontsize=9.5, ha="center"
-    )
+    figure.supylabel(f"{METRICS[metric].label} against {arm_label(reference)} ({unit})", fontsize=9.5)
     figure.supxlabel("Decile of skill, 1 the lowest: the same people in every panel", fontsize=9.5)
     handles = [
         Patch(facecolor=style.MUTED, edgecolor=style.MUTED, label="interval excludes zero"),

@@ -11,6 +11,8 @@ from fisc.records.schema import METRICS, arm_label, order_arms
 
 PANELS = ("average_rate", "marginal_rate")
 _TITLES = {"average_rate": "Average tax rate", "marginal_rate": "Marginal tax rate"}
+# Markers with arms need more room than a disk to be seen.
+_SIZES = {"*": 8, "P": 6.5}
 
 
 def tabulate_rates(groups: pl.DataFrame) -> pl.DataFrame:
@@ -56,8 +58,9 @@ def draw_rates(groups: pl.DataFrame) -> tuple[Figure, pl.DataFrame]:
             places = line["group"].to_numpy() + 1
             panel.fill_between(places, line["low"], line["high"], color=look.color, alpha=0.14, linewidth=0)
             panel.plot(places, line["mean"], color=look.color, linestyle=look.line, marker=look.marker, linewidth=1.6,
-                       markersize=7 if look.marker == "*" else 4.5, markeredgewidth=0)  # fmt: skip
+                       markersize=_SIZES.get(look.marker, 4.5), markeredgewidth=0, clip_on=False)  # fmt: skip
         panel.set_title(_TITLES.get(name, METRICS[name].label))
+        panel.margins(x=0.03)
         panel.set_xticks(np.arange(1, 1 + max(table["group"]) + 1))
         style.grid_y(panel)
     grid[0, 0].set_ylim(bottom=min(0.0, float(table["low"].min())))
@@ -66,7 +69,7 @@ def draw_rates(groups: pl.DataFrame) -> tuple[Figure, pl.DataFrame]:
     figure.supxlabel("Decile of skill, 1 the lowest", fontsize=9.5)
     handles = [
         Line2D([], [], color=look.color, linestyle=look.line, marker=look.marker, markeredgewidth=0,
-               markersize=7 if look.marker == "*" else 4.5, label=arm_label(arm))
+               markersize=_SIZES.get(look.marker, 4.5), label=arm_label(arm))
         for arm, look in styles.items()
     ]  # fmt: skip
     figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 6), columnspacing=1.4)

@@ -7,6 +7,7 @@ Figures are drawn with the Figure object alone; nothing here touches pyplot's gl
 
 import io
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,10 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import Formatter, FuncFormatter
 from matplotlib.transforms import Bbox
 
-from fisc.plots.wording import format_compact
+from fisc.plots.wording import MINUS, compact_unit, format_compact
 from fisc.records.schema import order_arms
 from fisc.records.store import replace_file
 
@@ -127,6 +128,24 @@ def arm_styles(arms: Iterable[str]) -> dict[str, ArmStyle]:
     return {arm: ARM_STYLES[arm] if arm in ARM_STYLES else next(extra) for arm in ordered}
 
 
+class CompactFormatter(Formatter):
+    """Tick labels such as 10k or 2.5M, with as many decimals as neighboring ticks need to differ."""
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """Print all ticks of an axis."""
+        gap = min((abs(b - a) for a, b in itertools.pairwise(sorted(values))), default=0.0)
+        size, suffix = compact_unit(max(map(abs, values), default=0.0))
+        decimals = 0 if gap == 0 else max(0, math.ceil(-math.log10(gap / size) - 1e-9))
+        # A gap of 2.5 needs one decimal more than a gap of 2.
+        if gap and not math.isclose(round(gap / size, decimals), gap / size, rel_tol=1e-6):
+            decimals += 1
+        return [f"{v / size:.{decimals}f}".replace("-", MINUS) + suffix if v else "0" for v in values]
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        """Print one amount, as under the cursor."""
+        return format_compact(value)
+
+
 def grid_y(axes: Axes) -> None:
     """Give an axes horizontal grid lines and drop what they replace."""
     axes.grid(axis="y")
@@ -136,7 +155,7 @@ def grid_y(axes: Axes) -> None:
 
 def compact_ticks(axes: Axes, which: str = "x") -> None:
     """Print amounts on an axis as 10k, 2.5M."""
-    getattr(axes, f"{which}axis").set_major_formatter(FuncFormatter(_compact_tick))
+    getattr(axes, f"{which}axis").set_major_formatter(CompactFormatter())
 
 
 def percent_ticks(axes: Axes, which: str = "y", signed: bool = False) -> None:
@@ -144,42 +163,20 @@ def percent_ticks(axes: Axes, which: str = "y", signed: bool = False) -> None:
     getattr(axes, f"{which}axis").set_major_formatter(FuncFormatter(_signed_percent_tick if signed else _percent_tick))
 
 
-def spread_apart(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Move label positions apart until neighbors are `gap` away, keeping their order, inside [low, high].
-
-    >>> spread_apart([1.0, 1.1, 5.0], gap=1.0, low=0.0, high=6.0)
-    [0.55, 1.55, 5.0]
-    """
-    order = np.argsort(positions, kind="stable")
-    blocks: list[tuple[float, int]] = []  # (center, number of labels), merged while they overlap
-    for index in order:
-        blocks.append((float(positions[index]), 1))
-        while len(blocks) > 1 and _overlap(blocks[-2], blocks[-1], gap):
-            (center_a, count_a), (center_b, count_b) = blocks[-2:]
-            center = (center_a * count_a + center_b * count_b) / (count_a + count_b)
-            blocks[-2:] = [(_inside(center, count_a + count_b, gap, low, high), count_a + count_b)]
-    placed = [center + (i - (count - 1) / 2) * gap for center, count in blocks for i in range(count)]
-    result = [0.0] * len(placed)
-    for index, position in zip(order, placed, strict=True):
-        result[index] = round(position, 12)
-    return result
-
-
-def label_points(
-    axes: Axes, points: Sequence[tuple[float, float]], labels: Sequence[str], obstacles: np.ndarray
-) -> None:
-    """Write a label near each point, where it covers no other label, marker or obstacle.
+def label_points(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequence[str], seeds: np.ndarray) -> None:
+    """Write a label near each point, where it covers no other label, marker or small dot.
 
     Args:
         axes: with its final limits and layout.
-        points: where each label belongs, in data units.
+        points: where each label belongs, in data units; a large marker is there.
         labels: one text per point.
-        obstacles: further points to keep free, shape (k, 2), in data units.
+        seeds: small dots to keep free, shape (k, 2), in data units.
     """
     axes.figure.draw_without_rendering()
     renderer = axes.figure.canvas.get_renderer()
     frame = axes.get_window_extent(renderer)
-    blocked = axes.transData.transform(np.concatenate([np.asarray(points, float).reshape(-1, 2), obstacles]))
+    large = axes.transData.transform(np.asarray(points, float).reshape(-1, 2))
+    small = axes.transData.transform(seeds)
     taken: list[Bbox] = []
     for point, label in zip(points, labels, strict=True):
         best = None
@@ -190,7 +187,7 @@ def label_points(
                 va={-1: "top", 0: "center", 1: "bottom"}[int(np.sign(dy))], fontsize=8.5, zorder=6,
             )  # fmt: skip
             box = text.get_window_extent(renderer).padded(2)
-            cost = _crowding(box, frame, taken, blocked) + 0.01 * distance
+            cost = _crowding(box, frame, taken, large, small) + 0.03 * distance
             if best is None or cost < best[0]:
                 if best is not None:
                     best[1].remove()
@@ -219,26 +216,15 @@ def save_figure(figure: Figure, table: pl.DataFrame, folder: str | Path, name: s
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.8, 0.8), (-0.8, 0.8), (0.8, -0.8), (-0.8, -0.8))
 
 
-def _crowding(box: Bbox, frame: Bbox, taken: list[Bbox], blocked: np.ndarray) -> float:
+def _crowding(box: Bbox, frame: Bbox, taken: list[Bbox], large: np.ndarray, small: np.ndarray) -> float:
     inside = box.x0 >= frame.x0 and box.x1 <= frame.x1 and box.y0 >= frame.y0 and box.y1 <= frame.y1
-    near = box.padded(4)
-    hits = np.sum(
-        (blocked[:, 0] > near.x0) & (blocked[:, 0] < near.x1) & (blocked[:, 1] > near.y0) & (blocked[:, 1] < near.y1)
-    )
-    return 20.0 * (not inside) + 10.0 * sum(box.overlaps(other) for other in taken) + 2.0 * float(hits)
+    covered = 5.0 * _count_inside(box.padded(6), large) + 2.0 * _count_inside(box.padded(3), small)
+    return 20.0 * (not inside) + 10.0 * sum(box.overlaps(other) for other in taken) + covered
 
 
-def _overlap(first: tuple[float, int], second: tuple[float, int], gap: float) -> bool:
-    return second[0] - first[0] < gap * (first[1] + second[1]) / 2 - 1e-12
-
-
-def _inside(center: float, count: int, gap: float, low: float, high: float) -> float:
-    half = (count - 1) / 2 * gap
-    return min(max(center, low + half), high - half)
-
-
-def _compact_tick(value: float, _position: int) -> str:
-    return format_compact(round(value, 12))
+def _count_inside(box: Bbox, points: np.ndarray) -> int:
+    across = (points[:, 0] > box.x0) & (points[:, 0] < box.x1)
+    return int(np.sum(across & (points[:, 1] > box.y0) & (points[:, 1] < box.y1)))
 
 
 def _percent_tick(value: float, _position: int) -> str:

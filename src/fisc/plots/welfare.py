@@ -9,9 +9,12 @@ from matplotlib.figure import Figure
 
 from fisc.analysis.summary import bootstrap_interval
 from fisc.plots import style
-from fisc.plots.wording import format_interval, format_mean
+from fisc.plots.wording import format_interval, format_mean, shared_decimals
 from fisc.records.errors import RecordError
-from fisc.records.schema import METRICS, arm_label, metric_label, metric_unit, order_arms
+from fisc.records.schema import METRICS, arm_label, has_natural_zero, metric_label, order_arms
+
+# Width of a digit at the size of the values, points; for setting them in columns.
+_DIGIT = 5.6
 
 
 def tabulate_metric(evaluation: pl.DataFrame, metric: str) -> pl.DataFrame:
@@ -46,17 +49,15 @@ def draw_welfare(evaluation: pl.DataFrame, objective: str, money: str = "coin") 
     """
     table = tabulate_metric(evaluation, objective)
     shown = table.filter(pl.col("mean").is_not_null())
-    figure, grid = style.new_figure(1.0 + 0.42 * len(table))
+    figure, grid = style.new_figure(1.25 + 0.42 * len(table))
     axes = grid[0, 0]
     values = evaluation.filter((pl.col("metric") == objective) & pl.col("value").is_finite())
-    from_zero = _has_zero(objective) and (values.is_empty() or float(values["value"].min()) >= 0)
+    from_zero = has_natural_zero(objective) and (values.is_empty() or float(values["value"].min()) >= 0)
     styles = style.arm_styles(table["arm"])
     for height, row in enumerate(shown.iter_rows(named=True)):
         mine = values.filter(pl.col("arm") == row["arm"])["value"]
         _draw_row(axes, height, row, mine, styles[row["arm"]], from_zero)
-        axes.annotate(
-            _value_text(objective, row), (1.02, height), xycoords=("axes fraction", "data"), va="center", fontsize=8.5
-        )
+    _write_values(axes, objective, shown)
     for height in range(len(shown), len(table)):
         axes.annotate("not a finite number", (0.02, height), xycoords=("axes fraction", "data"), va="center",
                       color=style.MUTED)  # fmt: skip
@@ -89,10 +90,17 @@ def _draw_row(axes: Axes, height: int, row: dict, values: pl.Series, look: style
                  linewidth=0, zorder=3)  # fmt: skip
 
 
-def _value_text(metric: str, row: dict) -> str:
-    interval = f"   {format_interval(metric, row)}" if row["low"] is not None else ""
-    return format_mean(metric, row) + interval
-
-
-def _has_zero(metric: str) -> bool:
-    return not metric_unit(metric).startswith("utils") and metric != "welfare"
+def _write_values(axes: Axes, metric: str, shown: pl.DataFrame) -> None:
+    """Write mean and interval beside each row, in two columns with a heading."""
+    rows = list(shown.iter_rows(named=True))
+    decimals = shared_decimals(rows)
+    has_interval = any(row["low"] is not None for row in rows)
+    cells = [(-0.75, "mean", "95% interval" if has_interval else "", style.MUTED)]
+    for height, row in enumerate(rows):
+        interval = format_interval(metric, row, decimals) if has_interval else ""
+        cells.append((height, format_mean(metric, row, decimals), interval, style.INK))
+    width = max(len(mean) for _, mean, _, _ in cells) * _DIGIT
+    for height, mean, interval, color in cells:
+        for text, offset, align in ((mean, 8 + width, "right"), (interval, 20 + width, "left")):
+            axes.annotate(text, (1, height), xycoords=("axes fraction", "data"), xytext=(offset, 0), ha=align,
+                          textcoords="offset points", va="center", fontsize=8.5, color=color)  # fmt: skip

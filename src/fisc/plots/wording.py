@@ -1,11 +1,11 @@
 """Numbers and sentences as a reader sees them, the same in figures, report and terminal."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fisc.analysis.summary import BOUND, rank_arms
-from fisc.records.schema import ARMS, FRACTION, METRICS, arm_label, metric_unit
+from fisc.records.schema import ARMS, FRACTION, METRICS, arm_label, has_natural_zero, metric_unit
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
@@ -53,10 +53,16 @@ def format_compact(value: float, signed: bool = False) -> str:
     >>> format_compact(11600), format_compact(609350), format_compact(-2500000), format_compact(9.7)
     ('11.6k', '609k', '−2.5M', '9.7')
     """
-    size, suffix = next(((s, t) for s, t in ((1e9, "B"), (1e6, "M"), (1e3, "k")) if abs(value) >= 0.9995 * s), (1, ""))
+    size, suffix = compact_unit(value)
     text = f"{abs(value) / size:.3g}"
     sign = MINUS if value < 0 else "+" if signed and value > 0 else ""
     return f"{sign}{text}{suffix}"
+
+
+def compact_unit(value: float) -> tuple[float, str]:
+    """Return the power of a thousand in which an amount is printed, and its suffix."""
+    units = ((1e9, "B"), (1e6, "M"), (1e3, "k"))
+    return next(((size, suffix) for size, suffix in units if abs(value) >= 0.9995 * size), (1.0, ""))
 
 
 def format_metric(name: str, value: float | None, decimals: int | None = None, signed: bool = False) -> str:
@@ -77,18 +83,26 @@ def format_percent(fraction: float | None, signed: bool = False) -> str:
     return format_number(100 * fraction, 0 if abs(fraction) >= 9.995 else 1, signed) + "%"
 
 
-def format_interval(name: str, numbers: Mapping[str, Any], signed: bool = False) -> str:
+def shared_decimals(several: Iterable[Mapping[str, Any]]) -> int:
+    """Choose the decimals for a column of means with intervals: what its middle row needs."""
+    needed = sorted(decimals_of(numbers["mean"], numbers["low"], numbers["high"]) for numbers in several)
+    return needed[len(needed) // 2] if needed else 0
+
+
+def format_interval(name: str, numbers: Mapping[str, Any], decimals: int | None = None, signed: bool = False) -> str:
     """Print `low to high` of a metric with the decimals of its mean, or that there is no interval."""
     if numbers["low"] is None:
         return "no interval"
-    decimals = decimals_of(numbers["mean"], numbers["low"], numbers["high"])
+    if decimals is None:
+        decimals = decimals_of(numbers["mean"], numbers["low"], numbers["high"])
     low, high = (format_metric(name, numbers[end], decimals, signed) for end in ("low", "high"))
     return f"{low} to {high}"
 
 
-def format_mean(name: str, numbers: Mapping[str, Any], signed: bool = False) -> str:
+def format_mean(name: str, numbers: Mapping[str, Any], decimals: int | None = None, signed: bool = False) -> str:
     """Print the mean of a metric with decimals that fit its interval."""
-    decimals = decimals_of(numbers["mean"], numbers["low"], numbers["high"])
+    if decimals is None:
+        decimals = decimals_of(numbers["mean"], numbers["low"], numbers["high"])
     return format_metric(name, numbers["mean"], decimals, signed)
 
 
@@ -115,7 +129,6 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
 
     A difference is called higher or lower only if its interval excludes zero.
     """
-    objective = summary["objective"]
     ranked = enactable(summary)
     if not ranked:
         return ["No arm has a finite value of the objective in every seed: there is nothing to compare."]
@@ -123,11 +136,11 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     others = [arm for arm in (summary["reference"], "saez", ranked[0]) if arm and arm != subject]
     sentences = [_leader_sentence(summary, ranked)]
     sentences += [
-        _contrast_sentence(summary["contrasts"][f"{subject}-{other}"], subject, other, objective)
+        _contrast_sentence(summary, subject, other)
         for other in dict.fromkeys(others)
         if f"{subject}-{other}" in summary["contrasts"]
     ]
-    sentences += _bound_sentences(summary, subject)
+    sentences += _worth_sentences(summary, subject) + _bound_sentences(summary, subject)
     sentences += _seed_sentences(summary)
     return sentences
 
@@ -174,19 +187,35 @@ def _leader_sentence(summary: Mapping[str, Any], ranked: Sequence[str]) -> str:
     return f"{text}; next best is {in_sentence(ranked[1])}."
 
 
-def _contrast_sentence(contrast: Mapping[str, Any], subject: str, other: str, objective: str) -> str:
-    mean = format_mean(objective, contrast, signed=True)
-    relative = "" if contrast["relative"] is None else f", {format_percent(contrast['relative'], signed=True)}"
-    interval = format_interval(objective, contrast, signed=True)
-    interval = "one seed, no interval" if contrast["low"] is None else f"95% interval {interval}"
-    difference = f"{mean}{relative} ({interval})"
-    word = claim(contrast)
+def _contrast_sentence(summary: Mapping[str, Any], subject: str, other: str) -> str:
+    objective, contrast = summary["objective"], summary["contrasts"][f"{subject}-{other}"]
+    unit = metric_unit(objective, summary["money"])
+    interval = f"95% interval {format_interval(objective, contrast, signed=True)}"
+    details = [interval if contrast["low"] is not None else "one seed, no interval"]
+    if has_natural_zero(objective) and contrast["relative"] is not None:
+        details.insert(0, format_percent(contrast["relative"], signed=True))
+    word, shown = claim(contrast), f"({'; '.join(details)})"
     if word == "undecided":
+        mean = format_mean(objective, contrast, signed=True)
         return (
             f"Between {in_sentence(subject)} and {in_sentence(other)} these runs do not decide: "
-            f"the difference is {difference}."
+            f"the difference is {mean} {unit} {shown}."
         )
-    return f"Against {in_sentence(other)}, {in_sentence(subject)} scores {word}: {difference}."
+    mean = format_mean(objective, contrast).removeprefix(MINUS)
+    return f"Against {in_sentence(other)}, {in_sentence(subject)} scores {word} by {mean} {unit} {shown}."
+
+
+def _worth_sentences(summary: Mapping[str, Any], subject: str) -> list[str]:
+    numbers = summary["arms"][subject].get("consumption_equivalent")
+    if not numbers or numbers["mean"] is None:
+        return []
+    interval = "" if numbers["low"] is None else f" (95% interval {_percent_interval(numbers)})"
+    worth = f"{format_percent(numbers['mean'], signed=True)} of everybody's consumption{interval}"
+    return [f"Moving there from US federal law is worth as much as {worth}."] if subject != "us_federal" else []
+
+
+def _percent_interval(numbers: Mapping[str, Any]) -> str:
+    return f"{format_percent(numbers['low'], signed=True)} to {format_percent(numbers['high'], signed=True)}"
 
 
 def _bound_sentences(summary: Mapping[str, Any], subject: str) -> list[str]:

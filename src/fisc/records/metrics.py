@@ -13,6 +13,9 @@ MONEY_UNITS = ("coin", "dollars")
 FRACTION = "fraction"
 """Unit of rates and shares: stored in [0, 1], shown as percent."""
 
+OBJECTIVE_UNIT = "units of the objective"
+"""Unit of welfare, until it is known which objective a scenario has."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -33,7 +36,7 @@ _UTILS = "utils"
 _LOSS = "Training loss: comparable within one role and arm only."
 
 WELFARE_METRICS: dict[str, Metric] = {
-    "welfare": Metric("Welfare", "units of the objective", "The objective that the scenario has chosen.", True),
+    "welfare": Metric("Welfare", OBJECTIVE_UNIT, "The objective that the scenario has chosen.", True),
     "productivity": Metric("Productivity", _PER_WORKER, "Mean income before tax: mean(income).", True),
     "equality": Metric("Equality", "0 to 1", "1 - gini(consumption): 1 if all consume the same.", True),
     "equality_times_productivity": Metric(
@@ -58,7 +61,7 @@ WELFARE_METRICS: dict[str, Metric] = {
     ),
     "welfare_if_exact": Metric(
         "Welfare if workers were exact",
-        "units of the objective",
+        OBJECTIVE_UNIT,
         "The objective under the arm's schedule if every worker answered it exactly optimally.",
         True,
     ),
@@ -102,6 +105,12 @@ ECONOMY_METRICS: dict[str, Metric] = {
 TRAINING_METRICS: dict[str, Metric] = {
     "reward": Metric("Reward", "utils per decision", "Mean reward of a role per agent and decision.", True),
     "loss/total": Metric("Total loss", "", _LOSS),
+    "ledger_residual": Metric(
+        "Ledger residual",
+        "",
+        "Largest imbalance of the books in any step, relative to the stock; rounding alone if all is well.",
+        False,
+    ),
     "loss/policy": Metric("Policy loss", "", _LOSS),
     "loss/value": Metric("Value loss", "", _LOSS),
     "entropy": Metric("Policy entropy", "nats", "Mean entropy of the action distribution."),
@@ -166,16 +175,17 @@ def suggest_metric(name: str, known: tuple[str, ...] = ()) -> str:
 
 
 def metric_unit(name: str, money: str = "coin", objective: str | None = None) -> str:
-    """Return the unit of a metric in the scenario's money; `welfare` has the unit of the objective.
+    """Return the unit of a metric in the scenario's money; welfare has that of the `objective`, if given.
 
     >>> metric_unit("productivity", "dollars")
     'dollars per worker'
     """
     if money not in MONEY_UNITS:
         raise RecordError(f"unknown money unit '{money}': {nearest_spelling(money, MONEY_UNITS)}")
-    if name == "welfare" and objective not in (None, "welfare"):
+    unit = find_metric(name).unit
+    if unit == OBJECTIVE_UNIT and objective not in (None, name):
         return metric_unit(objective, money)
-    return find_metric(name).unit.format(money=money)
+    return unit.format(money=money)
 
 
 def metric_label(name: str, money: str = "coin", objective: str | None = None) -> str:
@@ -187,6 +197,11 @@ def metric_label(name: str, money: str = "coin", objective: str | None = None) -
     unit = metric_unit(name, money, objective)
     shown = "percent" if unit == FRACTION else unit
     return f"{find_metric(name).label} ({shown})" if shown else find_metric(name).label
+
+
+def has_natural_zero(name: str) -> bool:
+    """Say whether ratios and percents of a metric mean something: they do for money, not for utility."""
+    return not find_metric(name).unit.startswith((_UTILS, OBJECTIVE_UNIT))
 
 
 def arm_label(arm: str) -> str:

@@ -58,7 +58,8 @@ class OneStep(Economy[State, Draws]):
     def spec(self) -> EconomySpec:
         """Citizens act at every step, the planner (if any) once a period."""
         n, b = self.skills.shape[-1], self.tax.cutoffs.shape[-1]
-        roles = {"citizen": RoleSpec(n, self.labor, see.citizen_blocks(b, self.num_incomes_seen), "step")}
+        idle = (0,) if self.first_step_is_idle and self.periods == 1 else ()
+        roles = {"citizen": RoleSpec(n, self.labor, see.citizen_blocks(b, self.num_incomes_seen), "step", idle)}
         if self.tax.planner_space is not None:
             blocks = see.planner_blocks(b, self.num_incomes_seen, n if self.planner_sees_citizens else 0)
             roles["planner"] = RoleSpec(1, self.tax.planner_space, blocks, "period")
@@ -88,6 +89,7 @@ class OneStep(Economy[State, Draws]):
     def observe(self, state: State, knobs: Knobs) -> dict[str, Observation]:
         """Citizens see their skill and the announced rates; the planner sees aggregates of the last collection."""
         spec, cutoffs = self.spec, self.tax.cutoffs.astype(state.coin.dtype)
+        state = self._under_ceiling(state, knobs)
         public = {
             "calendar": see.calendar(state, self.steps_per_period, spec.steps),
             "rates": state.treasury.rates[None, :],
@@ -104,6 +106,12 @@ class OneStep(Economy[State, Draws]):
                 features["citizens"] = see.citizens_one_by_one(state, cutoffs, self.steps_per_period)
             observations["planner"] = Observation(features, self._planner_mask(state, knobs))
         return observations
+
+    def _under_ceiling(self, state: State, knobs: Knobs) -> State:
+        """Before the first announcement of an episode, show what is in force under the present ceiling on rates."""
+        in_force = self.tax.rates(state.treasury.memory, knobs).astype(state.coin.dtype)
+        shown = jnp.where(state.step == 0, in_force, state.treasury.rates)
+        return eqx.tree_at(lambda s: s.treasury.rates, state, shown)
 
     def _citizen_mask(self, state):
         is_open = may_work(state.step, first_step_is_idle=self.first_step_is_idle)
