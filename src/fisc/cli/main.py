@@ -1,7 +1,6 @@
 """The command line: parsing only. It imports jax as late as it can, so that `fisc --help` answers at once."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
@@ -88,7 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 0
-    _prepare_jax()
+    from fisc.cli.machine import prepare_jax
+
+    prepare_jax()
     from fisc.cli import commands
 
     try:
@@ -109,19 +110,6 @@ def _is_ours(error: ValueError) -> bool:
     from fisc.records.errors import RecordError
 
     return isinstance(error, FiscError | RecordError)
-
-
-def _prepare_jax() -> None:
-    """Before jax is imported: one CPU device for every core, as jobs are independent, and a compilation cache."""
-    flags = os.environ.get("XLA_FLAGS", "")
-    if "host_platform_device_count" not in flags:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        # With several devices the threads inside one operation would only fight for the same cores.
-        extra = f"--xla_force_host_platform_device_count={cores} --xla_cpu_multi_thread_eigen=false"
-        os.environ["XLA_FLAGS"] = f"{flags} {extra}".strip()
-    cache = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "fisc", "jax")
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", cache)
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
 
 
 if __name__ == "__main__":

@@ -42,9 +42,9 @@ def play_episode(
 
     def step(carry, key_step):
         state, held = carry
-        key_act, key_draw = jax.random.split(key_step)
+        key_draw, *act_keys = jax.random.split(key_step, 1 + len(fast))
+        keys = dict(zip(fast, act_keys, strict=True))
         seen = economy.observe(state, knobs)
-        keys = dict(zip(fast, jax.random.split(key_act, len(fast)), strict=True))
         decisions = {role: policies[role].act(keys[role], seen[role]) for role in fast}
         actions = {**{role: d.action for role, d in decisions.items()}, **held}
         after = economy.step(key_draw, state, actions, knobs)
@@ -53,12 +53,12 @@ def play_episode(
         return (after.state, held), (moments, slow_rewards, after.ledger.residual())
 
     def period(state, key_period):
-        key_slow, key_steps = jax.random.split(key_period)
+        act_and_step_keys = jax.random.split(key_period, len(slow) + spec.steps_per_period)
+        keys = dict(zip(slow, act_and_step_keys[: len(slow)], strict=True))
         seen = economy.observe(state, knobs)
-        keys = dict(zip(slow, jax.random.split(key_slow, max(1, len(slow))), strict=False))
         decisions = {role: policies[role].act(keys[role], seen[role]) for role in slow}
         held = {role: d.action for role, d in decisions.items()}
-        step_keys = jax.random.split(key_steps, spec.steps_per_period)
+        step_keys = act_and_step_keys[len(slow) :]
         (state, _), (moments, slow_rewards, residuals) = jax.lax.scan(step, (state, held), step_keys)
         slow_moments = {
             role: _Moment(seen[role], decisions[role], jnp.sum(slow_rewards[role], axis=0)) for role in slow

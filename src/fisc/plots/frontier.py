@@ -58,11 +58,13 @@ def draw_frontier(evaluation: pl.DataFrame, money: str = "coin") -> tuple[Figure
     for arm, look in style.arm_styles(means["arm"]).items():
         mine, mean = seeds.filter(pl.col("arm") == arm), means.filter(pl.col("arm") == arm)
         axes.scatter(mine["productivity"], mine["equality"], s=16, color=look.color, alpha=0.5, linewidth=0, zorder=3)
-        size = 190 if look.marker == "*" else 100
-        axes.scatter(
-            mean["productivity"], mean["equality"], s=size, color=look.color, marker=look.marker,
-            edgecolor=style.PAPER, linewidth=1.2, zorder=3.8 if arm == BOUND else 4, label=arm_label(arm),
-        )  # fmt: skip
+        # The optimum is a ring around its mean: what was learned should lie inside, and stay visible.
+        shape = (
+            {"s": 250, "marker": "o", "facecolor": "none", "edgecolor": look.color, "linewidth": 2}
+            if arm == BOUND
+            else {"s": 90, "marker": look.marker, "color": look.color, "edgecolor": style.PAPER, "linewidth": 1.2}
+        )
+        axes.scatter(mean["productivity"], mean["equality"], zorder=4, label=arm_label(arm), **shape)
     style.compact_ticks(axes, "x")
     axes.set_xlabel(metric_label("productivity", money))
     axes.set_ylabel(metric_label("equality"))

@@ -93,7 +93,8 @@ def draw_learning(
         style.grid_y(panel)
         style.compact_ticks(panel, "x")
         style.compact_ticks(panel, "y")
-        panel.locator_params(axis="x", nbins=5)
+        panel.locator_params(axis="x", nbins=3 if len(names) == 3 else 5)
+        panel.set_xlim(left=0)
     figure.supxlabel("Training (environment steps)", fontsize=9.5)
     handles = [
         Line2D([], [], color=look.color, linestyle=look.line, label=arm_label(arm)) for arm, look in styles.items()

@@ -19,6 +19,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import Formatter, FuncFormatter
 from matplotlib.transforms import Bbox
 
@@ -134,7 +135,8 @@ class CompactFormatter(Formatter):
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         """Print all ticks of an axis."""
         gap = min((abs(b - a) for a, b in itertools.pairwise(sorted(values))), default=0.0)
-        size, suffix = compact_unit(max(map(abs, values), default=0.0))
+        largest = max(map(abs, values), default=0.0)
+        size, suffix = compact_unit(largest) if largest >= 10_000 else (1.0, "")
         decimals = 0 if gap == 0 else max(0, math.ceil(-math.log10(gap / size) - 1e-9))
         # A gap of 2.5 needs one decimal more than a gap of 2.
         if gap and not math.isclose(round(gap / size, decimals), gap / size, rel_tol=1e-6):
@@ -180,13 +182,16 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequ
     taken: list[Bbox] = []
     for point, label in zip(points, labels, strict=True):
         best = None
-        for distance, (dx, dy) in itertools.product((8, 15, 24, 36), _DIRECTIONS):
+        for distance, (dx, dy) in itertools.product((10, 16, 24, 36), _DIRECTIONS):
             text = axes.annotate(
                 label, point, xytext=(dx * distance, dy * distance), textcoords="offset points",
                 ha={-1: "right", 0: "center", 1: "left"}[int(np.sign(dx))],
                 va={-1: "top", 0: "center", 1: "bottom"}[int(np.sign(dy))], fontsize=8.5, zorder=6,
+                arrowprops=_LEADER if distance > 10 else None,
             )  # fmt: skip
-            box = text.get_window_extent(renderer).padded(2)
+            # The extent of the words alone: an annotation's own takes in its line.
+            text.update_positions(renderer)
+            box = Text.get_window_extent(text, renderer).padded(2)
             cost = _crowding(box, frame, taken, large, small) + 0.03 * distance
             if best is None or cost < best[0]:
                 if best is not None:
@@ -212,6 +217,9 @@ def save_figure(figure: Figure, table: pl.DataFrame, folder: str | Path, name: s
     contents = {"png": png.getvalue(), "svg": svg.getvalue(), "csv": table.write_csv().encode()}
     return [replace_file(Path(folder) / f"{name}.{kind}", content) for kind, content in contents.items()]
 
+
+# A thin line to the marker, for labels that are not next to it.
+_LEADER = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 2}
 
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.8, 0.8), (-0.8, 0.8), (0.8, -0.8), (-0.8, -0.8))
 

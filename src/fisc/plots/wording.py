@@ -12,6 +12,9 @@ NOTHING = "\N{EN DASH}"
 FEW_SEEDS = 5
 """Below this many seeds a bootstrap interval is too narrow to rely on."""
 
+NEGLIGIBLE = 1e-6
+"""Below this a number that is shown on its own reads as zero: it is rounding, whatever the unit."""
+
 _MAX_SIGNIFICANT = 5
 _MIN_SIGNIFICANT = 3
 
@@ -24,7 +27,7 @@ def decimals_of(*values: float | None) -> int:
     """
     finite = [value for value in values if value is not None and math.isfinite(value)]
     largest = max((abs(value) for value in finite), default=0.0)
-    if largest == 0:
+    if largest < NEGLIGIBLE:
         return 0
     size = math.floor(math.log10(largest))
     spread = max(finite) - min(finite)
@@ -210,8 +213,10 @@ def _worth_sentences(summary: Mapping[str, Any], subject: str) -> list[str]:
     if not numbers or numbers["mean"] is None:
         return []
     interval = "" if numbers["low"] is None else f" (95% interval {_percent_interval(numbers)})"
-    worth = f"{format_percent(numbers['mean'], signed=True)} of everybody's consumption{interval}"
-    return [f"Moving there from US federal law is worth as much as {worth}."] if subject != "us_federal" else []
+    worth = f"a change of {format_percent(numbers['mean'], signed=True)} in everybody's consumption{interval}"
+    if subject == "us_federal":
+        return []
+    return [f"Moving from US federal law to {in_sentence(subject)} is worth as much as {worth}."]
 
 
 def _percent_interval(numbers: Mapping[str, Any]) -> str:
@@ -219,12 +224,14 @@ def _percent_interval(numbers: Mapping[str, Any]) -> str:
 
 
 def _bound_sentences(summary: Mapping[str, Any], subject: str) -> list[str]:
-    numbers = summary["arms"][subject].get("fraction_of_optimum")
-    if BOUND not in summary["arms"] or not numbers or numbers["mean"] is None or subject == BOUND:
+    """Say how much of the possible gain the subject brings: unlike W / W*, this holds wherever utility is zero."""
+    reference, contrasts = summary["reference"], summary["contrasts"]
+    own, best = contrasts.get(f"{subject}-{reference}"), contrasts.get(f"{BOUND}-{reference}")
+    if not own or not best or own["mean"] is None or not best["mean"] or best["mean"] <= 0 or own["mean"] <= 0:
         return []
     return [
-        f"{in_sentence(subject, start=True)} reaches {format_percent(numbers['mean'])} of the optimum, "
-        f"the best that any schedule could do here."
+        f"{in_sentence(subject, start=True)} brings {format_percent(own['mean'] / best['mean'])} of the gain over "
+        f"{in_sentence(reference)} that the best possible schedule would bring."
     ]
 
 

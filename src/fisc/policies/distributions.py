@@ -79,29 +79,37 @@ class Categorical(Distribution):
 
 
 class MultiCategorical(Distribution):
-    """A vector of independent integers for each agent."""
+    """A vector of independent integers for each agent: one categorical over all components of all agents at once."""
 
-    parts: list[Categorical]
+    num_components: int = eqx.field(static=True)
+    components: Categorical
+    """Rows in the order agent, component; shorter components are padded with illegal choices."""
 
-    def __init__(self, space: MultiDiscrete, logits: Float[Array, "n a"], mask: Bool[Array, "n a"]):
-        self.parts = [Categorical(*part) for part in zip(space.split(logits), space.split(mask), strict=True)]
+    def __init__(self, space: MultiDiscrete, logits: Float[Array, "n d a"], mask: Bool[Array, "n m"]):
+        """`logits` are padded to the longest component, `mask` is the space's flat one."""
+        longest = max(space.sizes)
+        parts = [jnp.pad(p, ((0, 0), (0, longest - p.shape[1])), constant_values=False) for p in space.split(mask)]
+        self.num_components = len(space.sizes)
+        self.components = Categorical(logits.reshape(-1, longest), jnp.stack(parts, axis=1).reshape(-1, longest))
+
+    def _rows(self, x):
+        return x.reshape(-1, self.num_components)
 
     def sample(self, key):
         """Draw vectors, [n, d]."""
-        keys = jax.random.split(key, len(self.parts))
-        return jnp.stack([part.sample(k) for part, k in zip(self.parts, keys, strict=True)], axis=-1)
+        return self._rows(self.components.sample(key))
 
     def mode(self):
         """The most likely vectors."""
-        return jnp.stack([part.mode() for part in self.parts], axis=-1)
+        return self._rows(self.components.mode())
 
     def log_prob(self, latent):
         """Sum over components."""
-        return sum(part.log_prob(latent[:, d]) for d, part in enumerate(self.parts))
+        return jnp.sum(self._rows(self.components.log_prob(latent.reshape(-1))), axis=1)
 
     def entropy(self):
         """Sum over components."""
-        return sum(part.entropy() for part in self.parts)
+        return jnp.sum(self._rows(self.components.entropy()), axis=1)
 
     def action(self, latent):
         """The vectors themselves."""
@@ -148,14 +156,15 @@ class SquashedNormal(Distribution):
         return jnp.where(self.may_act[:, None], squashed, low)
 
 
-def ordinal_logits(outputs: Float[Array, "n 2"], size: int) -> Float[Array, "n a"]:
-    """Logits of a discretized normal on 0, …, size - 1, from a location and a log width.
+def ordinal_logits(outputs: Float[Array, "m 2"], sizes: Float[Array, " m"], longest: int) -> Float[Array, "m a"]:
+    """Logits of a discretized normal on 0, …, size - 1 for each row, from a location and a log width.
 
-    For ordered choices (hours, prices): what is learned about one number carries over to its neighbors.
+    For ordered choices (hours, rates, prices): what is learned about one number carries over to its neighbors.
     """
-    location = (size - 1) * jax.nn.sigmoid(outputs[:, :1])
-    width = jnp.maximum(MIN_WIDTH, 0.25 * (size - 1) * jnp.exp(jnp.minimum(outputs[:, 1:], LOG_STD_RANGE[1])))
-    steps = jnp.broadcast_to(jnp.arange(size, dtype=outputs.dtype)[None, :], (outputs.shape[0], size))
+    span = (sizes - 1.0)[:, None]
+    location = span * jax.nn.sigmoid(outputs[:, :1])
+    width = jnp.maximum(MIN_WIDTH, 0.25 * span * jnp.exp(jnp.minimum(outputs[:, 1:], LOG_STD_RANGE[1])))
+    steps = jnp.broadcast_to(jnp.arange(longest, dtype=outputs.dtype)[None, :], (outputs.shape[0], longest))
     gap = (steps - jnp.broadcast_to(location, steps.shape)) / jnp.broadcast_to(width, steps.shape)
     return -0.5 * gap**2
 
@@ -169,14 +178,21 @@ def num_outputs(space: Space, head: Head) -> int:
     return space.mask_size
 
 
-def distribution(space: Space, outputs: Float[Array, "n a"], mask: Bool[Array, "n a"], head: Head) -> Distribution:
+def distribution(space: Space, outputs: Float[Array, "n a"], mask: Bool[Array, "n m"], head: Head) -> Distribution:
     """Read network outputs as a distribution over `space` that respects the mask."""
+    if isinstance(space, Box):
+        mean, log_std = jnp.split(outputs, 2, axis=-1)
+        return SquashedNormal(space, mean, jnp.clip(log_std, *LOG_STD_RANGE), mask[:, 0])
+    sizes = (space.size,) if isinstance(space, Discrete) else space.sizes
+    longest, num_agents = max(sizes), outputs.shape[0]
+    if head == "ordinal":
+        rows = jnp.tile(jnp.asarray(sizes, outputs.dtype), num_agents)
+        logits = ordinal_logits(outputs.reshape(-1, 2), rows, longest)
+    elif isinstance(space, MultiDiscrete):
+        parts = [jnp.pad(part, ((0, 0), (0, longest - part.shape[1]))) for part in space.split(outputs)]
+        logits = jnp.stack(parts, axis=1)
+    else:
+        logits = outputs
     if isinstance(space, Discrete):
-        return Categorical(ordinal_logits(outputs, space.size) if head == "ordinal" else outputs, mask)
-    if isinstance(space, MultiDiscrete):
-        if head == "ordinal":
-            pairs = jnp.split(outputs, len(space.sizes), axis=-1)
-            outputs = jnp.concatenate([ordinal_logits(*pair) for pair in zip(pairs, space.sizes, strict=True)], axis=-1)
-        return MultiCategorical(space, outputs, mask)
-    mean, log_std = jnp.split(outputs, 2, axis=-1)
-    return SquashedNormal(space, mean, jnp.clip(log_std, *LOG_STD_RANGE), mask[:, 0])
+        return Categorical(logits, mask)
+    return MultiCategorical(space, logits.reshape(num_agents, len(sizes), longest), mask)

@@ -18,7 +18,15 @@ def summary_of(objective: str = "productivity", seeds: int = 5, **means: float) 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (1234.56, "1,235"), (-0.0123, f"{MINUS}0.0123"), (9.876, "9.88"), (None, "–"), (float("nan"), "–")],
+    [
+        (0.0, "0"),
+        (7e-9, "0"),
+        (1234.56, "1,235"),
+        (-0.0123, f"{MINUS}0.0123"),
+        (9.876, "9.88"),
+        (None, "–"),
+        (float("nan"), "–"),
+    ],
 )
 def test_numbers_have_three_significant_digits(value, text):
     assert format_number(value) == text
@@ -55,7 +63,11 @@ def test_the_verdict_names_the_best_arm_and_compares_the_planner_with_law_and_sa
     # By hand: 130 - 100 = 30 of a mean of 120 is 25%, the same in every seed.
     assert "Against US federal law, the learned planner scores higher by 30.0 coin per worker (+25.0%;" in text[1]
     assert "Against the Saez formula, the learned planner scores higher by 20.0" in text[2]
-    assert len(text) == 3
+    # By hand: 130 - 100 of 140 - 100.
+    assert text[3] == (
+        "The learned planner brings 75.0% of the gain over US federal law that the best possible schedule would bring."
+    )
+    assert len(text) == 4
 
 
 def test_the_verdict_says_so_where_the_planner_is_not_best():

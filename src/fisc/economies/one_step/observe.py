@@ -82,7 +82,7 @@ def aggregates(state: State, convention: str) -> Float[Array, "1 2"]:
     return jnp.stack([equality(state.coin, convention), jnp.mean(state.coin) / PRODUCTIVITY_SCALE])[None, :]
 
 
-def citizens_one_by_one(state: State, cutoffs: Float[Array, " b"], steps_per_period: int) -> Float[Array, "1 3n"]:
+def citizens_one_by_one(state: State, cutoffs: Float[Array, " b"], steps_per_period: int) -> Float[Array, "1 _"]:
     """Each citizen's marginal rate now, last income per step and last marginal rate."""
     treasury = state.treasury
     columns = [

@@ -1,0 +1,200 @@
+"""How fast does the one-step economy step with 100 workers, observations included, compared with the reference program?
+
+    python benchmarks/one_step_speed.py [--workers 100] [--out benchmarks/results/one_step_speed.json]
+
+Both sides run in this call, one after the other, on all cores: ours as one program over all devices, the reference
+(ai-economist 1.7.1, installed beside fisc by `make oracle`) as one process for each core. Both take random legal actions
+and compute every observation at every step. Compile time is reported apart; speeds are medians of five windows.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from fisc.cli.machine import num_cores, prepare_jax
+
+ROOT = Path(__file__).resolve().parents[1]
+CORES = num_cores()
+WINDOWS = 5
+
+
+def reference_window(arguments: tuple[int, float]) -> float:
+    """Steps per second of one process of the reference over `seconds`, after a warm-up episode."""
+    workers, seconds = arguments
+    sys.path.insert(0, str(ROOT))
+    import numpy as np
+
+    from tests.oracle.reference import make
+
+    rng = np.random.RandomState(0)
+    env = make(reference_config(workers), seed=1)
+    steps, started = 0, None
+    while started is None or time.perf_counter() - started < seconds:
+        observations = env.reset()
+        for _ in range(2):
+            actions = {name: sample(observation["action_mask"], rng) for name, observation in observations.items()}
+            observations, *_ = env.step(actions)
+            steps += 1
+        if started is None:
+            steps, started = 0, time.perf_counter()
+    return steps / (time.perf_counter() - started)
+
+
+def sample(mask, rng):
+    """One random legal action: an integer, or one for each of the planner's seven brackets of 22 choices."""
+    if len(mask) == 7 * 22:
+        return [int(rng.choice(part.nonzero()[0])) for part in mask.reshape(7, 22)]
+    return int(rng.choice(mask.nonzero()[0]))
+
+
+def reference_config(workers: int) -> dict:
+    """The paper's setting in the reference's own format."""
+    return {
+        "scenario_name": "one-step-economy",
+        "components": [
+            {"SimpleLabor": {"mask_first_step": True, "payment_max_skill_multiplier": 190, "pareto_param": 8}},
+            {"PeriodicBracketTax": {"period": 2, "bracket_spacing": "us-federal", "usd_scaling": 100}},
+        ],
+        "n_agents": workers,
+        "world_size": [1, 1],
+        "episode_length": 2,
+        "multi_action_mode_agents": False,
+        "multi_action_mode_planner": True,
+        "flatten_observations": True,
+        "flatten_masks": True,
+        "agent_reward_type": "coin_minus_labor_cost",
+        "labor_exponent": 3.5,
+        "labor_cost": 0.0005,
+        "planner_reward_type": "inv_income_weighted_utility",
+    }
+
+
+def ours(workers: int, num_environments: int, episodes: int) -> dict:
+    """Steps per second of ours over all devices: median of windows of `episodes` episodes, and compile time."""
+    import jax
+    import jax.numpy as jnp
+
+    from fisc.core.knobs import full_knobs
+    from fisc.learning.train import over_jobs
+    from fisc.scenarios.build import make_economy, make_tax, population
+    from fisc.scenarios.registry import load_scenario
+
+    overrides = {"economy.workers": workers, "economy.seen_incomes": workers, "economy.planner_sees_citizens": True}
+    scenario = load_scenario("one-step", overrides)
+    people = population(scenario, 0)
+    economy = make_economy(scenario, people, make_tax(scenario, people, "planner", None))
+    knobs, spec = full_knobs(), economy.spec
+
+    def step(carry, key):
+        state, checksum = carry
+        seen = economy.observe(state, knobs)
+        key_act, key_step = jax.random.split(key)
+        keys = jax.random.split(key_act, len(spec.roles))
+        # Uniform over the space: cheap, and illegal draws do nothing.
+        actions = {
+            "citizen": jax.random.randint(keys[0], (workers,), 0, 101),
+            "planner": jax.random.randint(keys[1], (1, 7), 0, 22),
+        }
+        checksum += sum(jnp.sum(leaf, dtype=jnp.float32) for leaf in jax.tree.leaves(seen))
+        return (economy.step(key_step, state, actions, knobs).state, checksum), None
+
+    def episode(carry, key):
+        state, checksum = carry
+        key_reset, key_steps = jax.random.split(key)
+        start = (economy.reset(key_reset, state), checksum)
+        return jax.lax.scan(step, start, jax.random.split(key_steps, spec.steps))[0], None
+
+    def play(keys):
+        def one(key):
+            start = (economy.init(key), jnp.zeros(()))
+            return jax.lax.scan(episode, start, jax.random.split(key, episodes))[0][1]
+
+        return jax.vmap(one)(keys)
+
+    num_devices = len(jax.devices())
+    keys = jax.random.split(jax.random.key(0), (num_devices, num_environments))
+    program = over_jobs(play, num_devices)
+    first = time.perf_counter()
+    jax.block_until_ready(program(keys))
+    second = time.perf_counter()
+    jax.block_until_ready(program(keys))
+    compile_seconds = (second - first) - (time.perf_counter() - second)
+    speeds = []
+    for _ in range(WINDOWS):
+        started = time.perf_counter()
+        jax.block_until_ready(program(keys))
+        speeds.append(episodes * spec.steps * keys.size / (time.perf_counter() - started))
+    return {
+        "steps_per_second": statistics.median(speeds),
+        "windows": speeds,
+        "compile_seconds": compile_seconds,
+        "environments": keys.size,
+        "devices": num_devices,
+        "jax": jax.__version__,
+    }
+
+
+def training_block_compile_seconds() -> dict:
+    """Seconds to trace and compile one training block, for workers alone and together with a planner."""
+    import equinox as eqx
+    import jax
+
+    from fisc.learning.train import block
+    from fisc.scenarios import build
+    from fisc.scenarios.registry import load_scenario
+
+    scenario = load_scenario("one-step")
+    people = build.population(scenario, 0)
+    seconds = {}
+    for arm in ("free_market", "planner"):
+        tax = build.make_tax(scenario, people, arm, build.exact_rates(scenario, people, arm))
+        economy = build.make_economy(scenario, people, tax)
+        system = build.make_system(scenario, scenario.budgets["quick"], has_planner=arm == "planner")
+        run = eqx.filter_jit(system.init)(economy, jax.random.key(0))
+        started = time.perf_counter()
+        eqx.filter_jit(block(system, 50)).lower(economy, run).compile()
+        seconds["workers and planner" if arm == "planner" else "workers alone"] = time.perf_counter() - started
+    return seconds
+
+
+def main() -> None:
+    """Measure, print and store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, default=100)
+    parser.add_argument("--environments", type=int, default=128, help="per device")
+    parser.add_argument("--episodes", type=int, default=200, help="per window")
+    parser.add_argument("--reference-seconds", type=float, default=6.0, help="length of a window of the reference")
+    parser.add_argument("--out", type=Path, help="also store the JSON here")
+    options = parser.parse_args()
+
+    with multiprocessing.get_context("spawn").Pool(CORES) as pool:
+        jobs = [(options.workers, options.reference_seconds)] * CORES
+        windows = [sum(pool.map(reference_window, jobs)) for _ in range(WINDOWS)]
+    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # compile times are measured
+    prepare_jax()
+    mine = ours(options.workers, options.environments, options.episodes)
+    theirs = statistics.median(windows)
+    result = {
+        "question": "environment steps per second with observations, all cores",
+        "workers": options.workers,
+        "ours": mine,
+        "reference": {"steps_per_second": theirs, "windows": windows, "processes": CORES},
+        "ratio": mine["steps_per_second"] / theirs,
+        "training_block_compile_seconds": training_block_compile_seconds(),
+        "machine": {"cpu": platform.processor() or platform.machine(), "cores": CORES, "python": sys.version.split()[0]},
+    }
+    text = json.dumps(result, indent=2)
+    print(text)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Strictness for every test: shapes and types are checked at run time, and nothing leans on implicit promotion."""
+
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+CHECKED = ["fisc.core", "fisc.econ", "fisc.economies", "fisc.taxes", "fisc.policies", "fisc.learning"]
+"""Everything made of arrays. The rest has no shapes, and polars writes type hints that beartype cannot read."""
+
+# Before anything of fisc is imported: every annotated function checks its arguments and results from here on.
+install_import_hook(CHECKED, "beartype.beartype")
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compile_cache(tmp_path_factory):
+    """A compilation cache of this session's own, so that equal programs of several tests are compiled once."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("jax")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
