@@ -3,8 +3,8 @@
     python benchmarks/one_step_speed.py [--workers 100] [--out benchmarks/results/one_step_speed.json]
 
 Both sides run in this call, one after the other, on all cores: ours as one program over all devices, the reference
-(ai-economist 1.7.1, installed beside fisc by `make oracle`) as one process for each core. Both take random legal actions
-and compute every observation at every step. Compile time is reported apart; speeds are medians of five windows.
+(ai-economist 1.7.1, installed beside fisc by `make oracle`) as one process for each core. Both take random actions and
+compute every observation at every step. Compile time is reported apart; speeds are medians of five windows.
 """
 
 import argparse
@@ -29,7 +29,6 @@ def reference_window(arguments: tuple[int, float]) -> float:
     workers, seconds = arguments
     sys.path.insert(0, str(ROOT))
     import numpy as np
-
     from tests.oracle.reference import make
 
     rng = np.random.RandomState(0)
@@ -187,7 +186,11 @@ def main() -> None:
         "reference": {"steps_per_second": theirs, "windows": windows, "processes": CORES},
         "ratio": mine["steps_per_second"] / theirs,
         "training_block_compile_seconds": training_block_compile_seconds(),
-        "machine": {"cpu": platform.processor() or platform.machine(), "cores": CORES, "python": sys.version.split()[0]},
+        "machine": {
+            "cpu": platform.processor() or platform.machine(),
+            "cores": CORES,
+            "python": sys.version.split()[0],
+        },
     }
     text = json.dumps(result, indent=2)
     print(text)

@@ -32,7 +32,9 @@ def overrides_of(options: Namespace) -> dict[str, Any]:
         found["economy.workers"] = options.workers
     if options.year is not None:
         if registry.load_scenario(options.scenario).economy.skills != "us_wages":
-            raise ConfigError(f"--year {options.year}: scenario {options.scenario} has no US wages; use --set taxes.law=…")
+            raise ConfigError(
+                f"--year {options.year}: scenario {options.scenario} has no US wages; use --set taxes.law=…"
+            )
         found["economy.year"] = options.year
     return found
 
@@ -55,7 +57,8 @@ def compare(options: Namespace) -> None:
     from fisc.plots.terminal import print_summary
     from fisc.scenarios.compare import compare as run_comparison
 
-    run = _run(run_comparison, options, options.arms.split(",") if options.arms else None, draw=True)
+    arms = None if options.arms is None else [arm for arm in options.arms.split(",") if arm]
+    run = _run(run_comparison, options, arms, draw=True)
     print_summary(run.summary, console)
     console.print(f"\nreport: {run.report}")
 
@@ -94,6 +97,8 @@ def solve(options: Namespace) -> None:
     from fisc.scenarios.solving import solve_scenario
 
     scenario = registry.load_scenario(options.scenario, overrides_of(options))
+    if options.seed < 0:
+        raise ConfigError(f"--seed is {options.seed}: expected at least 0")
     if options.starts < 1:
         raise ConfigError(f"--starts is {options.starts}: expected at least 1")
     _print_solution(scenario, solve_scenario(scenario, options.seed, options.starts))
@@ -143,7 +148,9 @@ def list(options: Namespace) -> None:
     }
     chosen = (options.what,) if options.what else ("scenarios", "arms", "objectives")
     for title in chosen:
-        table = Table(title=title, title_justify="left", title_style="bold", box=None, show_header=False, padding=(0, 2))
+        table = Table(
+            title=title, title_justify="left", title_style="bold", box=None, show_header=False, padding=(0, 2)
+        )
         table.add_column(style="cyan", no_wrap=True)
         table.add_column()
         for name, text in tables[title].items():

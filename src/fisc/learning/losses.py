@@ -21,7 +21,10 @@ def standardize(x: Float[Array, "*b"], weight: Float[Array, "*b"], axis) -> Floa
 def clipped_surrogate(
     log_ratio: Float[Array, "*b"], advantage: Float[Array, "*b"], clip: float, weight: Float[Array, "*b"]
 ) -> Float[Array, ""]:
-    """-mean of min(ρ·A, clip(ρ, 1 - clip, 1 + clip)·A) with ρ = exp(log_ratio). Source: Schulman et al. (2017), eq. 7."""
+    """-mean of min(ρ·A, clip(ρ, 1 - clip, 1 + clip)·A) with ρ = exp(log_ratio).
+
+    Source: Schulman et al. (2017), eq. 7.
+    """
     ratio = jnp.exp(log_ratio)
     bounded = jnp.clip(ratio, 1.0 - clip, 1.0 + clip)
     return -weighted_mean(jnp.minimum(ratio * advantage, bounded * advantage), weight)
@@ -41,6 +44,7 @@ def clipped_value_loss(
 
 def explained_variance(value: Float[Array, "*b"], target: Float[Array, "*b"], weight: Float[Array, "*b"]):
     """1 - Var(target - value) / Var(target): 1 is a perfect critic, 0 one that knows the mean."""
+
     def variance(x):
         gap = x - jnp.broadcast_to(weighted_mean(x, weight), x.shape)
         return weighted_mean(gap**2, weight)

@@ -184,8 +184,6 @@ def _loss(policy: TrainablePolicy, batch: Batch, dial: Dial, settings: Settings)
         "loss/value": value,
         "entropy": entropy,
         "approximate_kl": losses.weighted_mean(ratio - 1.0 - log_ratio, batch.weight),
-        "clip_fraction": losses.weighted_mean(
-            (jnp.abs(ratio - 1.0) > settings.clip).astype(ratio.dtype), batch.weight
-        ),
+        "clip_fraction": losses.weighted_mean((jnp.abs(ratio - 1.0) > settings.clip).astype(ratio.dtype), batch.weight),
     }
     return total, metrics

@@ -118,7 +118,7 @@ def _axes(economy: Economy):
 def evaluate_episode(
     economy: Economy, policies: Mapping[str, Policy], key: Key[Array, ""], state: PyTree[Array], knobs: Knobs
 ) -> PyTree[Array]:
-    """Play one environment greedily from `state` to the end of the episode and return the final state. `key`: consumed."""
+    """Play one environment greedily from the start of an episode and return its final state. `key`: consumed."""
     spec = economy.spec
 
     def step(carry, inputs):

@@ -15,7 +15,7 @@ from fisc.learning.rollout import play_episodes
 
 Curriculum = Callable[[Progress], Knobs]
 NUM_WATCHED = 4
-"""Environments whose aggregates are recorded during training: sorting every one of them would cost more than playing."""
+"""Environments whose aggregates are recorded in training: sorting every one of them would cost more than playing."""
 
 
 class TrainState(eqx.Module):
@@ -52,7 +52,10 @@ class TwoLevel(eqx.Module):
         return Progress(update, update.astype(jnp.float32) / max(1, self.num_updates - 1))
 
     def step(self, economy: Economy, run: TrainState) -> tuple[TrainState, dict[str, Array]]:
-        """Play one episode in every environment, then let every role learn that may. Metrics are `role/name` or `name`."""
+        """Play one episode in every environment, then let every role learn that may.
+
+        Metrics are named `role/name`, or `name` if they are about the economy.
+        """
         knobs = self.curriculum(self.progress(run.update))
         key_reset, key_play, key_learn = jax.random.split(jax.random.fold_in(run.key, run.update), 3)
         roles = economy.spec.roles

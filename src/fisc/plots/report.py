@@ -120,21 +120,29 @@ def _result_row(summary: Mapping[str, Any], name: str) -> str:
     unit = "percent" if unit == FRACTION else unit
     several = [numbers[name] for numbers in summary["arms"].values() if name in numbers]
     decimals = shared_decimals(several)
-    best = None
-    if METRICS[name].higher_is_better is not None:
-        best = next((arm for arm in rank_arms(summary, name) if arm != BOUND), None)
+    best = _best_arms(summary, name, decimals)
     cells = [f'<th scope="row">{escape(METRICS[name].label)}<span class="unit">{escape(unit)}</span></th>']
     for arm, numbers in summary["arms"].items():
         if name not in numbers:
             cells.append(f"<td>{NOTHING}</td>")
             continue
-        mark = ' class="best"' if arm == best else ""
+        mark = ' class="best"' if arm in best else ""
         mean = escape(format_mean(name, numbers[name], decimals))
         has_width = len({format_metric(name, numbers[name][end], decimals) for end in ("low", "high")}) == 2
         interval = f"<small>{escape(format_interval(name, numbers[name], decimals))}</small>" if has_width else ""
         cells.append(f"<td><span{mark}>{mean}</span>{interval}</td>")
     kind = ' class="objective"' if name == summary["objective"] else ""
     return f"<tr{kind}>{''.join(cells)}</tr>"
+
+
+def _best_arms(summary: Mapping[str, Any], name: str, decimals: int) -> set[str]:
+    """Return the arms with the best mean as printed, the bound aside; none where all print the same."""
+    if METRICS[name].higher_is_better is None:
+        return set()
+    shown = {arm: format_mean(name, summary["arms"][arm][name], decimals) for arm in rank_arms(summary, name)}
+    shown.pop(BOUND, None)
+    best = {arm for arm in shown if shown[arm] == next(iter(shown.values()))}
+    return best if len(best) < len(shown) else set()
 
 
 def _figure_section(run_folder: RunFolder, name: str, summary: Mapping[str, Any]) -> str:

@@ -192,14 +192,17 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequ
             # The extent of the words alone: an annotation's own takes in its line.
             text.update_positions(renderer)
             box = Text.get_window_extent(text, renderer).padded(2)
-            cost = _crowding(box, frame, taken, large, small) + 0.03 * distance
+            line = np.linspace(axes.transData.transform(point), (box.x0 + box.width / 2, box.y0 + box.height / 2), 8)
+            crossed = sum(_count_inside(other, line) for other in taken)
+            cost = _crowding(box, frame, taken, large, small) + 3.0 * crossed + 0.03 * distance
             if best is None or cost < best[0]:
                 if best is not None:
                     best[1].remove()
-                best = (cost, text, box)
+                best = (cost, text, box, line)
             else:
                 text.remove()
         taken.append(best[2])
+        small = np.concatenate([small, best[3]])
 
 
 def save_figure(figure: Figure, table: pl.DataFrame, folder: str | Path, name: str) -> list[Path]:

@@ -73,7 +73,9 @@ def unit_scale(role: RoleSpec) -> Scale:
     )
 
 
-def make_networks(key: Key[Array, ""], role: RoleSpec, hidden: tuple[int, ...], head: Head) -> tuple[BlockMLP, BlockMLP]:
+def make_networks(
+    key: Key[Array, ""], role: RoleSpec, hidden: tuple[int, ...], head: Head
+) -> tuple[BlockMLP, BlockMLP]:
     """Actor and critic for a role: the actor starts close to uniform. `key`: consumed."""
     key_actor, key_critic = jax.random.split(key)
     actor = BlockMLP(key_actor, role.blocks, hidden, num_outputs(role.actions, head), 0.01)

@@ -29,7 +29,7 @@ class BlockMLP(eqx.Module):
     def __init__(
         self, key: Key[Array, ""], blocks: Mapping[str, Block], hidden: tuple[int, ...], size: int, last_scale: float
     ):
-        """Make a network with layers `hidden` and `size` outputs, the last layer scaled by `last_scale`. `key`: consumed."""
+        """Layers `hidden` and `size` outputs, the last layer scaled by `last_scale`. `key`: consumed."""
         key_first, *keys = jax.random.split(key, len(hidden) + 1)
         widths = [len(block.names) for block in blocks.values()]
         first = orthogonal(key_first, sum(widths), hidden[0], 2.0**0.5)

@@ -69,7 +69,7 @@ def population(scenario: Scenario, seed: int) -> Population:
     cutoffs, law_rates = _brackets(scenario)
     if config.workers < len(cutoffs):
         raise ConfigError(
-            f"economy.workers is {config.workers}: with {len(cutoffs)} tax brackets there must be at least as many workers"
+            f"economy.workers is {config.workers}: with {len(cutoffs)} tax brackets there must be as many workers or more"
         )
     rng = np.random.default_rng(seed)
     if config.skills == "us_wages":
@@ -165,7 +165,9 @@ def exact_rates(scenario: Scenario, people: Population, arm: str) -> np.ndarray 
         return np.zeros(num)
     if arm == "us_federal":
         if np.isnan(people.law_rates).any():
-            raise ConfigError("arm us_federal needs taxes.brackets = 'us_federal': the law's rates belong to its brackets")
+            raise ConfigError(
+                "arm us_federal needs taxes.brackets = 'us_federal': the law's rates belong to its brackets"
+            )
         return people.law_rates
     if arm == "fixed":
         if not scenario.taxes.fixed_rates:
@@ -189,7 +191,9 @@ def _search(scenario: Scenario, people: Population, arm: str) -> np.ndarray:
     if arm == "saez":
         given = scenario.taxes.saez_elasticity
         elasticity = economy.preferences.elasticity() if isinstance(given, str) else jnp.asarray(given, float)
-        rates, _ = saez_rates(partial(weights_of, economy), economy.tax.cutoffs, elasticity, scenario.taxes.saez_bandwidth)
+        rates, _ = saez_rates(
+            partial(weights_of, economy), economy.tax.cutoffs, elasticity, scenario.taxes.saez_bandwidth
+        )
         return np.asarray(rates)
     if scenario.taxes.planner == "grid":
         return solve_on_grid(economy, scenario.taxes.rate_step).rates
@@ -209,7 +213,7 @@ def make_tax(scenario: Scenario, people: Population, arm: str, rates: np.ndarray
         return SaezEstimated(
             cutoffs,
             num_environments=scenario.learning.environments,
-            fixed_elasticity=None if isinstance(given, str) else given,
+            fixed_elasticity=None if isinstance(given, str) else jnp.asarray(given, float),
         )
     return _load_tax(check_arm(arm), cutoffs)
 

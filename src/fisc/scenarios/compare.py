@@ -14,28 +14,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import polars as pl
 
 from fisc.analysis.summary import summarize
 from fisc.core.errors import ConfigError, DivergenceError, RunError, unknown
-from fisc.core.knobs import full_knobs
-from fisc.core.policy import Policy
-from fisc.economies.one_step.best_response import BestResponse, outcome
-from fisc.economies.one_step.economy import OneStep
-from fisc.learning.rollout import evaluate_episode
 from fisc.learning.two_level import TrainState
 from fisc.records.store import RunFolder
 from fisc.scenarios import build
-from fisc.scenarios.config import BUDGETS, BudgetConfig, Scenario
+from fisc.scenarios.config import BUDGETS, BudgetConfig, Scenario, parse
+from fisc.scenarios.evaluation import World, evaluate
 from fisc.scenarios.registry import ARMS, check_arm, load_scenario
 from fisc.scenarios.training import Group, Job, Report, train_group
 
 PACKAGES = ("fisc", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "polars")
-NUM_GROUPS = 10
 Say = Callable[[Report], None]
 
 
@@ -84,10 +77,9 @@ def plan(
         ConfigError: for anything that cannot work.
     """
     loaded = load_scenario(scenario, overrides)
-    if arms is not None:
-        if not arms:
-            raise ConfigError(f"no arms: name at least one of {', '.join(ARMS)}")
-        loaded = replace(loaded, arms=tuple(dict.fromkeys(check_arm(arm) for arm in arms)))
+    loaded = replace(loaded, arms=tuple(dict.fromkeys(map(check_arm, loaded.arms if arms is None else arms))))
+    if not loaded.arms:
+        raise ConfigError(f"no arms: name at least one of {', '.join(ARMS)}")
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not chosen or min(chosen) < 0 or len(set(chosen)) < len(chosen):
         raise ConfigError(f"seeds is {seeds}: give at least one seed, each at least 0 and only once")
@@ -95,8 +87,9 @@ def plan(
         raise unknown("budget", budget, BUDGETS)
     people = build.population(loaded, chosen[0])
     for arm in loaded.arms:
-        if arm not in ("flat", "saez", "optimum"):  # these search; the others are checked at no cost
-            build.exact_rates(loaded, people, arm)
+        is_search = arm in ("saez", "optimum") or (arm == "flat" and loaded.taxes.flat_rate == "best")
+        if not is_search:  # what is not searched is made at no cost
+            build.make_tax(loaded, people, arm, build.exact_rates(loaded, people, arm))
         elif loaded.economy.utility == "isoelastic":
             raise ConfigError(f"arm {arm} needs exact best responses: set economy.utility to quasi_linear or log_net")
     if loaded.economy.utility == "isoelastic" and loaded.learning.citizens == "best_response":
@@ -104,7 +97,7 @@ def plan(
     return Plan(loaded, chosen, budget, loaded.budgets.get(budget, BudgetConfig()))
 
 
-def compare(
+def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on the command line
     scenario: str,
     *,
     arms: Sequence[str] | None = None,
@@ -149,7 +142,7 @@ def compare(
         worlds = _solve(planned, folder, note)
         trained, env_steps = _train(planned, worlds, folder, say, note)
         note("evaluating")
-        tables = _evaluate(planned, worlds, trained)
+        tables = evaluate(planned.scenario, worlds, trained)
     except (KeyboardInterrupt, DivergenceError) as stop:
         status("stopped", reason=str(stop) or "interrupted")
         raise
@@ -163,6 +156,31 @@ def compare(
     if draw:
         redraw(folder, note)
     status("finished")
+    return Run(folder.path, summary)
+
+
+def reevaluate(path: str | os.PathLike, note: Callable[[str], None] = lambda text: None) -> Run:
+    """Evaluate the trained policies of a run folder again, and write its evaluation and summary anew.
+
+    Raises:
+        RecordError: if it is not a run folder.
+        RunError: if its training is not finished, or a checkpoint is damaged.
+    """
+    folder = RunFolder.open(path)
+    kept = folder.read_json("provenance.json")["plan"]
+    scenario = parse(Scenario, kept["scenario"])
+    budget = scenario.budgets.get(kept["budget"], BudgetConfig())
+    planned = Plan(scenario, tuple(kept["seeds"]), kept["budget"], budget)
+    if folder.read_json("status.json")["state"] != "finished":
+        raise RunError(
+            f"{path} is not finished: go on with `{folder.read_json('provenance.json')['command']} --resume`"
+        )
+    worlds = _solve(planned, folder, note)
+    trained, _ = _train(planned, worlds, folder, lambda report: None, note)
+    for name, frame in evaluate(planned.scenario, worlds, trained).items():
+        folder.write_table(name, frame)
+    summary = summarize(folder)
+    folder.write_json("summary.json", summary)
     return Run(folder.path, summary)
 
 
@@ -247,17 +265,6 @@ def to_toml(data: dict[str, Any], path: str = "") -> str:
     return "\n".join([*values, "", *tables])
 
 
-@dataclass(frozen=True)
-class World:
-    """One arm with one seed, before training."""
-
-    arm: str
-    seed: int
-    people: build.Population
-    rates: np.ndarray | None
-    """None for arms whose schedule is learned."""
-
-
 def _solve(planned: Plan, folder: RunFolder, note: Callable[[str], None]) -> list[World]:
     """Find every schedule that can be known before training; results are kept for a resumed run."""
     known = folder.read_json("exact.json") if folder.has_file("exact.json") else {}
@@ -302,85 +309,3 @@ def _train(
     if rows:
         folder.write_table("metrics", pl.concat(rows))
     return trained, env_steps
-
-
-@eqx.filter_jit
-def _play(economy: OneStep, policies: dict[str, Policy], state: Any) -> Any:
-    final = evaluate_episode(economy, policies, jax.random.key(0), state, full_knobs())
-    rates = economy.tax.rates(final.treasury.memory, full_knobs())
-    return final, economy.metrics(final), economy.accounts(final), rates
-
-
-def _evaluate(
-    planned: Plan, worlds: list[World], trained: dict[tuple[str, int], TrainState]
-) -> dict[str, pl.DataFrame]:
-    """Play one greedy episode of every arm and seed; everything is measured on the same people."""
-    learners = build.make_learners(planned.scenario)
-    evaluation, schedules, groups, welfare = [], [], [], {}
-    for world in worlds:
-        tax = build.make_tax(planned.scenario, world.people, world.arm, world.rates)
-        economy = build.make_economy(planned.scenario, world.people, tax)
-        run = trained.get((world.arm, world.seed))
-        state = economy.init(jax.random.key(0))
-        policies: dict[str, Policy] = {"citizen": BestResponse(economy)}
-        if run is not None:
-            policies = {role: learners[role].policy(run.learners[role]) for role in economy.spec.roles}
-            state = economy.reset(jax.random.key(0), jax.tree.map(lambda x: x[0], run.environments))
-        _, metrics, accounts, rates = _play(economy, policies, state)
-        rates = np.asarray(rates, float)
-        metrics = {name: float(value) for name, value in metrics.items()} | _exact_checks(economy, accounts, rates)
-        welfare[world.arm, world.seed] = metrics["welfare"]
-        evaluation += [(world.arm, world.seed, name, value) for name, value in metrics.items()]
-        cutoffs = np.asarray(world.people.cutoffs, float)
-        schedules += [
-            (world.arm, world.seed, b, float(c), float(np.clip(r, 0.0, 1.0)))
-            for b, (c, r) in enumerate(zip(cutoffs, rates, strict=True))
-        ]
-        groups += _deciles(world, {name: np.asarray(value, float) for name, value in accounts.items()})
-    for (arm, seed), value in welfare.items():
-        evaluation += _against(welfare, planned.scenario, arm, seed, value)
-    return {
-        "evaluation": pl.DataFrame(evaluation, schema=["arm", "seed", "metric", "value"], orient="row"),
-        "schedules": pl.DataFrame(schedules, schema=["arm", "seed", "bracket", "cutoff", "rate"], orient="row"),
-        "groups": pl.DataFrame(groups, schema=["arm", "seed", "group", "metric", "value"], orient="row"),
-    }
-
-
-def _exact_checks(economy: OneStep, accounts: dict[str, Any], rates: np.ndarray) -> dict[str, float]:
-    """Hold learned citizens against exact ones: what each could still gain, and the welfare if everybody did."""
-    if economy.preferences.has_income_effect:
-        return {}
-    best = outcome(economy, jnp.asarray(rates, economy.skills.dtype))
-    consumption = best.income - best.tax + accounts["transfer"]
-    reachable = economy.preferences.utility(consumption, best.hours, jnp.ones((), best.hours.dtype))
-    gap = jnp.mean(jnp.maximum(0.0, reachable - accounts["utility"]))
-    return {"best_response_gap": float(gap), "welfare_if_exact": float(best.welfare)}
-
-
-def _against(welfare: dict, scenario: Scenario, arm: str, seed: int, value: float) -> list[tuple]:
-    """Welfare relative to the exact optimum and, where utility is a logarithm, to current law in consumption terms."""
-    rows = []
-    best = welfare.get(("optimum", seed))
-    if best is not None and best > 0:
-        rows.append((arm, seed, "fraction_of_optimum", value / best))
-    law = welfare.get(("us_federal", seed))
-    if law is not None and scenario.economy.utility == "log_net" and scenario.objective == "utilitarian":
-        rows.append((arm, seed, "consumption_equivalent", float(np.expm1(value - law))))
-    return rows
-
-
-def _deciles(world: World, accounts: dict[str, np.ndarray]) -> list[tuple]:
-    """Means by tenth of the people in order of skill (they are sorted), the same people in every arm."""
-    rows = []
-    for name, values in accounts.items():
-        for group, part in enumerate(np.array_split(values, NUM_GROUPS)):
-            if len(part) and name not in ("average_rate",):
-                rows.append((world.arm, world.seed, group, name, float(part.mean())))
-    totals = zip(np.array_split(accounts["tax"], NUM_GROUPS), np.array_split(accounts["income"], NUM_GROUPS), strict=True)
-    for group, (tax, income) in enumerate(totals):
-        if len(tax):
-            rate = float(tax.sum() / max(income.sum(), 1e-9))
-            rows.append((world.arm, world.seed, group, "average_rate", rate))
-    return rows
-
-

@@ -1,7 +1,7 @@
 """Scenarios as plain data: frozen dataclasses, read strictly from TOML. No jax here.
 
-An unknown key, a wrong type or an impossible value is a `ConfigError` that names the key, the value and what is allowed.
-Defaults live in this file and nowhere else.
+An unknown key, a wrong type or an impossible value is a `ConfigError` that names the key, the value and what is
+allowed. Defaults live in this file and nowhere else.
 """
 
 import dataclasses
@@ -68,11 +68,16 @@ class OneStepConfig:
         _check("economy.labor_exponent", self.labor_exponent, self.labor_exponent > 1, "above 1")
         _check("economy.eta", self.eta, 0 <= self.eta <= 1, "in [0, 1]")
         _check(
-            "economy.seen_incomes", self.seen_incomes, 0 <= self.seen_incomes <= self.workers, "from 0 to economy.workers"
+            "economy.seen_incomes",
+            self.seen_incomes,
+            0 <= self.seen_incomes <= self.workers,
+            "from 0 to economy.workers",
         )
         if self.skills == "list":
             good = len(self.skill_list) == self.workers and all(s > 0 for s in self.skill_list)
-            _check("economy.skill_list", list(self.skill_list), good, f"{self.workers} positive numbers (economy.workers)")
+            _check(
+                "economy.skill_list", list(self.skill_list), good, f"{self.workers} positive numbers (economy.workers)"
+            )
 
     @property
     def elasticity(self) -> float:
@@ -105,14 +110,16 @@ class TaxesConfig:
     saez_bandwidth: float = 0.2
     """Smoothing of the income distribution in the Saez formula, in log income."""
     saez_elasticity: float | Literal["true", "estimated"] = "true"
-    """Elasticity in the Saez formula: the economy's own, one estimated while running (arm saez_estimated), or a number."""
+    """Elasticity in the Saez formula: the economy's own, estimated while running (arm saez_estimated), or a number."""
 
     def __post_init__(self):
         _check("taxes.dollars_per_coin", self.dollars_per_coin, self.dollars_per_coin > 0, "above 0")
         _check("taxes.num_brackets", self.num_brackets, self.num_brackets >= 2, "at least 2")
         _check("taxes.top_cutoff", self.top_cutoff, self.top_cutoff > 0, "above 0")
         steps = 1.0 / self.rate_step if self.rate_step > 0 else 0.5
-        _check("taxes.rate_step", self.rate_step, abs(steps - round(steps)) < 1e-6, "a fraction that divides 1, like 0.05")
+        _check(
+            "taxes.rate_step", self.rate_step, abs(steps - round(steps)) < 1e-6, "a fraction that divides 1, like 0.05"
+        )
         _check("taxes.saez_bandwidth", self.saez_bandwidth, self.saez_bandwidth > 0, "above 0")
         if self.flat_rate != "best":
             _check("taxes.flat_rate", self.flat_rate, 0 <= self.flat_rate <= 1, "'best' or a fraction in [0, 1]")
@@ -189,9 +196,7 @@ class LearningConfig:
             _check(f"learning.{name}", getattr(self, name), 0 < getattr(self, name) <= 1, "in (0, 1]")
         for role in ("citizen", "planner"):
             count = getattr(self, role).minibatches
-            _check(
-                f"learning.{role}.minibatches", count, count <= self.environments, "at most learning.environments"
-            )
+            _check(f"learning.{role}.minibatches", count, count <= self.environments, "at most learning.environments")
 
 
 @dataclass(frozen=True)
@@ -264,6 +269,8 @@ def parse(kind: type, data: Any, path: str = "") -> Any:
             raise ConfigError(f"{path} is {data!r}: it must be a table")
         return {key: parse(arguments[1], item, f"{path}.{key}") for key, item in data.items()}
     is_number = isinstance(data, int | float) and not isinstance(data, bool)
+    if kind is float and is_number and not math.isfinite(data):
+        raise ConfigError(f"{path} is {data!r}: it must be a finite number")
     if (kind is float and is_number) or (type(data) is kind):
         return kind(data)
     raise ConfigError(f"{path} is {data!r}: it must be {_describe(kind)}")
@@ -290,7 +297,8 @@ def _parse_dataclass(kind: type, data: Any, path: str) -> Any:
         return kind(**values)
     except ConfigError as error:
         text = str(error)
-        raise ConfigError(text if not path or text.startswith(path.split(".")[0]) else f"{path}.{text}") from None
+        is_full = not path or text.startswith(f"{path.split('.')[0]}.")
+        raise ConfigError(text if is_full else f"{path}.{text}") from None
 
 
 def _describe(kind: Any) -> str:

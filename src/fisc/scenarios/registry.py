@@ -41,20 +41,20 @@ ARMS: dict[str, Arm] = {
 }
 
 REFERENCES: dict[str, str] = {
-    "diamond1998": "Diamond, P. (1998). Optimal income taxation: an example with a U-shaped pattern of optimal marginal "
-    "tax rates. American Economic Review 88(1), 83-95.",
-    "mirrlees1971": "Mirrlees, J. A. (1971). An exploration in the theory of optimum income taxation. Review of Economic "
-    "Studies 38(2), 175-208.",
-    "saez2001": "Saez, E. (2001). Using elasticities to derive optimal income tax rates. Review of Economic Studies 68(1), "
-    "205-229.",
-    "saez2016": "Saez, E. and Stantcheva, S. (2016). Generalized social marginal welfare weights for optimal tax theory. "
-    "American Economic Review 106(1), 24-45.",
+    "diamond1998": "Diamond, P. (1998). Optimal income taxation: an example with a U-shaped pattern of optimal "
+    "marginal tax rates. American Economic Review 88(1), 83-95.",
+    "mirrlees1971": "Mirrlees, J. A. (1971). An exploration in the theory of optimum income taxation. "
+    "Review of Economic Studies 38(2), 175-208.",
+    "saez2001": "Saez, E. (2001). Using elasticities to derive optimal income tax rates. "
+    "Review of Economic Studies 68(1), 205-229.",
+    "saez2016": "Saez, E. and Stantcheva, S. (2016). Generalized social marginal welfare weights for optimal tax "
+    "theory. American Economic Review 106(1), 24-45.",
     "schulman2017": "Schulman, J., Wolski, F., Dhariwal, P., Radford, A. and Klimov, O. (2017). Proximal policy "
     "optimization algorithms. arXiv:1707.06347.",
-    "taxcalc": "Policy Simulation Library. Tax-Calculator (taxcalc) 6.8.0: US federal law by year and a CPS-based sample of "
-    "tax units. CC0 1.0.",
-    "zheng2020": "Zheng, S., Trott, A., Srinivasa, S., Naik, N., Gruesbeck, M., Parkes, D. C. and Socher, R. (2020). The AI "
-    "Economist: improving equality and productivity with AI-driven tax policies. arXiv:2004.13332.",
+    "taxcalc": "Policy Simulation Library. Tax-Calculator (taxcalc) 6.8.0: US federal law by year and a sample of tax "
+    "units from the Current Population Survey. CC0 1.0.",
+    "zheng2020": "Zheng, S., Trott, A., Srinivasa, S., Naik, N., Gruesbeck, M., Parkes, D. C. and Socher, R. (2020). "
+    "The AI Economist: improving equality and productivity with AI-driven tax policies. arXiv:2004.13332.",
     "zheng2022": "Zheng, S., Trott, A., Srinivasa, S., Parkes, D. C. and Socher, R. (2022). The AI Economist: taxation "
     "policy design via two-level deep multiagent reinforcement learning. Science Advances 8(18), eabk2607.",
 }

@@ -40,7 +40,9 @@ def solve_scenario(scenario: Scenario, seed: int = 0, num_starts: int = 5) -> So
             found["US law"] = people.law_rates
         best = solve(economy, num_starts)
         elasticity = economy.preferences.elasticity()
-        saez, _ = saez_rates(partial(weights_of, economy), economy.tax.cutoffs, elasticity, scenario.taxes.saez_bandwidth)
+        saez, _ = saez_rates(
+            partial(weights_of, economy), economy.tax.cutoffs, elasticity, scenario.taxes.saez_bandwidth
+        )
         found["Saez"] = np.asarray(saez)
         starts = best.starts
         if scenario.taxes.planner == "grid":

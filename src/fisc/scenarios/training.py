@@ -1,4 +1,4 @@
-"""Train a group of jobs (arms × seeds of one structure) block by block, with checkpoints, records and a progress line."""
+"""Train a group of jobs (arms × seeds of one structure) block by block, with checkpoints, records and progress."""
 
 import time
 from collections.abc import Callable
@@ -134,7 +134,9 @@ def _rows(group: Group, metrics: dict[str, np.ndarray], before: int) -> pl.DataF
         for j, job in enumerate(group.jobs):
             for i in picks:
                 phase, update = f"phase {int(metrics['phase'][j, i])}", before + i + 1
-                rows.append((group.name, job.arm, job.seed, phase, update, update * steps, role, metric, float(values[j, i])))
+                rows.append(
+                    (group.name, job.arm, job.seed, phase, update, update * steps, role, metric, float(values[j, i]))
+                )
     columns = ["run", "arm", "seed", "phase", "update", "env_steps", "role", "metric", "value"]
     frame = pl.DataFrame(rows, schema=columns, orient="row")
     return frame.with_columns(period=pl.lit(None, pl.Int64))
@@ -150,6 +152,7 @@ def _check(group: Group, metrics: dict[str, np.ndarray], before: int) -> None:
             job, value = group.jobs[j], values[j, i]
             what = "the ledger does not balance" if name == "ledger_residual" and np.isfinite(value) else "not finite"
             raise DivergenceError(
-                f"training stopped: {name} is {value} ({what}) in arm {job.arm}, seed {job.seed}, update {before + i + 1}; "
+                f"training stopped: {name} is {value} ({what}) in arm {job.arm}, seed {job.seed}, "
+                f"update {before + i + 1}; "
                 f"the state is saved in checkpoints/{group.name}-stopped.ckpt; try a smaller learning rate"
             )

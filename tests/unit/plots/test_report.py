@@ -4,6 +4,7 @@ import io
 import re
 from html.parser import HTMLParser
 
+import polars as pl
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
@@ -64,6 +65,20 @@ def test_the_report_shows_every_arm_with_its_number_and_interval(page, summary):
         assert f">{arm_label(arm)}</span></th>" in page
     assert page.count('class="best"') >= 5
     assert re.search(r"<small>[\d.,]+ to [\d.,]+</small>", page)
+
+
+def test_arms_that_print_the_same_best_mean_are_all_marked(make_run, about, tables):
+    # By construction: two arms at 2, one at 1, the optimum aside at 3; and a measure that is 0 for all.
+    rows = [("flat", 1.0), ("saez", 2.0), ("planner", 2.0), ("optimum", 3.0)]
+    rows = [
+        (arm, 0, metric, value)
+        for arm, v in rows
+        for metric, value in (("productivity", v), ("best_response_gap", 0.0))
+    ]
+    frame = pl.DataFrame(rows, ["arm", "seed", "metric", "value"], orient="row")
+    folder = make_run(without=tuple(tables))
+    page = write_report(folder, summarize_frames(frame, None, about | {"objective": "productivity"})).read_text()
+    assert page.count('class="best"') == 2
 
 
 def test_the_report_escapes_what_the_scenario_says(page):

@@ -31,7 +31,7 @@ def tax_due(income: float, law: Law) -> float:
 def test_single_filers_face_the_statutory_brackets(year: int) -> None:
     """Stored golden: numbers of the statute."""
     rates, cutoffs, deduction = STATUTE[year]
-    assert load_law(year) == Law(year, "single", cutoffs, rates, deduction)
+    assert load_law(year) == Law(year, "single", tuple(map(float, cutoffs)), rates, float(deduction))
 
 
 @pytest.mark.parametrize("year", range(2013, 2027))

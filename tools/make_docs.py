@@ -1,0 +1,272 @@
+"""Write the tables of the documentation that come from code.
+
+    python tools/make_docs.py            rewrite what is out of date
+    python tools/make_docs.py --check    only say what is out of date; exit code 1 if anything is
+
+A table stands in a Markdown file between `<!-- generated: NAME ARGUMENTS -->` and `<!-- end -->`, where NAME is a row of
+`TABLES` below. What stands between the two lines is replaced as a whole.
+"""
+
+import argparse
+import ast
+import dataclasses
+import inspect
+import json
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fisc.core.economy import RoleSpec
+from fisc.records.metrics import METRICS
+from fisc.records.schema import TABLES as RECORDS
+from fisc.scenarios import build, config
+from fisc.scenarios.registry import ARMS, PRESETS, load_scenario
+from fisc.taxes.us_federal import load_law
+
+ROOT = Path(__file__).resolve().parents[1]
+MARKED = re.compile(r"(<!-- generated: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+MEANINGS = {
+    "is_first_day": "1 in the first step of a period, when rates are announced; else 0",
+    "is_tax_day": "1 in the last step of a period, when taxes are collected; else 0",
+    "tax_phase": "share of the period that is over at the end of this step, in (0, 1]",
+    "time": "share of the episode that is over, in [0, 1)",
+    "rate": "marginal rate in force in each bracket, a fraction",
+    "log_net_rate": "log(1 - rate) of each bracket, with 1 - rate not below 0.01",
+    "skill": "skill as a share of `economy.max_skill` (with US wages: of the highest skill)",
+    "log_skill": "log of that share",
+    "marginal_rate": "rate on the next unit of income, given what was earned this period",
+    "last_income_rank": "last period's incomes, sorted and divided by the steps of a period, evenly spaced ranks",
+    "equality": "1 - Gini index of what citizens hold, by the convention in `economy.gini`",
+    "productivity": "mean of what citizens hold, in thousands",
+    "last_income": "last period's income of citizen i, divided by the steps of a period",
+    "last_marginal_rate": "rate of the bracket of that income",
+}
+"""What each number of an observation means; the layout itself comes from the economy."""
+
+CONFIGS = {
+    "scenario": ("", config.Scenario),
+    "economy": ("economy", config.OneStepConfig),
+    "taxes": ("taxes", config.TaxesConfig),
+    "learning": ("learning", config.LearningConfig),
+    "role": ("learning.ROLE", config.RoleConfig),
+    "budget": ("budgets.NAME", config.BudgetConfig),
+}
+"""Tables of a scenario file: dotted path and dataclass."""
+
+NOTES = {
+    "name": "Names the run folder.",
+    "title": "One line, shown above tables and figures.",
+    "description": "A few sentences for the report.",
+    "objective": "The welfare function that the planner, the optimum and the Saez formula maximize.",
+    "arms": "Tax systems to compare, by name or as `FILE.py:FUNCTION`.",
+    "caveats": "Sentences printed under every result.",
+    "budgets": "How long to train under each of `--budget smoke`, `quick` and `full`.",
+    "economy.workers": "Number of citizens.",
+    "economy.labor": "Labor chosen from a grid of equal steps, or any amount up to `max_labor`.",
+    "economy.utility": "Form of utility, see the equations above.",
+    "economy.gini": "How equality is computed in metrics and observations.",
+    "economy.planner_sees_citizens": "Whether the planner's observation lists every citizen.",
+    "taxes.brackets": "Those of US law, equally spaced, doubling, or listed in `cutoffs`.",
+    "taxes.num_brackets": "Number of linear or log brackets.",
+    "taxes.dollars_per_coin": "Dollars that one coin stands for; divides the cutoffs of US law.",
+    "taxes.planner": "Whether planner and optimum choose rates from a grid or any rate.",
+    "learning.ROLE.hidden": "Widths of the hidden layers, of actor and critic alike.",
+    "learning.ROLE.learning_rate": "Step size of Adam at the start.",
+    "learning.ROLE.entropy": "Weight of the entropy bonus when the role starts to learn.",
+    "learning.ROLE.final_entropy": "The same after four fifths of the role's share of the run.",
+    "learning.ROLE.epochs": "Passes over each batch of experience.",
+    "learning.ROLE.minibatches": "Parts into which a batch is split.",
+    "learning.ROLE.clip": "Limit on the change of the probability ratio (PPO's ε).",
+    "learning.ROLE.kl_limit": "Minibatches whose policy moved further than this from the one that played are skipped.",
+    "learning.ROLE.max_gradient_norm": "Gradients are scaled down to this norm.",
+    "learning.citizen": "How citizens learn.",
+    "learning.planner": "How the planner learns.",
+}
+"""What a key means where its dataclass has no docstring for it; a docstring wins."""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Lay out a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def observation(role: str) -> str:
+    """What a role sees in the preset one-step: one row for each kind of number, optional blocks last."""
+    plain, full = _role_spec(role, everything=False), _role_spec(role, everything=True)
+    options = {"last_incomes": "`economy.seen_incomes` > 0", "citizens": "`economy.planner_sees_citizens`"}
+    rows = []
+    for name in [*plain.blocks, *(name for name in full.blocks if name not in plain.blocks)]:
+        block = full.blocks[name]
+        seen = "the same for all" if block.is_public else "each one's own"
+        condition = "always" if name in plain.blocks else options[name]
+        for base, names in _by_kind(block.names).items():
+            shown = f"`{names[0]}`" if len(names) == 1 else f"`{names[0]}` … `{names[-1]}`"
+            rows.append((f"`{name}`", shown, str(len(names)), seen, condition, MEANINGS[base]))
+    sizes = [sum(len(block.names) for block in spec.blocks.values()) for spec in (plain, full)]
+    total = f"\n{sizes[0]} numbers by default, {sizes[1]} with every optional block.\n"
+    return table(("block", "numbers", "count", "seen by", "present", "meaning"), rows) + total
+
+
+def _role_spec(role: str, everything: bool) -> RoleSpec:
+    scenario = load_scenario("one-step")
+    if everything:
+        seen = replace(scenario.economy, seen_incomes=scenario.economy.workers, planner_sees_citizens=True)
+        scenario = replace(scenario, economy=seen)
+    people = build.population(scenario, 0)
+    tax = build.make_tax(scenario, people, "planner", None)
+    return build.make_economy(scenario, people, tax).spec.roles[role]
+
+
+def _by_kind(names: Iterable[str]) -> dict[str, list[str]]:
+    """Collect `rate_0`, `rate_1`, … under `rate`."""
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(re.sub(r"_\d+$", "", name), []).append(name)
+    return kinds
+
+
+def configuration(section: str) -> str:
+    """The keys of one table of a scenario file, with what is allowed, the default and the meaning."""
+    path, kind = CONFIGS[section]
+    hints, docs = typing.get_type_hints(kind), _field_docs(kind)
+    rows = []
+    for field in dataclasses.fields(kind):
+        key = f"{path}.{field.name}" if path else field.name
+        meaning = docs.get(field.name) or NOTES.get(key) or ""
+        rows.append((f"`{key}`", _allowed(hints[field.name]), _default(field), " ".join(meaning.split())))
+    return table(("key", "value", "default", "meaning"), rows)
+
+
+def _field_docs(kind: type) -> dict[str, str]:
+    """Docstrings that follow the fields of a dataclass, by name of the field."""
+    body = ast.parse(inspect.getsource(kind)).body[0].body
+    pairs = zip(body, body[1:], strict=False)
+    return {
+        first.target.id: second.value.value
+        for first, second in pairs
+        if isinstance(first, ast.AnnAssign)
+        and isinstance(second, ast.Expr)
+        and isinstance(second.value, ast.Constant)
+        and isinstance(second.value.value, str)
+    }
+
+
+def _allowed(kind: Any) -> str:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return " or ".join(f"`{json.dumps(a)}`" for a in arguments)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_allowed(a) for a in arguments)
+    if origin is tuple:
+        return {float: "list of numbers", int: "list of integers", str: "list of texts"}[arguments[0]]
+    if origin is dict or dataclasses.is_dataclass(kind):
+        return "table"
+    return {int: "integer", float: "number", str: "text", bool: "`true` or `false`"}[kind]
+
+
+def _default(field: dataclasses.Field) -> str:
+    if field.default is not dataclasses.MISSING:
+        return f"`{json.dumps(field.default, ensure_ascii=False)}`"
+    if field.default_factory is dataclasses.MISSING:
+        return "required"
+    value = field.default_factory()
+    if not dataclasses.is_dataclass(value):
+        return "empty"
+    plain = type(value)()
+    changed = [f.name for f in dataclasses.fields(value) if getattr(value, f.name) != getattr(plain, f.name)]
+    return ", ".join(f"`{name} = {json.dumps(getattr(value, name))}`" for name in changed) or "all defaults"
+
+
+def arms() -> str:
+    """Every tax system that a scenario can name."""
+    return table(("arm", "what it is"), [(f"`{name}`", arm.summary) for name, arm in ARMS.items()])
+
+
+def presets() -> str:
+    """Every scenario that ships."""
+    return table(("scenario", "question"), [(f"`{name}`", load_scenario(name).title) for name in PRESETS])
+
+
+def law(year: str, status: str) -> str:
+    """US federal brackets of a year and filing status."""
+    found = load_law(int(year), status)
+    rows = [(f"{cutoff:,.0f}", f"{rate:.1%}") for cutoff, rate in zip(found.cutoffs, found.rates, strict=True)]
+    deduction = f"\nStandard deduction: {found.standard_deduction:,.0f} dollars.\n"
+    return table(("taxable income from (dollars)", "marginal rate"), rows) + deduction
+
+
+def metrics() -> str:
+    """Every number that a run may record."""
+    rows = [(f"`{name}`", m.unit.format(money="money") or "pure number", m.meaning) for name, m in METRICS.items()]
+    return table(("metric", "unit", "meaning"), rows)
+
+
+def records() -> str:
+    """The Parquet tables of a run folder."""
+    rows = [
+        (f"`{name}.parquet`", ", ".join(f"`{c}`" for c in t.columns), ", ".join(f"`{c}`" for c in t.key))
+        for name, t in RECORDS.items()
+    ]
+    return table(("file", "columns", "one row for each"), rows)
+
+
+TABLES: dict[str, Callable[..., str]] = {
+    "observation": observation,
+    "config": configuration,
+    "arms": arms,
+    "presets": presets,
+    "law": law,
+    "metrics": metrics,
+    "records": records,
+}
+
+
+def pages() -> list[Path]:
+    """Every Markdown file of the documentation."""
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def renew(text: str) -> str:
+    """Return a page with every marked table made anew.
+
+    Raises:
+        ValueError: on a marker that names no table.
+    """
+
+    def fresh(match: re.Match) -> str:
+        name, *arguments = match[2].split()
+        if name not in TABLES:
+            raise ValueError(f"no generated table '{name}': expected one of {', '.join(TABLES)}")
+        return f"{match[1]}{TABLES[name](*arguments)}{match[4]}"
+
+    return MARKED.sub(fresh, text)
+
+
+def stale_pages() -> dict[Path, str]:
+    """Pages that differ from what the code says, with their new text."""
+    texts = {path: path.read_text(encoding="utf-8") for path in pages()}
+    return {path: new for path, old in texts.items() if (new := renew(old)) != old}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Renew the pages, or check them. Returns the exit code."""
+    parser = argparse.ArgumentParser(description="Write the tables of the documentation that come from code.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if a page is out of date")
+    is_check = parser.parse_args(arguments).check
+    stale = stale_pages()
+    for path, text in stale.items():
+        print(f"{'out of date' if is_check else 'renewed'}: {path.relative_to(ROOT)}")
+        if not is_check:
+            path.write_text(text, encoding="utf-8")
+    return 1 if is_check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
