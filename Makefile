@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+ORACLE := $(VENV)/.oracle
 
-.PHONY: help setup demo test quick lint lock bench clean
+.PHONY: help setup oracle demo test quick lint lock bench clean
 
 help: ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -21,11 +22,21 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup ## The main job: compare tax systems on US incomes and law (about three minutes)
 	$(BIN)/fisc compare us-2024 --budget quick --seeds 3
 
-test: setup lint ## All tests
+# The reference program, for parity tests alone; its own dependencies are pinned to 2021 and no longer install.
+oracle: $(ORACLE) ## Install the reference program beside fisc
+
+$(ORACLE): $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-deps ai-economist==1.7.1
+	@touch $@
+
+test: setup oracle lint ## All tests
 	$(BIN)/python -m pytest -n 2
 
 quick: setup ## The tests that take seconds
 	$(BIN)/python -m pytest -n 2 -m 'not slow'
+
+bench: setup oracle ## Speed against the reference program; stores the result
+	$(BIN)/python benchmarks/one_step_speed.py --out benchmarks/results/one_step_speed.json
 
 lint: setup ## Style and layer contracts
 	$(BIN)/ruff check .

@@ -1,5 +1,7 @@
 """Strictness for every test: shapes and types are checked at run time, and nothing leans on implicit promotion."""
 
+import os
+
 import jax
 import pytest
 from jaxtyping import install_import_hook
@@ -16,6 +18,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 @pytest.fixture(scope="session", autouse=True)
 def compile_cache(tmp_path_factory):
-    """A compilation cache of this session's own, so that equal programs of several tests are compiled once."""
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("jax")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    """A compilation cache of this session's own, shared by its workers: equal programs are compiled once."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "jax"
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)

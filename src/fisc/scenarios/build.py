@@ -31,7 +31,7 @@ from fisc.scenarios.config import BudgetConfig, RoleConfig, Scenario
 from fisc.scenarios.registry import check_arm
 from fisc.taxes.fixed import check_cutoffs, check_schedule, fixed
 from fisc.taxes.planner import PlannerContinuous, PlannerGrid
-from fisc.taxes.saez import SaezEstimated
+from fisc.taxes.saez import saez_estimated
 from fisc.taxes.saez_theory import saez_rates
 from fisc.taxes.us_federal import Law, load_law, resolve_law_name
 
@@ -210,7 +210,7 @@ def make_tax(scenario: Scenario, people: Population, arm: str, rates: np.ndarray
         return PlannerGrid(cutoffs, scenario.taxes.rate_step) if is_grid else PlannerContinuous(cutoffs)
     if arm == "saez_estimated":
         given = scenario.taxes.saez_elasticity
-        return SaezEstimated(
+        return saez_estimated(
             cutoffs,
             num_environments=scenario.learning.environments,
             fixed_elasticity=None if isinstance(given, str) else jnp.asarray(given, float),

@@ -21,6 +21,9 @@ from fisc.economies.one_step.economy import OneStep
 CHUNK = 4_000_000
 """Citizens × schedules evaluated at once: bounds the memory of a search over 100,000 citizens."""
 
+MANY = 5000
+"""Citizens from which welfare is smooth enough that gradients find the optimum and the search only polishes it."""
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -87,10 +90,14 @@ def solve(economy: OneStep, num_starts: int = 4, seed: int = 0, tolerance: float
     num_brackets = economy.tax.cutoffs.shape[0]
     rng = np.random.default_rng(seed)
     starts = [np.full(num_brackets, 0.5), *rng.uniform(0.1, 0.9, (num_starts - 1, num_brackets))]
+    is_smooth = hasattr(economy.labor, "high") and economy.skills.shape[0] >= MANY
     if hasattr(economy.labor, "high"):
         starts = [_climb(economy, start) for start in starts]
-    results = [_refine(welfare, start, tolerance) for start in starts]
-    return _best(results)
+    if is_smooth:
+        reached = welfare(np.stack(starts))
+        rates, value = _refine(welfare, starts[int(np.argmax(reached))], tolerance, first_step=0.02)
+        return Solution(rates, value, tuple(float(w) for w in reached))
+    return _best([_refine(welfare, start, tolerance, first_step=0.1) for start in starts])
 
 
 def solve_flat(economy: OneStep, tolerance: float = 1e-3) -> Solution:
@@ -154,9 +161,9 @@ def _ascend(welfare, start: np.ndarray, choices: Callable[[float], Sequence[floa
     return rates, value
 
 
-def _refine(welfare, start: np.ndarray, tolerance: float) -> tuple[np.ndarray, float]:
+def _refine(welfare, start: np.ndarray, tolerance: float, first_step: float) -> tuple[np.ndarray, float]:
     """Coordinate ascent on ever finer neighborhoods."""
-    rates, step = start, 0.1
+    rates, step = start, first_step
     value = -np.inf
     while step > tolerance:
         offsets = step * np.arange(-5, 6) / 5

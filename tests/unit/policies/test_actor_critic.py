@@ -1,0 +1,110 @@
+"""Policies made of two networks, and those that follow a rule."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fisc.core.economy import Block, Observation, RoleSpec
+from fisc.core.spaces import Box, Discrete, MultiDiscrete
+from fisc.policies.actor_critic import FEATURE_LIMIT, make_policy, set_scale
+from fisc.policies.scripted import Constant, UniformRandom
+
+BLOCKS = {"rates": Block(("a", "b", "c"), is_public=True), "own": Block(("d", "e"), is_public=False)}
+SPACES = [Discrete(6), MultiDiscrete((3, 4)), Box(0.0, 100.0, 2)]
+
+
+def observation(space, num=4, scale=1.0) -> Observation:
+    own = scale * jax.random.normal(jax.random.key(9), (num, 2))
+    return Observation({"rates": jnp.ones((1, 3)), "own": own}, jnp.ones((num, space.mask_size), bool))
+
+
+def policy(space, head="categorical"):
+    return make_policy((8,), head)(jax.random.key(0), RoleSpec(4, space, BLOCKS, "step"))
+
+
+@pytest.mark.parametrize("head", ["categorical", "ordinal"])
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_deciding_and_evaluating_agree_on_probability_and_value(space, head):
+    # Property: PPO's ratio is one before the first step.
+    decided = policy(space, head).act(jax.random.key(1), observation(space))
+    seen = policy(space, head).evaluate(observation(space), decided.latent)
+    np.testing.assert_array_equal(seen.log_prob, decided.log_prob)
+    np.testing.assert_array_equal(seen.value, decided.value)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_acting_greedily_takes_the_likeliest_draw(space):
+    # Property: nothing drawn has a higher probability than the greedy action's latent, which a frozen policy repeats.
+    actor = policy(space)
+    greedy = actor.act_greedily(observation(space))
+    np.testing.assert_array_equal(greedy, actor.act_greedily(observation(space)))
+    choice = actor._choose(observation(space))
+    drawn = choice.log_prob(choice.sample(jax.random.key(2)))
+    assert bool(jnp.all(choice.log_prob(choice.mode()) >= drawn))
+    np.testing.assert_array_equal(choice.action(choice.mode()), greedy)
+
+
+def test_an_illegal_action_is_never_taken():
+    # Property: 1,000 draws, only 0 and 5 legal.
+    space = Discrete(6)
+    seen = observation(space, 1000)
+    seen = eqx.tree_at(lambda o: o.mask, seen, jnp.zeros((1000, 6), bool).at[:, jnp.array([0, 5])].set(True))
+    decided = policy(space).act(jax.random.key(3), seen)
+    assert set(np.unique(decided.action)) == {0, 5}
+
+
+def test_features_are_read_on_the_scale_that_was_set():
+    # By hand: a policy that reads (x - 1) / 2 does at x what the fresh one does at (x - 1) / 2.
+    space = Discrete(6)
+    seen, fresh = observation(space), policy(space)
+    mean = {"rates": jnp.ones(3), "own": jnp.ones(2)}
+    std = {"rates": jnp.full(3, 2.0), "own": jnp.full(2, 2.0)}
+    moved = eqx.tree_at(lambda o: o.features, seen, {k: (x - 1.0) / 2.0 for k, x in seen.features.items()})
+    np.testing.assert_allclose(set_scale(fresh, mean, std).value(seen), fresh.value(moved), rtol=1e-5)
+
+
+def test_a_feature_far_out_is_cut():
+    # By hand: beyond the limit the size no longer matters, only the sign.
+    space = Discrete(6)
+    far, farther = observation(space, scale=1e6), observation(space, scale=1e9)
+    assert float(jnp.abs(far.features["own"]).min()) > FEATURE_LIMIT
+    np.testing.assert_array_equal(policy(space).value(far), policy(space).value(farther))
+
+
+def test_the_scale_is_not_trained():
+    # Property: a gradient through the policy leaves mean and deviation alone.
+    space = Discrete(6)
+
+    def loss(actor):
+        seen = actor.evaluate(observation(space), jnp.zeros(4, jnp.int32))
+        return jnp.sum(seen.log_prob + seen.value)
+
+    slope = eqx.filter_grad(loss)(policy(space))
+    assert all(not np.any(leaf) for leaf in jax.tree.leaves(slope.scale))
+    assert any(np.any(leaf) for leaf in jax.tree.leaves(slope.actor))
+
+
+def test_a_fresh_policy_is_close_to_uniform():
+    # Property: the actor's last layer is scaled by 0.01, so no choice starts as a favorite.
+    seen = policy(Discrete(6)).evaluate(observation(Discrete(6)), jnp.zeros(4, jnp.int32))
+    np.testing.assert_allclose(seen.entropy, np.log(6), rtol=1e-3)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_a_random_policy_draws_legal_actions_only(space):
+    # Property: masks with one legal action leave no choice.
+    mask = jnp.broadcast_to(space.idle()[None], (500, space.mask_size))
+    seen = Observation({}, mask)
+    decided = UniformRandom(space).act(jax.random.key(4), seen)
+    assert not np.any(np.asarray(decided.action))
+    np.testing.assert_array_equal(decided.action, UniformRandom(space).act_greedily(seen))
+
+
+def test_a_constant_policy_repeats_its_actions():
+    seen = observation(Discrete(6))
+    action = jnp.array([0, 1, 2, 3])
+    decided = Constant(action).act(jax.random.key(5), seen)
+    np.testing.assert_array_equal(decided.action, action)
+    np.testing.assert_array_equal(Constant(action).act_greedily(seen), action)
