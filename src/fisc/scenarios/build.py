@@ -69,7 +69,7 @@ def population(scenario: Scenario, seed: int) -> Population:
     cutoffs, law_rates = _brackets(scenario)
     if config.workers < len(cutoffs):
         raise ConfigError(
-            f"economy.workers is {config.workers}: with {len(cutoffs)} tax brackets there must be as many workers or more"
+            f"economy.workers is {config.workers}: {len(cutoffs)} tax brackets need at least as many workers"
         )
     rng = np.random.default_rng(seed)
     if config.skills == "us_wages":
