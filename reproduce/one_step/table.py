@@ -1,4 +1,4 @@
-"""Print what `run.sh` found beside the published figures, from the stored summaries: python reproduce/one_step/table.py"""
+"""Print what `run.sh` found beside the published figures, from the stored summaries."""
 
 import json
 from pathlib import Path
@@ -35,10 +35,8 @@ def main() -> None:
 
 def ratios(summary: dict, arm: str, metric: str) -> list[float]:
     """An arm's metric over the optimum's welfare, seed by seed."""
-    values = summary["arms"][arm][metric]["values"]
-    best = summary["arms"]["optimum"]["welfare"]["values"]
-    pairs = zip(values.values(), best.values(), strict=True) if isinstance(values, dict) else zip(values, best, strict=True)
-    return [value / top for value, top in pairs]
+    values, best = summary["arms"][arm][metric]["values"], summary["arms"]["optimum"]["welfare"]["values"]
+    return [value / top for value, top in zip(values, best, strict=True)]
 
 
 def mean(values: list[float]) -> float:

@@ -1,5 +1,7 @@
 """Policies made of two networks, and those that follow a rule."""
 
+from functools import cache
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -20,30 +22,35 @@ def observation(space, num=4, scale=1.0) -> Observation:
     return Observation({"rates": jnp.ones((1, 3)), "own": own}, jnp.ones((num, space.mask_size), bool))
 
 
+@cache
 def policy(space, head="categorical"):
-    return make_policy((8,), head)(jax.random.key(0), RoleSpec(4, space, BLOCKS, "step"))
+    return eqx.filter_jit(make_policy((8,), head))(jax.random.key(0), RoleSpec(4, space, BLOCKS, "step"))
+
+
+act = eqx.filter_jit(lambda actor, key, seen: actor.act(key, seen))
+act_greedily = eqx.filter_jit(lambda actor, seen: actor.act_greedily(seen))
+evaluate = eqx.filter_jit(lambda actor, seen, latent: actor.evaluate(seen, latent))
+value = eqx.filter_jit(lambda actor, seen: actor.value(seen))
 
 
 @pytest.mark.parametrize("head", ["categorical", "ordinal"])
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_deciding_and_evaluating_agree_on_probability_and_value(space, head):
-    # Property: PPO's ratio is one before the first step.
-    decided = policy(space, head).act(jax.random.key(1), observation(space))
-    seen = policy(space, head).evaluate(observation(space), decided.latent)
-    np.testing.assert_array_equal(seen.log_prob, decided.log_prob)
-    np.testing.assert_array_equal(seen.value, decided.value)
+    # Property: PPO's ratio is one before the first step, up to rounding of another compilation.
+    decided = act(policy(space, head), jax.random.key(1), observation(space))
+    seen = evaluate(policy(space, head), observation(space), decided.latent)
+    np.testing.assert_allclose(seen.log_prob, decided.log_prob, rtol=1e-5)
+    np.testing.assert_allclose(seen.value, decided.value, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
-def test_acting_greedily_takes_the_likeliest_draw(space):
-    # Property: nothing drawn has a higher probability than the greedy action's latent, which a frozen policy repeats.
-    actor = policy(space)
-    greedy = actor.act_greedily(observation(space))
-    np.testing.assert_array_equal(greedy, actor.act_greedily(observation(space)))
-    choice = actor._choose(observation(space))
-    drawn = choice.log_prob(choice.sample(jax.random.key(2)))
-    assert bool(jnp.all(choice.log_prob(choice.mode()) >= drawn))
-    np.testing.assert_array_equal(choice.action(choice.mode()), greedy)
+def test_acting_greedily_takes_what_is_at_least_as_likely_as_anything_drawn(space):
+    # Property: over 4 agents; a box is squashed, so the likeliest latent is read back from the action.
+    actor, seen = policy(space), observation(space)
+    greedy = act_greedily(actor, seen)
+    latent = jnp.log(greedy / (space.high - greedy)) if isinstance(space, Box) else greedy
+    drawn = act(actor, jax.random.key(2), seen)
+    assert np.all(evaluate(actor, seen, latent).log_prob >= np.asarray(drawn.log_prob) - 1e-5)
 
 
 def test_an_illegal_action_is_never_taken():
@@ -51,7 +58,7 @@ def test_an_illegal_action_is_never_taken():
     space = Discrete(6)
     seen = observation(space, 1000)
     seen = eqx.tree_at(lambda o: o.mask, seen, jnp.zeros((1000, 6), bool).at[:, jnp.array([0, 5])].set(True))
-    decided = policy(space).act(jax.random.key(3), seen)
+    decided = act(policy(space), jax.random.key(3), seen)
     assert set(np.unique(decided.action)) == {0, 5}
 
 
@@ -62,7 +69,7 @@ def test_features_are_read_on_the_scale_that_was_set():
     mean = {"rates": jnp.ones(3), "own": jnp.ones(2)}
     std = {"rates": jnp.full(3, 2.0), "own": jnp.full(2, 2.0)}
     moved = eqx.tree_at(lambda o: o.features, seen, {k: (x - 1.0) / 2.0 for k, x in seen.features.items()})
-    np.testing.assert_allclose(set_scale(fresh, mean, std).value(seen), fresh.value(moved), rtol=1e-5)
+    np.testing.assert_allclose(value(set_scale(fresh, mean, std), seen), value(fresh, moved), rtol=1e-5)
 
 
 def test_a_feature_far_out_is_cut():
@@ -70,7 +77,7 @@ def test_a_feature_far_out_is_cut():
     space = Discrete(6)
     far, farther = observation(space, scale=1e6), observation(space, scale=1e9)
     assert float(jnp.abs(far.features["own"]).min()) > FEATURE_LIMIT
-    np.testing.assert_array_equal(policy(space).value(far), policy(space).value(farther))
+    np.testing.assert_array_equal(value(policy(space), far), value(policy(space), farther))
 
 
 def test_the_scale_is_not_trained():
@@ -81,14 +88,14 @@ def test_the_scale_is_not_trained():
         seen = actor.evaluate(observation(space), jnp.zeros(4, jnp.int32))
         return jnp.sum(seen.log_prob + seen.value)
 
-    slope = eqx.filter_grad(loss)(policy(space))
+    slope = eqx.filter_jit(eqx.filter_grad(loss))(policy(space))
     assert all(not np.any(leaf) for leaf in jax.tree.leaves(slope.scale))
     assert any(np.any(leaf) for leaf in jax.tree.leaves(slope.actor))
 
 
 def test_a_fresh_policy_is_close_to_uniform():
     # Property: the actor's last layer is scaled by 0.01, so no choice starts as a favorite.
-    seen = policy(Discrete(6)).evaluate(observation(Discrete(6)), jnp.zeros(4, jnp.int32))
+    seen = evaluate(policy(Discrete(6)), observation(Discrete(6)), jnp.zeros(4, jnp.int32))
     np.testing.assert_allclose(seen.entropy, np.log(6), rtol=1e-3)
 
 

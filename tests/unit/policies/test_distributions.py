@@ -6,17 +6,10 @@ import numpy as np
 import pytest
 
 from fisc.core.spaces import Box, Discrete, MultiDiscrete
-from fisc.policies.distributions import (
-    LATENT_LIMIT,
-    Categorical,
-    MultiCategorical,
-    SquashedNormal,
-    distribution,
-    num_outputs,
-    ordinal_logits,
-)
+from fisc.policies.distributions import LATENT_LIMIT, Categorical, SquashedNormal, distribution, num_outputs
 
 BOX = Box(2.0, 6.0, 1)
+PAIR = MultiDiscrete((2, 3))
 
 
 def rows(logits, num: int):
@@ -80,9 +73,8 @@ def test_a_forced_choice_has_no_entropy_and_no_gradient():
 
 def test_components_are_independent():
     # Closed form: log probabilities and entropies add up.
-    space = MultiDiscrete((2, 3))
     logits = jnp.log(jnp.array([[1.0, 3.0, 2.0, 1.0, 1.0]]))
-    choice = MultiCategorical(space, logits, jnp.ones((1, 5), bool))
+    choice = distribution(PAIR, logits, jnp.ones((1, 5), bool), "categorical")
     np.testing.assert_allclose(choice.log_prob(jnp.array([[1, 0]])), np.log(0.75 * 0.5), rtol=1e-6)
     first, second = np.array([0.25, 0.75]), np.array([0.5, 0.25, 0.25])
     expected = -(first @ np.log(first)) - second @ np.log(second)
@@ -90,25 +82,46 @@ def test_components_are_independent():
     assert choice.mode().tolist() == [[1, 0]]
 
 
-def test_ordinal_logits_peak_at_the_location_and_fall_off_evenly():
+def test_a_masked_component_is_never_drawn_and_a_shorter_one_never_exceeds_its_size():
+    # Property: only 0 is legal in the first of sizes 2 and 3, and 1 and 2 in the second, all logits equal.
+    mask = jnp.broadcast_to(jnp.array([[True, False, False, True, True]]), (2000, 5))
+    drawn = distribution(PAIR, jnp.zeros((2000, 5)), mask, "categorical").sample(jax.random.key(8))
+    assert sorted(set(map(tuple, np.asarray(drawn).tolist()))) == [(0, 1), (0, 2)]
+    free = distribution(PAIR, jnp.full((2000, 4), 9.0), jnp.ones((2000, 5), bool), "ordinal").sample(jax.random.key(9))
+    assert np.asarray(free).max(axis=0).tolist() == [1, 2]
+
+
+def ordinal(outputs, size: int):
+    """Log probabilities of 0, …, size - 1 that an ordinal head gives."""
+    choice = distribution(Discrete(size), rows(outputs, size), jnp.ones((size, size), bool), "ordinal")
+    return np.asarray(choice.log_prob(jnp.arange(size)))
+
+
+def test_an_ordinal_choice_peaks_at_its_location_and_falls_off_evenly():
     # By hand: location 10·σ(0) = 5 of 0 … 10; width 2.5·exp(0) = 2.5, so one step away costs 0.5 / 2.5² = 0.08.
-    logits = ordinal_logits(jnp.zeros((1, 2)), 11)
-    assert int(jnp.argmax(logits)) == 5
-    np.testing.assert_allclose(logits, logits[:, ::-1], atol=1e-6)
-    np.testing.assert_allclose(logits[0, 4] - logits[0, 5], -0.08, rtol=1e-5)
+    log_p = ordinal([0.0, 0.0], 11)
+    assert np.argmax(log_p) == 5
+    np.testing.assert_allclose(log_p, log_p[::-1], atol=1e-6)
+    np.testing.assert_allclose(log_p[4] - log_p[5], -0.08, rtol=1e-4)
 
 
 @pytest.mark.parametrize("share, place", [(0.25, 25), (0.5, 50), (0.93, 93)])
 def test_an_ordinal_choice_is_centered_where_its_location_says(share, place):
     # By hand: σ(log(p / (1 - p))) = p, so the location is p · 100.
-    outputs = jnp.array([[np.log(share / (1 - share)), -2.0]], jnp.float32)
-    assert int(jnp.argmax(ordinal_logits(outputs, 101))) == place
+    assert np.argmax(ordinal([np.log(share / (1 - share)), -2.0], 101)) == place
 
 
 def test_an_ordinal_choice_never_gets_narrower_than_its_least_width():
     # By hand: one and a half steps wide, so a step from the center costs 0.5 / 1.5².
-    logits = ordinal_logits(jnp.array([[0.0, -50.0]]), 11)
-    np.testing.assert_allclose(logits[0, 6] - logits[0, 5], -0.5 / 1.5**2, rtol=1e-5)
+    log_p = ordinal([0.0, -50.0], 11)
+    np.testing.assert_allclose(log_p[6] - log_p[5], -0.5 / 1.5**2, rtol=1e-5)
+
+
+def test_every_component_of_an_ordinal_choice_has_its_own_location():
+    # By hand: σ(log 3) = 3/4 of 0 … 4 is 3; σ(-log 3) = 1/4 of 0 … 8 is 2.
+    space = MultiDiscrete((5, 9))
+    outputs = jnp.array([[np.log(3.0), -9.0, -np.log(3.0), -9.0]], jnp.float32)
+    assert distribution(space, outputs, jnp.ones((1, 14), bool), "ordinal").mode().tolist() == [[3, 2]]
 
 
 def test_a_squashed_normal_stays_in_the_box():
@@ -157,9 +170,13 @@ def test_who_may_not_act_gets_the_lowest_action_at_no_surprise():
 @pytest.mark.parametrize("space", [Discrete(5), MultiDiscrete((3, 4)), Box(0.0, 1.0, 2)], ids=str)
 def test_every_space_and_head_make_legal_actions_from_as_many_outputs_as_they_ask_for(space, head):
     # Contract: a fresh network's outputs become actions of the space, with densities that say how likely.
-    outputs = jax.random.normal(jax.random.key(6), (9, num_outputs(space, head)))
-    choice = distribution(space, outputs, jnp.ones((9, space.mask_size), bool), head)
-    latent = choice.sample(jax.random.key(7))
-    assert bool(jnp.all(space.contains(choice.action(latent))))
-    assert bool(jnp.all(space.contains(choice.action(choice.mode()))))
-    assert choice.log_prob(latent).shape == choice.entropy().shape == (9,)
+    @jax.jit
+    def decide():
+        outputs = jax.random.normal(jax.random.key(6), (9, num_outputs(space, head)))
+        choice = distribution(space, outputs, jnp.ones((9, space.mask_size), bool), head)
+        latent = choice.sample(jax.random.key(7))
+        return choice.action(latent), choice.action(choice.mode()), choice.log_prob(latent), choice.entropy()
+
+    drawn, likeliest, log_prob, entropy = decide()
+    assert bool(jnp.all(space.contains(drawn) & space.contains(likeliest)))
+    assert log_prob.shape == entropy.shape == (9,)

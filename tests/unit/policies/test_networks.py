@@ -1,5 +1,7 @@
 """Networks over named blocks: one layer over their concatenation, computed block by block."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,16 +14,22 @@ BLOCKS = {"rates": Block(("a", "b", "c"), is_public=True), "own": Block(("d", "e
 
 
 def features(num_agents: int) -> dict:
-    key_rates, key_own = jax.random.split(jax.random.key(0))
-    return {"rates": jax.random.normal(key_rates, (1, 3)), "own": jax.random.normal(key_own, (num_agents, 2))}
+    rng = np.random.default_rng(1)
+    make = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.float32)  # noqa: E731
+    return {"rates": make(1, 3), "own": make(num_agents, 2)}
+
+
+@cache
+def make(hidden) -> BlockMLP:
+    return jax.jit(lambda key: BlockMLP(key, BLOCKS, hidden, 2, 0.5))(jax.random.key(1))
 
 
 @pytest.mark.parametrize("num_agents", [1, 5])
 @pytest.mark.parametrize("hidden", [(8,), (8, 6), (4, 4, 4)])
 def test_a_network_is_a_dense_one_over_all_blocks_side_by_side(num_agents, hidden):
     # Reference: plain numpy over the concatenated features, every agent reading its own copy of the public block.
-    net = BlockMLP(jax.random.key(1), BLOCKS, hidden, 2, 0.5)
-    net.biases[:] = [jax.random.normal(jax.random.key(i), b.shape) for i, b in enumerate(net.biases)]
+    net, rng = make(hidden), np.random.default_rng(0)
+    net.biases[:] = [jnp.asarray(rng.normal(size=b.shape), b.dtype) for b in net.biases]
     seen = features(num_agents)
     x = np.concatenate([np.repeat(seen["rates"], num_agents, axis=0), seen["own"]], axis=1)
     layers = [np.concatenate([net.readers["rates"], net.readers["own"]]), *map(np.asarray, net.weights)]
@@ -32,7 +40,7 @@ def test_a_network_is_a_dense_one_over_all_blocks_side_by_side(num_agents, hidde
 
 def test_the_first_layer_is_orthogonal_over_all_blocks_together():
     # Closed form: 5 rows of 8, orthonormal times √2: W Wᵀ = 2 I.
-    net = BlockMLP(jax.random.key(2), BLOCKS, (8,), 2, 1.0)
+    net = make((8,))
     first = np.concatenate([net.readers["rates"], net.readers["own"]])
     np.testing.assert_allclose(first @ first.T, 2 * np.eye(5), atol=1e-5)
 
@@ -45,7 +53,7 @@ def test_a_matrix_of_more_rows_than_columns_has_orthonormal_columns():
 
 def test_agents_who_see_the_same_get_the_same_outputs():
     # Property: outputs depend on an agent's own features alone.
-    net = BlockMLP(jax.random.key(4), BLOCKS, (8,), 3, 1.0)
+    net = make((8,))
     seen = features(4)
     seen["own"] = seen["own"].at[3].set(seen["own"][1])
     outputs = np.asarray(net(seen, 4))
