@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup ## The main job: compare tax systems on US incomes and law (about three minutes)
-	$(BIN)/fisc compare us-2024 --budget quick --seeds 3
+	$(BIN)/fisc compare us-2024 --budget quick --seeds 3 --resume
 
 # The reference program, for parity tests alone; its own dependencies are pinned to 2021 and no longer install.
 oracle: $(ORACLE) ## Install the reference program beside fisc

@@ -18,8 +18,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 @pytest.fixture(scope="session", autouse=True)
 def compile_cache(tmp_path_factory):
-    """A compilation cache of this session's own, shared by its workers: equal programs are compiled once."""
+    """A compilation cache shared by the workers of a session, or between sessions if JAX_COMPILATION_CACHE_DIR is set."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "jax"
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    jax.config.update("jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR", str(folder)))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

@@ -3,8 +3,8 @@
     python tools/make_docs.py            rewrite what is out of date
     python tools/make_docs.py --check    only say what is out of date; exit code 1 if anything is
 
-A table stands in a Markdown file between `<!-- generated: NAME ARGUMENTS -->` and `<!-- end -->`, where NAME is a row of
-`TABLES` below. What stands between the two lines is replaced as a whole.
+A table stands in a Markdown file between `<!-- generated: NAME ARGUMENTS -->` and `<!-- end -->`, where NAME is a row
+of `TABLES` below. What stands between the two lines is replaced as a whole.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -147,10 +148,9 @@ def configuration(section: str) -> str:
 def _field_docs(kind: type) -> dict[str, str]:
     """Docstrings that follow the fields of a dataclass, by name of the field."""
     body = ast.parse(inspect.getsource(kind)).body[0].body
-    pairs = zip(body, body[1:], strict=False)
     return {
         first.target.id: second.value.value
-        for first, second in pairs
+        for first, second in pairwise(body)
         if isinstance(first, ast.AnnAssign)
         and isinstance(second, ast.Expr)
         and isinstance(second.value, ast.Constant)

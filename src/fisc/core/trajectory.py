@@ -1,4 +1,4 @@
-"""What a rollout returns for one role. Axes: `t` decisions, `e` environments, `n` agents."""
+"""What a rollout returns for one role. Axes: `t` decisions, `e` environments (none for a single one), `n` agents."""
 
 import equinox as eqx
 from jaxtyping import Array, Float, Shaped
@@ -11,11 +11,11 @@ class Trajectory(eqx.Module):
 
     observation: Observation
     """Every leaf with leading axes [t, e]."""
-    latent: Shaped[Array, "t e n ..."]
-    log_prob: Float[Array, "t e n"]
-    value: Float[Array, "t e n"]
+    latent: Shaped[Array, "t ..."]
+    log_prob: Float[Array, "t *e n"]
+    value: Float[Array, "t *e n"]
     """The critic's estimate when deciding, in the learner's normalized unit."""
-    reward: Float[Array, "t e n"]
+    reward: Float[Array, "t *e n"]
     """Change of utility until the role's next decision."""
-    last_value: Float[Array, "e n"]
+    last_value: Float[Array, "*e n"]
     """The critic's estimate after the last decision; 0 where the episode ended."""

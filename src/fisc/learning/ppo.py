@@ -144,7 +144,7 @@ def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tup
     axes = (0, 1) if settings.per_agent else (0, 1, 2)
     advantage = losses.standardize(advantage, weight, axes)
     normalized_target = (target - _like(mean, shape)) / _like(std, shape)
-    batch = Batch(
+    fields = (
         trajectory.observation,
         trajectory.latent,
         trajectory.log_prob,
@@ -153,7 +153,7 @@ def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tup
         normalized_target,
         weight,
     )
-    return jax.tree.map(lambda x: x.reshape(shape[0] * shape[1], *x.shape[2:]), batch), returns
+    return Batch(*jax.tree.map(lambda x: x.reshape(shape[0] * shape[1], *x.shape[2:]), fields)), returns
 
 
 def _like(x: Float[Array, " k"], shape: tuple[int, ...]):

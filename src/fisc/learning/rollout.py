@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
 from fisc.core.economy import Economy, Observation, RoleSpec
@@ -22,14 +23,14 @@ class Episode(eqx.Module):
     state: PyTree[Array]
     """At the end."""
     trajectories: dict[str, Trajectory]
-    residual: Float[Array, ""]
+    residual: Float[Array, "*e"]
     """Largest ledger residual of any step."""
 
 
 class _Moment(eqx.Module):
     observation: Observation
     decision: Decision
-    reward: Float[Array, " n"]
+    reward: Float[Array, "*time n"]
 
 
 def play_episode(
@@ -73,15 +74,16 @@ def play_episode(
 
 def _on_own_clock(moment: _Moment, role: RoleSpec) -> _Moment:
     """From axes [p, s] to [t], without idle steps; what they earned belongs to the decision before them."""
-    steps = moment.reward.shape[1]
-    chosen = [s for s in range(steps) if s not in role.idle_steps]
-    if len(chosen) < steps:
+    periods, steps = moment.reward.shape[:2]
+    moment = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), moment)
+    chosen = [t for t in range(periods * steps) if t % steps not in role.idle_steps]
+    if len(chosen) < periods * steps:
         # Rewards before the first choice of an episode follow from nothing that the role decided: they are left out.
-        ends = [*chosen[1:], steps]
-        sums = [jnp.sum(moment.reward[:, a:b], axis=1) for a, b in zip(chosen, ends, strict=True)]
-        kept = jax.tree.map(lambda x: x[:, jnp.asarray(chosen)], moment)
-        moment = eqx.tree_at(lambda m: m.reward, kept, jnp.stack(sums, axis=1))
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), moment)
+        decision = np.searchsorted(chosen, np.arange(chosen[0], periods * steps), side="right") - 1
+        earned = jax.ops.segment_sum(moment.reward[chosen[0] :], jnp.asarray(decision), len(chosen))
+        kept = jax.tree.map(lambda x: x[jnp.asarray(chosen)], moment)
+        moment = eqx.tree_at(lambda m: m.reward, kept, earned)
+    return moment
 
 
 def _trajectory(moment: _Moment) -> Trajectory:
@@ -102,17 +104,16 @@ def play_episodes(
 ) -> Episode:
     """Play a batch of environments; trajectories come with axes [t, e, n]. `key`: consumed."""
     num = jax.tree.leaves(states)[0].shape[0]
-    play = jax.vmap(
-        lambda key_episode, state: play_episode(economy, policies, key_episode, state, knobs),
-        out_axes=_axes(economy),
-    )
-    return play(jax.random.split(key, num), states)
+    play = jax.vmap(lambda key_episode, state: play_episode(economy, policies, key_episode, state, knobs))
+    episode = play(jax.random.split(key, num), states)
+    trajectories = {role: _decisions_first(trajectory) for role, trajectory in episode.trajectories.items()}
+    return Episode(episode.state, trajectories, episode.residual)
 
 
-def _axes(economy: Economy):
-    """Environments come after the decisions in trajectories, except in the last value, and first elsewhere."""
-    one = Trajectory(observation=1, latent=1, log_prob=1, value=1, reward=1, last_value=0)
-    return Episode(state=0, trajectories=dict.fromkeys(economy.spec.roles, one), residual=0)
+def _decisions_first(trajectory: Trajectory) -> Trajectory:
+    """From axes [e, t] to [t, e]; the last value has no axis t."""
+    moved = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), trajectory)
+    return eqx.tree_at(lambda t: t.last_value, moved, trajectory.last_value)
 
 
 def evaluate_episode(

@@ -38,6 +38,9 @@ from fisc.taxes.us_federal import Law, load_law, resolve_law_name
 SAMPLE_ROWS = 1000
 """Draws that the reference program averages for every rank of skill."""
 
+GRID_STARTS = 12
+"""Starting points of the search on the planner's grid, which has local optima."""
+
 OBJECTIVES: dict[str, Objective] = {
     "inverse_income_weighted_utility": welfare.inverse_income_weighted_utility,
     "inverse_income_weighted_coin": welfare.inverse_income_weighted_coin,
@@ -196,7 +199,7 @@ def _search(scenario: Scenario, people: Population, arm: str) -> np.ndarray:
         )
         return np.asarray(rates)
     if scenario.taxes.planner == "grid":
-        return solve_on_grid(economy, scenario.taxes.rate_step).rates
+        return solve_on_grid(economy, scenario.taxes.rate_step, num_starts=GRID_STARTS).rates
     return solve(economy).rates
 
 

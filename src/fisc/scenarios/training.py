@@ -1,8 +1,10 @@
 """Train a group of jobs (arms × seeds of one structure) block by block, with checkpoints, records and progress."""
 
+import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -11,13 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 import polars as pl
 from jaxtyping import PyTree
+from polars.exceptions import PolarsError
 
-from fisc.core.errors import DivergenceError
+from fisc.core.errors import DivergenceError, RunError
 from fisc.core.ledger import tolerance
 from fisc.economies.one_step.economy import OneStep
 from fisc.learning.train import block, over_jobs, stack, unstack
 from fisc.learning.two_level import TrainState, TwoLevel
-from fisc.records.store import RunFolder
+from fisc.records.store import RunFolder, replace_file
 from fisc.scenarios import checkpoint
 
 ROWS_PER_BLOCK = 5
@@ -83,8 +86,7 @@ def train_group(group: Group, folder: RunFolder, say: Callable[[Report], None]) 
     if path.exists():
         run, note = checkpoint.load(path, run)
         done = note["updates"]
-        group.rows = [pl.read_parquet(rows) for rows in [path.with_suffix(".parquet")] if rows.exists()]
-        group.rows = [frame.filter(pl.col("update") <= done) for frame in group.rows]
+        group.rows = _read_rows(path.with_suffix(".parquet"), done)
     advance = None
     while done < group.system.num_updates:
         size = min(group.block, group.system.num_updates - done)
@@ -109,15 +111,24 @@ def train_group(group: Group, folder: RunFolder, say: Callable[[Report], None]) 
     return [unstack(run, i) for i in range(len(group.jobs))]
 
 
-def _save(path, run: PyTree[Any], group: Group, done: int) -> None:
+def _save(path: Path, run: PyTree[Any], group: Group, done: int) -> None:
     """Rows first: rows beyond the checkpoint are dropped on resuming, missing ones could not be made again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     frame = pl.concat(group.rows)
     group.rows = [frame]
-    temporary = path.with_suffix(".parquet.tmp")
-    frame.write_parquet(temporary)
-    temporary.replace(path.with_suffix(".parquet"))
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    replace_file(path.with_suffix(".parquet"), buffer.getvalue())
     checkpoint.save(path, run, {"updates": done})
+
+
+def _read_rows(path: Path, done: int) -> list[pl.DataFrame]:
+    """Rows recorded up to the checkpoint; later ones will be made again."""
+    if not path.exists():
+        return []
+    try:
+        return [pl.read_parquet(path).filter(pl.col("update") <= done)]
+    except (PolarsError, OSError) as error:
+        raise RunError(f"{path} cannot be read ({error}): delete it to go on without its learning curve") from None
 
 
 def _rows(group: Group, metrics: dict[str, np.ndarray], before: int) -> pl.DataFrame:

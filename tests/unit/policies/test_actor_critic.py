@@ -18,13 +18,14 @@ SPACES = [Discrete(6), MultiDiscrete((3, 4)), Box(0.0, 100.0, 2)]
 
 
 def observation(space, num=4, scale=1.0) -> Observation:
-    own = scale * jax.random.normal(jax.random.key(9), (num, 2))
+    own = jnp.asarray(scale * np.random.default_rng(0).normal(size=(num, 2)), jnp.float32)
     return Observation({"rates": jnp.ones((1, 3)), "own": own}, jnp.ones((num, space.mask_size), bool))
 
 
 @cache
 def policy(space, head="categorical"):
-    return eqx.filter_jit(make_policy((8,), head))(jax.random.key(0), RoleSpec(4, space, BLOCKS, "step"))
+    make = eqx.filter_jit(lambda key: make_policy((8,), head)(key, RoleSpec(4, space, BLOCKS, "step")))
+    return make(jax.random.key(0))
 
 
 act = eqx.filter_jit(lambda actor, key, seen: actor.act(key, seen))

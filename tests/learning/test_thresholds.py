@@ -1,0 +1,44 @@
+"""Learning thresholds on the one-step economy, whose optimum is known. The full experiment is in reproduce/one_step."""
+
+import pytest
+
+import fisc
+
+pytestmark = pytest.mark.slow
+OPTIMUM = [0.85, 0.85, 0.80, 0.75, 0.65, 0.60, 0.45]
+
+
+def test_planner_finds_99_percent_of_the_optimum_when_workers_respond_exactly(tmp_path):
+    """Learning threshold: 250 updates of 32 environments against exact best responses."""
+    overrides = {
+        "learning.citizens": "best_response",
+        "learning.environments": 32,
+        "learning.planner.learning_rate": 3e-3,
+        "learning.planner.joins_at": 0.0,
+        "budgets.smoke.planner_updates": 250,
+        "budgets.smoke.block": 125,
+    }
+    run = fisc.compare(
+        "one-step", arms=["planner", "optimum"], seeds=2, budget="smoke", out=tmp_path / "run", overrides=overrides,
+        draw=False,
+    )  # fmt: skip
+    assert min(run.summary["arms"]["planner"]["fraction_of_optimum"]["values"]) > 0.985
+    assert run.summary["arms"]["planner"]["fraction_of_optimum"]["mean"] > 0.99
+
+
+def test_workers_learn_to_respond_to_the_optimal_schedule(tmp_path):
+    """Learning threshold: 150 updates bring welfare within 2 % of exact play, and nobody loses much by erring."""
+    overrides = {
+        "economy.skills": "quantiles",
+        "taxes.fixed_rates": OPTIMUM,
+        "learning.environments": 32,
+        "budgets.smoke.updates": 150,
+        "budgets.smoke.block": 150,
+    }
+    run = fisc.compare(
+        "one-step", arms=["fixed", "optimum"], seeds=2, budget="smoke", out=tmp_path / "run", overrides=overrides,
+        draw=False,
+    )  # fmt: skip
+    learned = run.summary["arms"]["fixed"]
+    assert all(0.98 < value < 1.02 for value in learned["fraction_of_optimum"]["values"])
+    assert learned["best_response_gap"]["mean"] < 3.0  # coin, of a mean consumption above 1,100

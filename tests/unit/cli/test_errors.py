@@ -1,0 +1,207 @@
+"""Bad input is refused in one line that says how to mend it, with exit code 2 and nothing written.
+
+Kind: contract of the command line. Every case runs `fisc.cli.main.main` in this process.
+"""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fisc.cli.main import main
+from fisc.records.store import RunFolder
+from fisc.scenarios import compare as comparison
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """The command line prepares jax by environment variables, which must not outlive a test."""
+    monkeypatch.setattr("fisc.cli.main._prepare_jax", lambda: None)
+
+
+def put(*pairs):
+    return [word for pair in pairs for word in ("--set", pair)]
+
+
+LIST = put("taxes.brackets=list")
+CASES = {
+    "scenario": (["one-stp"], "unknown scenario 'one-stp': did you mean 'one-step'?"),
+    "scenario file": (["nowhere.toml"], "no scenario file nowhere.toml"),
+    "key": (["one-step", *put("economy.wrokers=9")], "did you mean 'economy.workers'?"),
+    "table": (["one-step", *put("econmy.workers=9")], "unknown key 'econmy': did you mean 'economy'?"),
+    "value where a table is": (["one-step", *put("economy=3")], "economy is 3: it must be a table"),
+    "key below a value": (["one-step", *put("economy.workers.all=3")], "'workers' is a value, not a table"),
+    "no equals sign": (["one-step", "--set", "economy.workers"], "expected key=value"),
+    "no key": (["one-step", "--set", "=3"], "expected key=value"),
+    "arm": (["one-step", "--arms", "free_market,saes"], "unknown arm 'saes': did you mean 'saez'?"),
+    "no arms": (["one-step", "--arms", ""], "no arms: name at least one"),
+    "no arms in the scenario": (["one-step", *put("arms=[]")], "no arms: name at least one"),
+    "objective": (["one-step", "--objective", "utilitaran"], "did you mean 'utilitarian'?"),
+    "objective by key": (["one-step", *put("objective=utilitaran")], "did you mean 'utilitarian'?"),
+    "budget": (["one-step", "--budget", "smok"], "unknown budget 'smok': did you mean 'smoke'?"),
+    "budget's name": (["one-step", *put("budgets.huge.updates=3")], "unknown budget 'huge'"),
+    "flat rate": (["one-step", *put("taxes.flat_rate=1.5")], "taxes.flat_rate is 1.5"),
+    "flat rate in words": (["one-step", *put("taxes.flat_rate=high")], "taxes.flat_rate is 'high'"),
+    "rate as a percentage": (
+        ["one-step", "--arms", "fixed", *put("taxes.fixed_rates=[0, 0, 0, 0, 0, 0, 37]")],
+        "rate 37.0 of bracket 6 is outside [0, 1]",
+    ),
+    "too few rates": (["one-step", "--arms", "fixed", *put("taxes.fixed_rates=[0.1]")], "got 1 rates, 7 cutoffs"),
+    "no rates": (["one-step", "--arms", "fixed"], "arm fixed needs taxes.fixed_rates, 7 rates"),
+    "falling cutoffs": (
+        ["one-step", "--arms", "planner", *LIST, *put("taxes.cutoffs=[0, 5, 3]")],
+        "5.0 is followed by 3.0",
+    ),
+    "no cutoffs": (["one-step", "--arms", "planner", *LIST], "cutoffs must start at 0"),
+    "law on other brackets": (
+        ["one-step", "--arms", "us_federal", *LIST, *put("taxes.cutoffs=[0, 5]")],
+        "needs taxes.brackets = 'us_federal'",
+    ),
+    "no seeds": (["one-step", "--seeds", "0"], "give at least one seed"),
+    "one seed twice": (["one-step", "--seeds", "1,1"], "only once"),
+    "seeds in words": (["one-step", "--seeds", "many"], "--seeds many: expected how many (5) or which (0,3,7)"),
+    "year without law": (["us-2024", "--year", "2031"], "no US federal law for year 2031: fisc ships 2013-2026"),
+    "year of no country": (["one-step", "--year", "2024"], "scenario one-step has no US wages"),
+    "fewer workers than brackets": (["one-step", "--workers", "3"], "economy.workers is 3: "),
+    "no workers": (["one-step", "--workers", "0"], "economy.workers is 0: it must be at least 1"),
+    "number in words": (["one-step", *put('economy.workers="many"')], "economy.workers is 'many': it must be an integer"),
+    "half a worker": (["one-step", *put("economy.workers=12.5")], "economy.workers is 12.5: it must be an integer"),
+    "no number": (["one-step", *put("economy.labor_cost=nan")], "economy.labor_cost is nan"),
+    "no number in a list": (["one-step", *put("economy.skill_list=[nan]")], "economy.skill_list[0] is nan"),
+    "income effects with the optimum": (
+        ["one-step", "--arms", "optimum", *put("economy.utility=isoelastic")],
+        "arm optimum needs exact best responses",
+    ),
+    "income effects with exact workers": (
+        ["one-step", "--arms", "planner", *put("economy.utility=isoelastic", "learning.citizens=best_response")],
+        "'best_response' needs economy.utility quasi_linear or log_net",
+    ),
+    "negative elasticity": (["one-step", "--elasticity", "-1"], "--elasticity is -1.0: it must be above 0"),
+    "key of a role": (
+        ["one-step", *put("learning.citizen.learning_rate=-1")],
+        "learning.citizen.learning_rate is -1.0: it must be above 0",
+    ),
+    "custom tax without a file": (["one-step", "--arms", "mine.py:make"], "arm 'mine.py:make': no file mine.py"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_comparison_that_cannot_work_is_refused_in_one_line(case, tmp_path, monkeypatch, capsys):
+    words, expected = CASES[case]
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", *words, "--out", "run"]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("fisc: error: ")
+    assert said.err.count("\n") == 1, "one line"
+    assert expected in said.err
+    assert said.out == ""
+    assert list(tmp_path.iterdir()) == [], "nothing is written"
+
+
+OTHERS = {
+    "solve an unknown scenario": (["solve", "one-stp"], "did you mean 'one-step'?"),
+    "solve for a negative seed": (["solve", "one-step", "--seed", "-1"], "--seed is -1"),
+    "solve from nowhere": (["solve", "one-step", "--starts", "0"], "--starts is 0"),
+    "cite an unknown scenario": (["cite", "us-2042"], "did you mean 'us-2024'?"),
+    "train an unknown arm": (["train", "one-step", "--arm", "plannr"], "did you mean 'planner'?"),
+    "plot no run": (["plot", "nowhere"], "no run folder at nowhere"),
+    "evaluate no run": (["evaluate", "nowhere"], "no run folder at nowhere"),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_other_commands_refuse_in_one_line_too(case, tmp_path, monkeypatch, capsys):
+    words, expected = OTHERS[case]
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1
+    assert expected in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Comparisons that stop when the folder has been made, as if killed before training."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(comparison, "_solve", stop)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_run_folder_in_the_way_is_left_alone(tmp_path, capsys, started):
+    words = ["compare", "one-step", "--out", str(tmp_path / "run")]
+    assert main(words) == 130
+    before = contents(tmp_path)
+    capsys.readouterr()
+    assert main(words) == 2
+    assert "already exists and is not empty: go on with it by --resume" in capsys.readouterr().err
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "other, expected",
+    [
+        (["--seeds", "2"], "plan.seeds was [0, 1, 2], now [0, 1]"),
+        (["--workers", "50"], "plan.scenario.economy.workers was 100, now 50"),
+        (["--budget", "smoke"], "plan.budget was 'quick', now 'smoke'"),
+        (["--arms", "planner"], "plan.scenario.arms was"),
+    ],
+)
+def test_resuming_with_another_plan_names_the_first_difference(other, expected, tmp_path, capsys, started):
+    words = ["compare", "one-step", "--out", str(tmp_path / "run")]
+    main(words)
+    before = contents(tmp_path)
+    capsys.readouterr()
+    assert main([*words, *other, "--resume"]) == 2
+    said = capsys.readouterr().err
+    assert expected in said
+    assert said.count("\n") == 1
+    assert contents(tmp_path) == before
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, capsys, started):
+    assert main(["compare", "one-step", "--out", str(tmp_path / "run")]) == 130
+    assert "--resume" in capsys.readouterr().err
+    assert RunFolder.open(tmp_path / "run").read_json("status.json")["state"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    "source, expected",
+    [("", "has no function 'make'"), ("def make(cutoffs): return 3", "must return a fisc.core.tax.TaxSystem")],
+)
+def test_a_custom_tax_is_tried_before_anything_is_written(source, expected, tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(source)
+    words = ["compare", "one-step", "--arms", f"{tmp_path}/mine.py:make", "--out", str(tmp_path / "run")]
+    assert main(words) == 2
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_flat_rate_that_is_given_needs_no_exact_best_responses():
+    # Property: only arms that search do; a rate of 30 % can be played under any preferences.
+    overrides = {"economy.utility": "isoelastic", "taxes.flat_rate": 0.3}
+    assert comparison.plan("one-step", arms=["flat"], overrides=overrides).scenario.arms == ("flat",)
+
+
+def test_help_answers_at_once_and_needs_no_jax():
+    # Contract: three attempts, because a busy machine may be slow once.
+    code = (
+        "import sys\nfrom fisc.cli.main import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'jax', 'numpy', 'polars', 'matplotlib'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        seconds.append(time.perf_counter() - started)
+        assert done.returncode == 0, done.stderr
+        assert "fisc compare us-2024" in done.stdout
+    assert min(seconds) < 1.5

@@ -1,0 +1,70 @@
+"""Curricula at moments worked out on paper."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fisc.core.knobs import Progress
+from fisc.learning.curriculum import RoleSchedule, TwoPhase
+
+CITIZEN = RoleSchedule(entropy=(0.2, 0.1), learning_rate=(1.0, 0.0), joins_at=0.0, entropy_settles_at=0.5)
+PLANNER = RoleSchedule(entropy=(0.1, 0.0), learning_rate=(1.0, 0.5), joins_at=0.5, entropy_settles_at=0.8)
+BOTH = TwoPhase({"citizen": CITIZEN, "planner": PLANNER}, max_rate=(0.2, 1.0), labor_cost=(0.4, 1.0))
+
+
+def at(fraction, curriculum=BOTH):
+    return curriculum(Progress(jnp.zeros((), jnp.int32), jnp.asarray(fraction, jnp.float32)))
+
+
+@pytest.mark.parametrize("fraction, phase, learns", [(0.0, 1, False), (0.49, 1, False), (0.5, 2, True), (1.0, 2, True)])
+def test_the_planner_joins_in_phase_two(fraction, phase, learns):
+    knobs = at(fraction)
+    assert (int(knobs.phase), bool(knobs.learning["planner"]), bool(knobs.learning["citizen"])) == (phase, learns, True)
+
+
+@pytest.mark.parametrize("fraction, expected", [(0.0, 0.4), (0.25, 0.7), (0.5, 1.0), (1.0, 1.0)])
+def test_the_cost_of_labor_rises_during_phase_one_and_stays(fraction, expected):
+    # By hand: from 0.4 to 1 over the first half.
+    np.testing.assert_allclose(at(fraction).labor_cost, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("fraction, expected", [(0.0, 0.2), (0.5, 0.2), (0.75, 0.6), (1.0, 1.0)])
+def test_the_ceiling_on_rates_rises_during_phase_two(fraction, expected):
+    # By hand: from 0.2 to 1 over the second half.
+    np.testing.assert_allclose(at(fraction).max_rate, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("fraction, citizen, planner", [(0.0, 0.2, 0.1), (0.25, 0.15, 0.1), (0.75, 0.1, 0.0375), (1, 0.1, 0)])
+def test_entropy_falls_over_a_roles_own_stretch_until_it_settles(fraction, citizen, planner):
+    # By hand: citizens settle halfway; at 0.75 the planner is halfway through its stretch, 0.5 / 0.8 of its descent.
+    entropy = at(fraction).entropy
+    np.testing.assert_allclose([entropy["citizen"], entropy["planner"]], [citizen, planner], atol=1e-7)
+
+
+@pytest.mark.parametrize("fraction, citizen, planner", [(0.0, 1.0, 1.0), (0.5, 0.5, 1.0), (0.75, 0.25, 0.75), (1, 0, 0.5)])
+def test_learning_rates_fall_over_the_whole_stretch(fraction, citizen, planner):
+    rate = at(fraction).learning_rate
+    np.testing.assert_allclose([rate["citizen"], rate["planner"]], [citizen, planner], atol=1e-7)
+
+
+def test_without_a_late_role_there_is_one_phase_at_full_labor_cost():
+    # By hand: nobody joins later, so phase 1 has no length.
+    alone = TwoPhase({"citizen": CITIZEN}, max_rate=(0.5, 1.0), labor_cost=(0.4, 1.0))
+    assert [int(at(x, alone).phase) for x in (0.0, 1.0)] == [1, 1]
+    assert at(0.0, alone).labor_cost == 1.0
+    np.testing.assert_allclose(at(0.5, alone).max_rate, 0.75)
+
+
+def test_moving_along_the_run_compiles_once():
+    # Contract: a phase is a number, not another program.
+    traces = []
+
+    @jax.jit
+    def knobs(progress):
+        traces.append(1)
+        return BOTH(progress)
+
+    for fraction in (0.0, 0.3, 0.5, 1.0):
+        knobs(Progress(jnp.zeros((), jnp.int32), jnp.asarray(fraction, jnp.float32)))
+    assert len(traces) == 1

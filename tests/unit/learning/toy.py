@@ -1,0 +1,127 @@
+"""Economies small enough to follow by hand. Axis `n`: citizens."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from fisc.core.economy import Block, Economy, EconomySpec, Observation, RoleSpec, Transition
+from fisc.core.knobs import full_knobs
+from fisc.core.ledger import Ledger
+from fisc.core.spaces import Box, Discrete, Space
+
+KNOBS = full_knobs(("citizen", "planner"))
+
+
+class State(eqx.Module):
+    """What a toy remembers."""
+
+    step: Int[Array, ""]
+    total: Float[Array, " n"]
+    """Rewards so far."""
+    heard: Float[Array, ""]
+    """The planner's actions, as digits base ten: one for each step."""
+
+
+class Clock(Economy[State, tuple]):
+    """Citizens are paid 1, 2, 4, 8, … as steps go by; the planner ten times that; nobody's action matters."""
+
+    periods: int = eqx.field(static=True, default=2)
+    steps: int = eqx.field(static=True, default=3)
+    idle: tuple[int, ...] = eqx.field(static=True, default=())
+
+    @property
+    def spec(self) -> EconomySpec:
+        """Two citizens act at every step, a planner once a period."""
+        blocks = {"time": Block(("step",), is_public=True)}
+        citizen = RoleSpec(2, Discrete(2), blocks, "step", self.idle)
+        planner = RoleSpec(1, Discrete(10), blocks, "period")
+        return EconomySpec("clock", {"citizen": citizen, "planner": planner}, self.periods, self.steps)
+
+    def init(self, key):
+        """Nothing earned yet."""
+        return State(jnp.zeros((), jnp.int32), jnp.zeros(2), jnp.zeros(()))
+
+    def reset(self, key, state):
+        """Start over."""
+        return self.init(key)
+
+    def observe(self, state, knobs):
+        """Everybody sees the step."""
+        seen = {"time": state.step.astype(jnp.float32).reshape(1, 1)}
+        roles = self.spec.roles
+        return {r: Observation(seen, jnp.ones((s.num_agents, s.actions.mask_size), bool)) for r, s in roles.items()}
+
+    def draw(self, key, state):
+        """Nothing is random."""
+        return ()
+
+    def transition(self, state, actions, draws, knobs):
+        """Pay, and note what the planner said."""
+        pay = jnp.full(2, 2.0 ** state.step.astype(jnp.float32))
+        heard = 10.0 * state.heard + actions["planner"][0].astype(jnp.float32)
+        books = {"coin": jnp.zeros(())}
+        rewards = {"citizen": pay, "planner": 10.0 * pay[:1]}
+        return Transition(State(state.step + 1, state.total + pay, heard), rewards, Ledger(books, books, books))
+
+    def metrics(self, state):
+        """What was earned."""
+        return {"welfare": jnp.mean(state.total)}
+
+    def accounts(self, state):
+        """Nothing to tell."""
+        return {}
+
+
+class Bandit(Economy[State, tuple]):
+    """Each of four citizens makes one decision: an arm with a known payoff, or a number whose best value is known."""
+
+    payoff: Float[Array, " a"]
+    """Of each arm; with a box, the one best number."""
+    choice: Space = eqx.field(static=True)
+
+    @property
+    def spec(self) -> EconomySpec:
+        """Citizens alone, one step."""
+        blocks = {"nothing": Block(("one",), is_public=True)}
+        return EconomySpec("bandit", {"citizen": RoleSpec(4, self.choice, blocks, "step")}, 1, 1)
+
+    def init(self, key):
+        """Nothing earned yet."""
+        return State(jnp.zeros((), jnp.int32), jnp.zeros(4), jnp.zeros(()))
+
+    def reset(self, key, state):
+        """Start over."""
+        return self.init(key)
+
+    def observe(self, state, knobs):
+        """There is nothing to see; everything is legal."""
+        return {"citizen": Observation({"nothing": jnp.ones((1, 1))}, jnp.ones((4, self.choice.mask_size), bool))}
+
+    def draw(self, key, state):
+        """Nothing is random."""
+        return ()
+
+    def transition(self, state, actions, draws, knobs):
+        """Pay the arm's payoff, or less the further the number is from the best one."""
+        action = actions["citizen"]
+        if isinstance(self.choice, Box):
+            reward = -((action[:, 0] - self.payoff[0]) ** 2)
+        else:
+            reward = self.payoff[action]
+        books = {"coin": jnp.zeros(())}
+        after = State(state.step + 1, state.total + reward, state.heard)
+        return Transition(after, {"citizen": reward}, Ledger(books, books, books))
+
+    def metrics(self, state):
+        """What was earned."""
+        return {"welfare": jnp.mean(state.total)}
+
+    def accounts(self, state):
+        """Nothing to tell."""
+        return {}
+
+
+def copies(state, num: int):
+    """The same state in several environments."""
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (num, *x.shape)), state)
