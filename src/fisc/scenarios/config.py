@@ -260,20 +260,24 @@ def parse(kind: type, data: Any, path: str = "") -> Any:
             except ConfigError:
                 continue
         raise ConfigError(f"{path} is {data!r}: it must be {' or '.join(_describe(a) for a in arguments)}")
-    if origin is tuple:
-        if not isinstance(data, list | tuple):
-            raise ConfigError(f"{path} is {data!r}: it must be a list of {_describe(arguments[0])}")
-        return tuple(parse(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(data))
-    if origin is dict:
-        if not isinstance(data, dict):
-            raise ConfigError(f"{path} is {data!r}: it must be a table")
-        return {key: parse(arguments[1], item, f"{path}.{key}") for key, item in data.items()}
+    if origin in (tuple, dict):
+        return _parse_container(origin, arguments, data, path)
     is_number = isinstance(data, int | float) and not isinstance(data, bool)
     if kind is float and is_number and not math.isfinite(data):
         raise ConfigError(f"{path} is {data!r}: it must be a finite number")
     if (kind is float and is_number) or (type(data) is kind):
         return kind(data)
     raise ConfigError(f"{path} is {data!r}: it must be {_describe(kind)}")
+
+
+def _parse_container(origin: type, arguments: tuple, data: Any, path: str) -> Any:
+    if origin is tuple:
+        if not isinstance(data, list | tuple):
+            raise ConfigError(f"{path} is {data!r}: it must be a list of {_describe(arguments[0])}")
+        return tuple(parse(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(data))
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} is {data!r}: it must be a table")
+    return {key: parse(arguments[1], item, f"{path}.{key}") for key, item in data.items()}
 
 
 def _parse_dataclass(kind: type, data: Any, path: str) -> Any:

@@ -3,6 +3,7 @@
 Kind: contract of the command line. Every case runs `fisc.cli.main.main` in this process.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -15,9 +16,12 @@ from fisc.scenarios import compare as comparison
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch):
+def environment():
     """The command line prepares jax by environment variables, which must not outlive a test."""
-    monkeypatch.setattr("fisc.cli.main._prepare_jax", lambda: None)
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def put(*pairs):

@@ -1,0 +1,171 @@
+"""Proximal policy optimization: its loss on paper, what must not move, and a threshold it has to reach."""
+
+from functools import cache
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fisc.core.economy import Observation
+from fisc.core.knobs import Dial
+from fisc.core.spaces import Box, Discrete
+from fisc.core.trajectory import Trajectory
+from fisc.learning.ppo import Settings, ppo
+from fisc.learning.two_level import TwoLevel
+from fisc.policies.actor_critic import make_policy, set_scale
+
+from .toy import KNOBS, Bandit
+
+WORLD = Bandit(jnp.array([0.0, 1.0, 0.2]), Discrete(3))
+ONE_PASS = Settings(learning_rate=0.01, epochs=1, minibatches=1)
+
+
+@cache
+def learner(settings=ONE_PASS, head="categorical"):
+    return ppo(settings, make_policy((8,), head), set_scale)
+
+
+@cache
+def fresh():
+    return eqx.filter_jit(lambda key: learner().init(key, WORLD, "citizen"))(jax.random.key(0))
+
+
+@eqx.filter_jit
+def update(state, trajectory, dial, settings=ONE_PASS):
+    return learner(settings).update(jax.random.key(1), state, trajectory, dial)
+
+
+def dial(entropy=0.0, learning_rate=1.0):
+    return Dial(jnp.asarray(entropy), jnp.asarray(learning_rate))
+
+
+def experience(action, reward, legal=(True, True, True)) -> Trajectory:
+    """One decision of four citizens in each of two environments, as the fresh policy sees it."""
+
+    @jax.vmap
+    def decide(action, reward):
+        seen = Observation({"nothing": jnp.ones((1, 1))}, jnp.broadcast_to(jnp.array(legal), (4, 3)))
+        found = fresh().policy.evaluate(seen, action)
+        one = lambda x: x[None]  # noqa: E731
+        return jax.tree.map(one, (seen, action, found.log_prob, found.value, reward)), jnp.zeros(4)
+
+    action, reward = jnp.asarray(action, jnp.int32).reshape(2, 4), jnp.asarray(reward, jnp.float32).reshape(2, 4)
+    decisions, last_value = jax.jit(decide)(action, reward)
+    return Trajectory(*jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), decisions), last_value)
+
+
+ACTIONS, REWARDS = [0, 1, 2, 0, 1, 2, 0, 1], [1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0]
+
+
+def test_the_first_pass_has_the_losses_of_a_policy_that_has_not_moved():
+    # Closed form: ratio 1, so KL and clipping are 0 and the mean of standardized advantages, 0, is the policy loss.
+    # Returns ±1 have mean 0 and deviation 1 already: the value loss is half the mean of (value - return)².
+    trajectory = experience(ACTIONS, REWARDS)
+    _, metrics = update(fresh(), trajectory, dial())
+    zeros = [metrics[name] for name in ("loss/policy", "approximate_kl", "clip_fraction")]
+    np.testing.assert_allclose(zeros, 0.0, atol=1e-6)
+    expected = 0.5 * np.mean((np.asarray(trajectory.value).reshape(-1) - np.array(REWARDS)) ** 2)
+    np.testing.assert_allclose(metrics["loss/value"], expected, rtol=1e-4)
+    np.testing.assert_allclose(metrics["entropy"], np.log(3), rtol=1e-3)
+
+
+def test_returns_and_features_are_noted_in_their_own_unit():
+    # By hand: returns 10 ± 2 have mean 10 and deviation 2; the one feature is always 1.
+    state, _ = update(fresh(), experience(ACTIONS, [10.0 + 2.0 * r for r in REWARDS]), dial())
+    np.testing.assert_allclose([state.returns.mean[0], state.returns.std()[0]], [10.0, 2.0], rtol=1e-4)
+    assert state.features["nothing"].mean.tolist() == state.policy.scale.mean["nothing"].tolist() == [1.0]
+
+
+def test_scaling_agent_by_agent_keeps_their_units_apart():
+    # By hand: citizen i is paid 10^i in one environment and 3·10^i in the other: mean 2·10^i, deviation 10^i.
+    rewards = [10.0**i for i in range(4)] + [3 * 10.0**i for i in range(4)]
+    settings = Settings(learning_rate=0.01, epochs=1, minibatches=1, per_agent=True)
+    state = learner(settings).init(jax.random.key(0), WORLD, "citizen")
+    state = eqx.tree_at(lambda s: s.policy, state, fresh().policy)
+    after, _ = update(state, experience(ACTIONS, rewards), dial(), settings)
+    np.testing.assert_allclose(after.returns.mean, 2 * 10.0 ** np.arange(4), rtol=1e-5)
+    np.testing.assert_allclose(after.returns.std(), 10.0 ** np.arange(4), rtol=1e-3)
+
+
+@eqx.filter_jit
+def log_prob(state, action):
+    seen = Observation({"nothing": jnp.ones((1, 1))}, jnp.ones((4, 3), bool))
+    return state.policy.evaluate(seen, jnp.full(4, action, jnp.int32)).log_prob[0]
+
+
+def probability(state, action: int) -> float:
+    return float(np.exp(log_prob(state, action)))
+
+
+def test_what_was_better_than_average_becomes_likelier():
+    # Property: action 1 alone is rewarded.
+    trajectory = experience(ACTIONS, [float(a == 1) for a in ACTIONS])
+    state, _ = update(fresh(), trajectory, dial())
+    assert probability(state, 1) > probability(fresh(), 1) + 0.001
+    assert probability(state, 0) < probability(fresh(), 0)
+
+
+def parameters(state):
+    return jax.tree.leaves(eqx.filter((state.policy.actor, state.policy.critic), eqx.is_array))
+
+
+@pytest.mark.parametrize(
+    "turned, settings",
+    [(dial(learning_rate=0.0), ONE_PASS), (dial(), Settings(learning_rate=0.01, epochs=1, minibatches=1, kl_limit=0.0))],
+    ids=["a learning rate of zero", "a policy beyond its KL limit"],
+)
+def test_parameters_stay_where_nothing_may_move(turned, settings):
+    # Contract: bit for bit.
+    state, _ = update(fresh(), experience(ACTIONS, REWARDS), turned, settings)
+    assert all(np.array_equal(a, b) for a, b in zip(parameters(state), parameters(fresh()), strict=True))
+
+
+def test_decisions_without_a_choice_teach_the_actor_nothing():
+    # Property: only action 0 is legal, whatever it earned; the critic still learns.
+    forced = experience([0] * 8, REWARDS, legal=(True, False, False))
+    state, metrics = update(fresh(), forced, dial(entropy=1.0))
+    before, after = fresh().policy, state.policy
+    assert eqx.tree_equal(after.actor, before.actor)
+    assert not eqx.tree_equal(after.critic, before.critic)
+    assert metrics["loss/policy"] == metrics["entropy"] == 0.0
+
+
+def test_the_entropy_bonus_keeps_choices_open():
+    # Property: from a policy that prefers action 1, the bonus alone moves toward the other two.
+    eager, _ = update(fresh(), experience(ACTIONS, [float(a == 1) for a in ACTIONS]), dial(learning_rate=50.0))
+    indifferent = experience(ACTIONS, [0.0] * 8)
+    state, _ = update(eager, indifferent, dial(entropy=1.0))
+    assert probability(eager, 1) > 0.36
+    assert probability(state, 1) < probability(eager, 1)
+
+
+def train(world, settings, updates: int):
+    curriculum = lambda progress: eqx.tree_at(lambda k: k.learning["citizen"], KNOBS, jnp.ones((), bool))  # noqa: E731
+    system = TwoLevel({"citizen": learner(settings)}, curriculum, updates, 32)
+
+    @eqx.filter_jit
+    def run(key):
+        arrays, static = eqx.partition(system.init(world, key), eqx.is_array)
+
+        def step(arrays, _):
+            return eqx.filter(system.step(world, eqx.combine(arrays, static))[0], eqx.is_array), None
+
+        return eqx.combine(jax.lax.scan(step, arrays, None, length=updates)[0], static)
+
+    return run(jax.random.key(0)).learners["citizen"]
+
+
+def test_the_best_arm_of_a_bandit_is_found():
+    # Learning threshold: 80 updates of 32 environments put more than 95 % on the arm that pays 1 rather than 0 or 0.2.
+    state = train(WORLD, Settings(learning_rate=0.03), 80)
+    assert probability(state, 1) > 0.95
+
+
+def test_the_best_number_of_a_continuous_bandit_is_found():
+    # Learning threshold: 150 updates bring the greedy action within 0.05 of the best number, 0.7.
+    world = Bandit(jnp.array([0.7]), Box(0.0, 1.0, 1))
+    state = train(world, Settings(learning_rate=0.01), 150)
+    seen = Observation({"nothing": jnp.ones((1, 1))}, jnp.ones((4, 1), bool))
+    np.testing.assert_allclose(state.policy.act_greedily(seen), 0.7, atol=0.05)
