@@ -136,7 +136,7 @@ def plot(options: Namespace) -> None:
     console.print(f"figures: {folder.figures}\nreport: {folder.path / 'report.html'}")
 
 
-def list(options: Namespace) -> None:
+def show_list(options: Namespace) -> None:
     """Print what there is to choose from."""
     from fisc.records.metrics import METRICS
 

@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from fisc.cli import commands
 
     try:
-        getattr(commands, options.command)(options)
+        getattr(commands, "show_list" if options.command == "list" else options.command)(options)
     except ValueError as error:
         if options.debug or not _is_ours(error):
             raise

@@ -45,8 +45,9 @@ class TwoPhase:
         turn = max((schedule.joins_at for schedule in self.roles.values()), default=0.0)
         stretches = {role: _stretch(done, schedule.joins_at, 1.0) for role, schedule in self.roles.items()}
         return Knobs(
+            # Without a second phase nothing is annealed: the economy is itself from the first update.
             labor_cost=_ramp(self.labor_cost, _stretch(done, 0.0, turn) if turn > 0 else jnp.ones(())),
-            max_rate=_ramp(self.max_rate, _stretch(done, turn, 1.0)),
+            max_rate=_ramp(self.max_rate, _stretch(done, turn, 1.0) if "planner" in self.roles else jnp.ones(())),
             entropy={
                 role: _ramp(schedule.entropy, stretches[role] / schedule.entropy_settles_at)
                 for role, schedule in self.roles.items()

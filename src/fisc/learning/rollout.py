@@ -118,8 +118,12 @@ def _decisions_first(trajectory: Trajectory) -> Trajectory:
 
 def evaluate_episode(
     economy: Economy, policies: Mapping[str, Policy], key: Key[Array, ""], state: PyTree[Array], knobs: Knobs
-) -> PyTree[Array]:
-    """Play one environment greedily from the start of an episode and return its final state. `key`: consumed."""
+) -> tuple[PyTree[Array], Float[Array, ""]]:
+    """Play one environment greedily from the start of an episode. `key`: consumed.
+
+    Returns:
+        Its final state, and the largest ledger residual of any step.
+    """
     spec = economy.spec
 
     def step(carry, inputs):
@@ -132,10 +136,11 @@ def evaluate_episode(
             role: jnp.where(is_start, chosen[role], held[role]) if entry.acts_each == "period" else chosen[role]
             for role, entry in spec.roles.items()
         }
-        return (economy.step(key_step, state, held, knobs).state, held), None
+        after = economy.step(key_step, state, held, knobs)
+        return (after.state, held), after.ledger.residual()
 
     seen = economy.observe(state, knobs)
     first = {role: policies[role].act_greedily(seen[role]) for role in spec.roles}
     keys = jax.random.split(key, spec.steps)
-    (final, _), _ = jax.lax.scan(step, (state, first), (keys, jnp.arange(spec.steps)))
-    return final
+    (final, _), residuals = jax.lax.scan(step, (state, first), (keys, jnp.arange(spec.steps)))
+    return final, jnp.max(residuals)

@@ -145,7 +145,9 @@ ARMS: dict[str, str] = {
     "free_market": "Free market",
     "us_federal": "US federal law",
     "flat": "Flat tax",
+    "fixed": "Fixed rates",
     "saez": "Saez formula",
+    "saez_estimated": "Saez, estimated",
     "planner": "Learned planner",
     "optimum": "Optimum",
 }
@@ -210,6 +212,7 @@ def arm_label(arm: str) -> str:
     >>> arm_label("saez"), arm_label("flat_30")
     ('Saez formula', 'Flat 30')
     """
+    arm = arm.rpartition("/")[2].partition(".py:")[0]
     return ARMS.get(arm) or arm.replace("_", " ").replace("-", " ").strip().capitalize() or arm
 
 

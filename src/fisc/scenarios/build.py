@@ -5,15 +5,16 @@ Everything exact (calibration, optimum, Saez fixed point) is computed in float64
 
 import importlib.util
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fisc.core.errors import ConfigError
+from fisc.core.errors import ConfigError, DivergenceError
 from fisc.core.policy import Learner, scripted
 from fisc.core.spaces import Box, Discrete
 from fisc.core.tax import TaxSystem
@@ -31,13 +32,15 @@ from fisc.scenarios.config import BudgetConfig, RoleConfig, Scenario
 from fisc.scenarios.registry import check_arm
 from fisc.taxes.fixed import check_cutoffs, check_schedule, fixed
 from fisc.taxes.planner import PlannerContinuous, PlannerGrid
-from fisc.taxes.saez import saez_estimated
+from fisc.taxes.saez import WINDOW, saez_estimated
 from fisc.taxes.saez_theory import saez_rates
 from fisc.taxes.us_federal import Law, load_law, resolve_law_name
 
 SAMPLE_ROWS = 1000
 """Draws that the reference program averages for every rank of skill."""
 
+SAEZ_GAP = 0.1
+"""Largest move of a rate in one more undamped step at which the fixed point counts as found."""
 GRID_STARTS = 12
 """Starting points of the search on the planner's grid, which has local optima."""
 
@@ -49,6 +52,17 @@ OBJECTIVES: dict[str, Objective] = {
     "rawlsian": welfare.rawlsian,
     "productivity": welfare.productivity,
 }
+
+
+def _foundation_equality_times_productivity(consumption, utility, income):
+    return welfare.equality_times_productivity(consumption, utility, income, convention="foundation")
+
+
+def objective_of(scenario: Scenario) -> Objective:
+    """The welfare function, with the Gini convention of the scenario."""
+    if scenario.objective == "equality_times_productivity" and scenario.economy.gini == "foundation":
+        return _foundation_equality_times_productivity
+    return OBJECTIVES[scenario.objective]
 
 
 @dataclass(frozen=True)
@@ -139,7 +153,7 @@ def make_economy(scenario: Scenario, people: Population, tax: TaxSystem) -> OneS
         tax=tax,
         labor_unit=real(config.max_labor / config.labor_steps),
         skill_scale=real(np.max(people.skills) if is_us else config.max_skill),
-        objective=OBJECTIVES[scenario.objective],
+        objective=objective_of(scenario),
         labor=labor,
         num_incomes_seen=config.seen_incomes,
         planner_sees_citizens=config.planner_sees_citizens,
@@ -203,6 +217,24 @@ def _search(scenario: Scenario, people: Population, arm: str) -> np.ndarray:
     return solve(economy).rates
 
 
+def solve_saez(scenario: Scenario, economy: OneStep) -> np.ndarray:
+    """Rates of the Saez formula at its fixed point, with the scenario's elasticity and smoothing.
+
+    Raises:
+        DivergenceError: if the iteration does not come to rest.
+    """
+    given = scenario.taxes.saez_elasticity
+    elasticity = economy.preferences.elasticity() if isinstance(given, str) else jnp.asarray(given, float)
+    bandwidth = scenario.taxes.saez_bandwidth
+    rates, gap = saez_rates(partial(weights_of, economy), economy.tax.cutoffs, elasticity, bandwidth)
+    if not float(gap) < SAEZ_GAP:
+        raise DivergenceError(
+            f"the Saez formula does not come to rest (one more step would move a rate by {float(gap):.3f}): "
+            f"smooth more, by taxes.saez_bandwidth above {bandwidth}"
+        )
+    return np.asarray(rates)
+
+
 def make_tax(scenario: Scenario, people: Population, arm: str, rates: np.ndarray | None) -> TaxSystem:
     """The tax system of an arm. `rates`: from `exact_rates`."""
     cutoffs = jnp.asarray(people.cutoffs, float)
@@ -215,18 +247,27 @@ def make_tax(scenario: Scenario, people: Population, arm: str, rates: np.ndarray
         given = scenario.taxes.saez_elasticity
         return saez_estimated(
             cutoffs,
+            # Citizens are in order of skill: a window shorter than the population would see only the richest.
+            window=max(WINDOW, scenario.economy.workers),
             num_environments=scenario.learning.environments,
             fixed_elasticity=None if isinstance(given, str) else jnp.asarray(given, float),
         )
     return _load_tax(check_arm(arm), cutoffs)
 
 
+@lru_cache(maxsize=32)
+def _load_module(path: str) -> ModuleType:
+    """Run a user's file once: a class made twice is two classes, which jax cannot stack."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def _load_tax(arm: str, cutoffs: Any) -> TaxSystem:
     """Call the maker that 'FILE.py:FUNCTION' names with the cutoffs."""
     path, _, function = arm.partition(".py:")
-    spec = importlib.util.spec_from_file_location(Path(path).name, f"{path}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = _load_module(str(Path(f"{path}.py").resolve()))
     if not hasattr(module, function):
         raise ConfigError(f"arm '{arm}': {path}.py has no function '{function}'")
     system = getattr(module, function)(cutoffs)

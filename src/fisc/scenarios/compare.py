@@ -3,9 +3,12 @@
 `compare` is the function behind `fisc compare` and `fisc train`; everything it does can be interrupted and resumed.
 """
 
+import contextlib
+import hashlib
 import json
 import os
 import platform
+import shlex
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -19,8 +22,9 @@ import numpy as np
 import polars as pl
 
 from fisc.analysis.summary import summarize
-from fisc.core.errors import ConfigError, DivergenceError, RunError, unknown
+from fisc.core.errors import ConfigError, RunError, unknown
 from fisc.learning.two_level import TrainState
+from fisc.records.errors import RecordError
 from fisc.records.store import RunFolder
 from fisc.scenarios import build
 from fisc.scenarios.config import BUDGETS, BudgetConfig, Scenario, parse
@@ -54,6 +58,9 @@ class Plan:
     seeds: tuple[int, ...]
     budget_name: str
     budget: BudgetConfig
+    source: str
+    """The preset or file that the scenario was read from."""
+    overrides: dict[str, Any]
 
 
 def plan(
@@ -94,7 +101,7 @@ def plan(
             raise ConfigError(f"arm {arm} needs exact best responses: set economy.utility to quasi_linear or log_net")
     if loaded.economy.utility == "isoelastic" and loaded.learning.citizens == "best_response":
         raise ConfigError("learning.citizens = 'best_response' needs economy.utility quasi_linear or log_net")
-    return Plan(loaded, chosen, budget, loaded.budgets.get(budget, BudgetConfig()))
+    return Plan(loaded, chosen, budget, loaded.budgets.get(budget, BudgetConfig()), scenario, dict(overrides or {}))
 
 
 def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on the command line
@@ -142,19 +149,19 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
         worlds = _solve(planned, folder, note)
         trained, env_steps = _train(planned, worlds, folder, say, note)
         note("evaluating")
-        tables = evaluate(planned.scenario, worlds, trained)
-    except (KeyboardInterrupt, DivergenceError) as stop:
-        status("stopped", reason=str(stop) or "interrupted")
+        for name, frame in evaluate(planned.scenario, worlds, trained).items():
+            folder.write_table(name, frame)
+        seconds = earlier + time.perf_counter() - clock
+        provenance = folder.read_json("provenance.json") | {"env_steps": env_steps, "wall_seconds": round(seconds, 1)}
+        folder.write_json("provenance.json", provenance)
+        summary = summarize(folder)
+        folder.write_json("summary.json", summary)
+        if draw:
+            redraw(folder, note)
+    except BaseException as stop:
+        with contextlib.suppress(RecordError):  # on a full disk the reason matters, not that it cannot be written
+            status("stopped", reason=str(stop) or type(stop).__name__)
         raise
-    for name, frame in tables.items():
-        folder.write_table(name, frame)
-    seconds = earlier + time.perf_counter() - clock
-    provenance = folder.read_json("provenance.json") | {"env_steps": env_steps, "wall_seconds": round(seconds, 1)}
-    folder.write_json("provenance.json", provenance)
-    summary = summarize(folder)
-    folder.write_json("summary.json", summary)
-    if draw:
-        redraw(folder, note)
     status("finished")
     return Run(folder.path, summary)
 
@@ -170,7 +177,7 @@ def reevaluate(path: str | os.PathLike, note: Callable[[str], None] = lambda tex
     kept = folder.read_json("provenance.json")["plan"]
     scenario = parse(Scenario, kept["scenario"])
     budget = scenario.budgets.get(kept["budget"], BudgetConfig())
-    planned = Plan(scenario, tuple(kept["seeds"]), kept["budget"], budget)
+    planned = Plan(scenario, tuple(kept["seeds"]), kept["budget"], budget, scenario.name, {})
     if folder.read_json("status.json")["state"] != "finished":
         raise RunError(
             f"{path} is not finished: go on with `{folder.read_json('provenance.json')['command']} --resume`"
@@ -197,7 +204,12 @@ def redraw(folder: RunFolder, note: Callable[[str], None] = lambda text: None) -
 def _open_folder(planned: Plan, path: Path, resume: bool) -> RunFolder:
     """Make the run folder and write down what will be run, or check that a resumed run is the same one."""
     resolved = json.loads(json.dumps(asdict(planned.scenario)))
-    identity = {"scenario": resolved, "seeds": list(planned.seeds), "budget": planned.budget_name}
+    identity = {
+        "scenario": resolved,
+        "seeds": list(planned.seeds),
+        "budget": planned.budget_name,
+        "arm_files": {arm: _digest(arm) for arm in planned.scenario.arms if ".py:" in arm},
+    }
     if resume and path.is_dir() and (path / "provenance.json").exists():
         folder = RunFolder.open(path)
         before = folder.read_json("provenance.json")["plan"]
@@ -228,6 +240,11 @@ def _open_folder(planned: Plan, path: Path, resume: bool) -> RunFolder:
     return folder
 
 
+def _digest(arm: str) -> str:
+    """Checksum of the file of a user's own tax system: a resumed run must not change its rules."""
+    return hashlib.sha256(Path(f"{arm.partition('.py:')[0]}.py").read_bytes()).hexdigest()
+
+
 def _difference(before: Any, now: Any, path: str = "plan") -> str:
     """The first key in which two plans differ."""
     if isinstance(before, dict) and isinstance(now, dict):
@@ -240,9 +257,11 @@ def _difference(before: Any, now: Any, path: str = "plan") -> str:
 def _command(planned: Plan, path: Path) -> str:
     """The command line that makes this run again."""
     is_count = planned.seeds == tuple(range(len(planned.seeds)))
-    seeds = str(len(planned.seeds)) if is_count else ",".join(map(str, planned.seeds))
-    parts = ["fisc compare", planned.scenario.name, "--arms", ",".join(planned.scenario.arms), "--seeds", seeds]
-    return " ".join([*parts, "--budget", planned.budget_name, "--out", str(path)])
+    seeds = str(len(planned.seeds)) if is_count else ",".join(map(str, planned.seeds)) + ","
+    parts = ["fisc", "compare", planned.source, "--arms", ",".join(planned.scenario.arms), "--seeds", seeds]
+    for key, value in planned.overrides.items():
+        parts += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join([*parts, "--budget", planned.budget_name, "--out", str(path)])
 
 
 def _commit() -> str | None:

@@ -96,7 +96,8 @@ class TaxesConfig:
     top_cutoff: float = 100.0
     """Lower end of the open bracket, for linear and log brackets."""
     law: str = "us-federal-single-filer-2018-scaled"
-    """US law of the arm us_federal: 'us-federal-YEAR', 'us-federal-YEAR-STATUS', or the reference program's name."""
+    """US law: 'us-federal-YEAR', 'us-federal-YEAR-STATUS', or the reference program's name. With skills from US wages
+    economy.year and economy.status decide instead."""
     standard_deduction: bool = False
     """Put the law's standard deduction in as a first bracket at rate 0."""
     dollars_per_coin: float = 100.0
@@ -109,8 +110,8 @@ class TaxesConfig:
     """Distance of the rates on the planner's grid."""
     saez_bandwidth: float = 0.2
     """Smoothing of the income distribution in the Saez formula, in log income."""
-    saez_elasticity: float | Literal["true", "estimated"] = "true"
-    """Elasticity in the Saez formula: the economy's own, estimated while running (arm saez_estimated), or a number."""
+    saez_elasticity: float | Literal["own"] = "own"
+    """Elasticity in the Saez formula, or 'own': the economy's for arm saez, the running estimate for saez_estimated."""
 
     def __post_init__(self):
         _check("taxes.dollars_per_coin", self.dollars_per_coin, self.dollars_per_coin > 0, "above 0")
@@ -184,7 +185,12 @@ class LearningConfig:
     environments: int = 64
     """Economies played side by side for every update."""
     citizen: RoleConfig = field(default_factory=lambda: RoleConfig(per_agent=True))
-    planner: RoleConfig = field(default_factory=lambda: RoleConfig(hidden=(32,), joins_at=0.25))
+    planner: RoleConfig = field(
+        default_factory=lambda: RoleConfig(
+            hidden=(32,), learning_rate=2e-4, final_learning_rate=0.3, final_entropy=0.005, joins_at=0.2
+        )
+    )
+    """Slower than citizens: a planner that outruns them learns that nobody minds high rates."""
     max_rate_start: float = 1.0
     """Ceiling on rates when the planner joins; it rises to 1 by the end."""
     labor_cost_start: float = 1.0
@@ -220,6 +226,11 @@ class Scenario:
         for name in self.budgets:
             if name not in BUDGETS:
                 raise unknown("budget", name, BUDGETS)
+        if self.economy.skills == "us_wages" and self.taxes.dollars_per_coin != 1.0:
+            raise ConfigError(
+                f"taxes.dollars_per_coin is {self.taxes.dollars_per_coin}: with skills from US wages it must be 1, "
+                "as wages are in dollars"
+            )
 
     @property
     def money(self) -> str:
@@ -289,6 +300,8 @@ def _parse_dataclass(kind: type, data: Any, path: str) -> Any:
     for key in data:
         if key not in fields:
             raise unknown("key", f"{dotted}{key}", [f"{dotted}{name}" for name in fields])
+    # A table that is given in part keeps the rest of its default: a planner's differs from a citizen's.
+    data = {key: _over_default(fields[key], item) for key, item in data.items()}
     values = {key: parse(hints[key], item, f"{dotted}{key}") for key, item in data.items()}
     missing = [
         name
@@ -303,6 +316,13 @@ def _parse_dataclass(kind: type, data: Any, path: str) -> Any:
         text = str(error)
         is_full = not path or text.startswith(f"{path.split('.')[0]}.")
         raise ConfigError(text if is_full else f"{path}.{text}") from None
+
+
+def _over_default(given: dataclasses.Field, item: Any) -> Any:
+    if given.default_factory is dataclasses.MISSING or not isinstance(item, dict):
+        return item
+    default = given.default_factory()
+    return {**dataclasses.asdict(default), **item} if dataclasses.is_dataclass(default) else item
 
 
 def _describe(kind: Any) -> str:

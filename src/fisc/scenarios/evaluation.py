@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import polars as pl
 
+from fisc.core.errors import DivergenceError
 from fisc.core.knobs import full_knobs
+from fisc.core.ledger import tolerance
 from fisc.core.policy import Policy
 from fisc.economies.one_step.best_response import BestResponse, outcome
 from fisc.economies.one_step.economy import OneStep
@@ -19,6 +21,8 @@ from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
 
 NUM_GROUPS = 10
+EVALUATION = 1_000_003
+"""Number that sets the randomness of evaluation apart from that of training, which counts updates."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,9 @@ class World:
 
 
 @eqx.filter_jit
-def _play(economy: OneStep, policies: dict[str, Policy], state: Any) -> Any:
-    final = evaluate_episode(economy, policies, jax.random.key(0), state, full_knobs())
-    rates = economy.tax.rates(final.treasury.memory, full_knobs())
-    return final, economy.metrics(final), economy.accounts(final), rates
+def _play(economy: OneStep, policies: dict[str, Policy], key: Any, state: Any) -> Any:
+    final, residual = evaluate_episode(economy, policies, key, state, full_knobs())
+    return economy.metrics(final), economy.accounts(final), final.treasury.rates, residual
 
 
 def evaluate(
@@ -49,12 +52,19 @@ def evaluate(
         tax = build.make_tax(scenario, world.people, world.arm, world.rates)
         economy = build.make_economy(scenario, world.people, tax)
         run = trained.get((world.arm, world.seed))
-        state = economy.init(jax.random.key(0))
+        # The same for every arm of a seed: arms are compared on the same people and the same luck.
+        key_init, key_reset, key_play = jax.random.split(jax.random.fold_in(jax.random.key(world.seed), EVALUATION), 3)
+        state = economy.init(key_init)
         policies: dict[str, Policy] = {"citizen": BestResponse(economy)}
         if run is not None:
             policies = {role: learners[role].policy(run.learners[role]) for role in economy.spec.roles}
-            state = economy.reset(jax.random.key(0), jax.tree.map(lambda x: x[0], run.environments))
-        _, metrics, accounts, rates = _play(economy, policies, state)
+            state = economy.reset(key_reset, jax.tree.map(lambda x: x[0], run.environments))
+        metrics, accounts, rates, residual = _play(economy, policies, key_play, state)
+        if not float(residual) <= tolerance(economy.skills.dtype):
+            raise DivergenceError(
+                f"evaluation stopped: the ledger does not balance (residual {float(residual):.3g}) in arm {world.arm}, "
+                f"seed {world.seed}"
+            )
         rates = np.asarray(rates, float)
         metrics = {name: float(value) for name, value in metrics.items()} | _exact_checks(economy, accounts, rates)
         welfare[world.arm, world.seed] = metrics["welfare"]

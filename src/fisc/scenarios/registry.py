@@ -37,7 +37,10 @@ ARMS: dict[str, Arm] = {
         learns=True,
     ),
     "planner": Arm("a planner that learns by reinforcement", ("zheng2022", "schulman2017"), learns=True),
-    "optimum": Arm("the exact optimum over the same brackets", ("mirrlees1971", "saez2001")),
+    "optimum": Arm(
+        "the exact optimum over the same brackets, on the planner's grid of rates if it has one",
+        ("mirrlees1971", "saez2001"),
+    ),
 }
 
 REFERENCES: dict[str, str] = {

@@ -1,18 +1,17 @@
 """`fisc solve`: what can be known without learning."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from fisc.economies.one_step.best_response import outcome
-from fisc.economies.one_step.solve import solve, solve_on_grid, weights_of
+from fisc.economies.one_step.solve import solve, solve_on_grid
 from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
+from fisc.scenarios.registry import load_scenario
 from fisc.taxes.fixed import fixed
-from fisc.taxes.saez_theory import saez_rates
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,14 @@ class Solved:
     """Welfare that the search for the optimum reached from each starting point."""
 
 
-def solve_scenario(scenario: Scenario, seed: int = 0, num_starts: int = 5) -> Solved:
-    """Solve a scenario's planner problem exactly, in float64.
+def solve_scenario(scenario: Scenario | str, seed: int = 0, num_starts: int = 5) -> Solved:
+    """Solve the planner problem of a scenario (or of the preset or file of that name) exactly, in float64.
 
     Raises:
         ConfigError: if the population cannot be made, or best responses are not exact.
     """
+    if isinstance(scenario, str):
+        scenario = load_scenario(scenario)
     people = build.population(scenario, seed)
     with jax.enable_x64(True):
         economy = build.make_economy(scenario, people, fixed(people.cutoffs, np.zeros(len(people.cutoffs))))
@@ -39,11 +40,7 @@ def solve_scenario(scenario: Scenario, seed: int = 0, num_starts: int = 5) -> So
         if not np.isnan(people.law_rates).any():
             found["US law"] = people.law_rates
         best = solve(economy, num_starts)
-        elasticity = economy.preferences.elasticity()
-        saez, _ = saez_rates(
-            partial(weights_of, economy), economy.tax.cutoffs, elasticity, scenario.taxes.saez_bandwidth
-        )
-        found["Saez"] = np.asarray(saez)
+        found["Saez"] = build.solve_saez(scenario, economy)
         starts = best.starts
         if scenario.taxes.planner == "grid":
             grid = solve_on_grid(economy, scenario.taxes.rate_step, num_starts)

@@ -1,7 +1,9 @@
 """Exact best responses: what a citizen without income effects works under given rates.
 
-Each citizen maximizes s·h - T(s·h) - c·h^d over hours h, independently of everybody else, because the lump sum is the
-same whatever it does. Axes: `n` citizens, `b` brackets, `g` hours on the grid.
+Each citizen maximizes s·h - T(s·h) - c·h^d over hours h and takes the lump sum as given, as price takers do. With n
+citizens 1/n of one's own tax comes back, which a learner can find out: it then works a little more, so that learned
+play may score above price takers (in the published setting, n = 100, by up to 0.7 % at the optimum).
+Axes: `n` citizens, `b` brackets, `g` hours on the grid.
 """
 
 import equinox as eqx

@@ -163,12 +163,13 @@ class OneStep(Economy[State, Draws]):
             "equality": equality,
             "equality_times_productivity": equality * jnp.mean(coin),
             "inverse_income_weighted_utility": welfare.inverse_income_weighted_utility(coin, utility, income),
+            "inverse_income_weighted_coin": welfare.inverse_income_weighted_coin(coin, utility, income),
             "utilitarian": welfare.utilitarian(coin, utility, income),
             "rawlsian": welfare.rawlsian(coin, utility, income),
             "labor": jnp.mean(state.labor) * self.hours_per_labor,
             "revenue": revenue,
             "average_tax_rate": revenue / jnp.maximum(jnp.mean(income), 1e-9),
-            "top_share_10": inequality.top_share(coin, 0.1),
+            "top_share_10": inequality.top_share(income, 0.1),
             "theil": inequality.theil(coin),
         }
 

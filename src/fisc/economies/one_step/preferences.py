@@ -56,8 +56,8 @@ class LogNet(Preferences):
 
     def utility(self, consumption, labor, labor_weight):
         """Log of the coin left after the cost of labor."""
-        effort = utility.labor_cost(labor, labor_weight * self.cost, self.exponent)
-        return jnp.log(jnp.maximum(1.0, consumption - effort))
+        unfloored = utility.log_net_consumption(consumption, labor, labor_weight * self.cost, self.exponent)
+        return jnp.maximum(0.0, unfloored)
 
 
 class Isoelastic(Preferences):

@@ -61,7 +61,7 @@ def test_best_flat_tax_of_quantile_skills_beats_every_hundredth():
 def test_optimal_top_rate_of_us_workers_is_saez_formula(elasticity):
     """Closed form: (1 - g) / (1 - g + a·e), with g and a measured in the model's own tail, within two points.
 
-    g is the welfare weight of the top earners, weighted by income above the cutoff, since that is what the top rate taxes.
+    g is the welfare weight of top earners, weighted by income above the cutoff: that is what the top rate taxes.
     """
     with jax.enable_x64(True):
         economy = make("us-2024", economy__workers=100_000, economy__labor_exponent=1 + 1 / elasticity)
