@@ -18,7 +18,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 @pytest.fixture(scope="session", autouse=True)
 def compile_cache(tmp_path_factory):
-    """A compilation cache shared by the workers of a session, or between sessions if JAX_COMPILATION_CACHE_DIR is set."""
+    """A compilation cache for the workers of a session, or between sessions if JAX_COMPILATION_CACHE_DIR is set."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "jax"
     jax.config.update("jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR", str(folder)))

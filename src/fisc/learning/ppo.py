@@ -113,7 +113,7 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
         may_move = (metrics["approximate_kl"] < settings.kl_limit).astype(dial.learning_rate.dtype)
         rate = -settings.learning_rate * dial.learning_rate * may_move
         policy = eqx.apply_updates(policy, jax.tree.map(lambda s: rate * s, step))
-        return (policy, memory), {**metrics, "gradient_norm": optax.global_norm(gradient)}
+        return (policy, memory), {**metrics, "gradient_norm": optax.tree.norm(gradient)}
 
     def epoch(carry, key_epoch):
         order = jax.random.permutation(key_epoch, rows)[: size * settings.minibatches]

@@ -69,7 +69,7 @@ CASES = {
     "year of no country": (["one-step", "--year", "2024"], "scenario one-step has no US wages"),
     "fewer workers than brackets": (["one-step", "--workers", "3"], "economy.workers is 3: "),
     "no workers": (["one-step", "--workers", "0"], "economy.workers is 0: it must be at least 1"),
-    "number in words": (["one-step", *put('economy.workers="many"')], "economy.workers is 'many': it must be an integer"),
+    "number in words": (["one-step", *put('economy.workers="many"')], "economy.workers is 'many': it must be an int"),
     "half a worker": (["one-step", *put("economy.workers=12.5")], "economy.workers is 12.5: it must be an integer"),
     "no number": (["one-step", *put("economy.labor_cost=nan")], "economy.labor_cost is nan"),
     "no number in a list": (["one-step", *put("economy.skill_list=[nan]")], "economy.skill_list[0] is nan"),

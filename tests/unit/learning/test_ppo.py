@@ -43,11 +43,12 @@ def dial(entropy=0.0, learning_rate=1.0):
 
 def experience(action, reward, legal=(True, True, True)) -> Trajectory:
     """One decision of four citizens in each of two environments, as the fresh policy sees it."""
+    policy = fresh().policy
 
     @jax.vmap
     def decide(action, reward):
         seen = Observation({"nothing": jnp.ones((1, 1))}, jnp.broadcast_to(jnp.array(legal), (4, 3)))
-        found = fresh().policy.evaluate(seen, action)
+        found = policy.evaluate(seen, action)
         one = lambda x: x[None]  # noqa: E731
         return jax.tree.map(one, (seen, action, found.log_prob, found.value, reward)), jnp.zeros(4)
 
@@ -113,7 +114,10 @@ def parameters(state):
 
 @pytest.mark.parametrize(
     "turned, settings",
-    [(dial(learning_rate=0.0), ONE_PASS), (dial(), Settings(learning_rate=0.01, epochs=1, minibatches=1, kl_limit=0.0))],
+    [
+        (dial(learning_rate=0.0), ONE_PASS),
+        (dial(), Settings(learning_rate=0.01, epochs=1, minibatches=1, kl_limit=0.0)),
+    ],
     ids=["a learning rate of zero", "a policy beyond its KL limit"],
 )
 def test_parameters_stay_where_nothing_may_move(turned, settings):

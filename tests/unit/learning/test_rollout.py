@@ -83,5 +83,5 @@ def test_a_batch_has_decisions_first_and_environments_second():
 def test_a_greedy_episode_asks_the_planner_at_the_start_of_a_period_only():
     # By hand: as in training, 0 three times, then 3 three times.
     world = Clock()
-    final = jax.jit(lambda key: evaluate_episode(world, POLICIES, key, world.init(key), KNOBS))(KEY)
-    assert (int(final.step), float(final.heard)) == (6, 333.0)
+    final, residual = jax.jit(lambda key: evaluate_episode(world, POLICIES, key, world.init(key), KNOBS))(KEY)
+    assert (int(final.step), float(final.heard), float(residual)) == (6, 333.0, 0.0)

@@ -1,5 +1,6 @@
 """Two-level learning: who learns when, one root of randomness, and jobs that do not know of each other."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -50,7 +51,7 @@ def test_a_role_that_does_not_learn_keeps_its_state_bit_for_bit():
 
 def test_who_learns_changes_at_every_update():
     citizens = [state.learners["citizen"] for state in history()[0]]
-    assert not any(eqx.tree_equal(a, b) for a, b in zip(citizens[:-1], citizens[1:], strict=True))
+    assert not any(eqx.tree_equal(a, b) for a, b in itertools.pairwise(citizens))
 
 
 def test_a_frozen_role_reports_zeros_and_its_reward():

@@ -1,0 +1,253 @@
+"""What every economy promises under every tax system that fits it: one suite over a literal table.
+
+Kind of every test: contract or property. A configuration plays one random episode, which the tests then look at.
+"""
+
+from functools import cache
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fisc.core.knobs import full_knobs
+from fisc.core.ledger import tolerance
+from fisc.core.spaces import Box
+from fisc.scenarios import checkpoint
+
+from .table import CASES, SKILLS
+
+KNOBS = full_knobs(("citizen", "planner"))
+CEILING = eqx.tree_at(lambda k: k.max_rate, KNOBS, jnp.asarray(0.3))
+NO_TAX = eqx.tree_at(lambda k: k.max_rate, KNOBS, jnp.zeros(()))
+KEY = jax.random.key(11)
+ROUNDING = {"rtol": 2e-5, "atol": 1e-3}
+"""Of coin and utility in the thousands, in single precision, between two compilations."""
+
+
+def play(world, key, state, knobs):
+    """A random episode with every moment of it: (final state, moments with a leading axis for time)."""
+
+    def step(state, key_step):
+        key_draw, *keys = jax.random.split(key_step, 3)
+        seen = world.observe(state, knobs)
+        roles = world.spec.roles
+        actions = {r: roles[r].actions.sample(k, seen[r].mask) for r, k in zip(roles, keys, strict=False)}
+        draws = world.draw(key_draw, state)
+        after = world.transition(state, actions, draws, knobs)
+        return after.state, {"before": state, "seen": seen, "actions": actions, "draws": draws, "after": after}
+
+    return jax.lax.scan(step, state, jax.random.split(key, world.spec.steps))
+
+
+class Played:
+    """One configuration with a random episode of it. It is compiled once: a second trace is an error."""
+
+    def __init__(self, case):
+        self.case, self.world = case, case.world()
+        self.play = eqx.filter_jit(eqx.debug.assert_max_traces(play, max_traces=1))
+        self.start = self.world.init(KEY)
+        self.final, self.moments = self.play(self.world, KEY, self.start, KNOBS)
+        self.steps = self.world.spec.steps
+
+    def at(self, t: int):
+        """One moment."""
+        return jax.tree.map(lambda x: x[t], self.moments)
+
+    def after(self, actions, knobs=KNOBS, world=None):
+        """Every moment again with other actions, all at once."""
+        moments = self.moments
+        move = lambda *moment: (world or self.world).transition(*moment, knobs)  # noqa: E731
+        return jax.vmap(move)(moments["before"], {**moments["actions"], **actions}, moments["draws"])
+
+
+played_once = cache(Played)
+
+
+@pytest.fixture(scope="module", params=CASES, ids=str)
+def played(request) -> Played:
+    """A configuration of the table."""
+    return played_once(request.param)
+
+
+def leaves(tree):
+    return [np.asarray(x) for x in jax.tree.leaves(tree) if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)]
+
+
+def assert_close(left, right):
+    for a, b in zip(leaves(left), leaves(right), strict=True):
+        np.testing.assert_allclose(a, b, **ROUNDING)
+
+
+def test_observations_have_the_layout_that_the_spec_announces(played):
+    for role, spec in played.world.spec.roles.items():
+        seen = played.moments["seen"][role]
+        assert set(seen.features) == set(spec.blocks)
+        for name, block in spec.blocks.items():
+            rows = 1 if block.is_public else spec.num_agents
+            assert seen.features[name].shape == (played.steps, rows, len(block.names)), name
+        assert seen.mask.shape == (played.steps, spec.num_agents, spec.actions.mask_size)
+
+
+def test_every_number_is_finite(played):
+    world, final = played.world, played.final
+    for tree in (played.moments["seen"], played.moments["after"], world.metrics(final), world.accounts(final)):
+        assert all(np.isfinite(x).all() for x in leaves(tree))
+
+
+def test_somebody_may_always_do_something_and_doing_nothing_is_always_legal(played):
+    for role, spec in played.world.spec.roles.items():
+        mask = np.asarray(played.moments["seen"][role].mask)
+        assert (mask | ~np.asarray(spec.actions.idle())).all(), "idleness is legal"
+        assert (mask & ~np.asarray(spec.actions.idle())).any(), "there is a choice at some time"
+
+
+def test_sampled_actions_lie_in_the_space(played):
+    for role, spec in played.world.spec.roles.items():
+        assert bool(jnp.all(jax.vmap(spec.actions.contains)(played.moments["actions"][role])))
+
+
+def test_a_planner_is_there_only_if_the_tax_system_asks_for_one(played):
+    asks = played.world.tax.planner_space is not None
+    assert asks == ("planner" in played.world.spec.roles) == ("planner" in played.moments["after"].rewards)
+
+
+def test_compiled_and_eager_steps_agree(played):
+    for t in (0, played.steps - 1):
+        now = played.at(t)
+        assert_close(played.world.transition(now["before"], now["actions"], now["draws"], KNOBS), now["after"])
+        assert_close(played.world.observe(now["before"], KNOBS), now["seen"])
+
+
+def test_a_batch_of_moments_agrees_with_one_after_the_other(played):
+    assert_close(played.after({}), played.moments["after"])
+    seen = jax.vmap(lambda state: played.world.observe(state, KNOBS))(played.moments["before"])
+    assert_close(seen, played.moments["seen"])
+
+
+def test_equal_keys_give_equal_episodes_and_others_do_not(played):
+    final, moments = played.play(played.world, KEY, played.start, KNOBS)
+    assert eqx.tree_equal((final, moments["actions"]), (played.final, played.moments["actions"]))
+    other, _ = played.play(played.world, jax.random.key(12), played.start, KNOBS)
+    assert not eqx.tree_equal(other, final)
+
+
+def test_other_numbers_need_no_second_trace(played):
+    # Contract: skills, knobs, keys and states are traced, so that a grid of parameters is one compilation.
+    richer = eqx.tree_at(lambda w: w.skills, played.world, 1.5 * played.world.skills)
+    following = richer.reset(KEY, played.final)
+    final, _ = played.play(richer, jax.random.key(13), following, CEILING)
+    assert int(final.step) == played.steps
+
+
+def test_the_books_balance_at_every_step(played):
+    residuals = jax.vmap(lambda ledger: ledger.residual())(played.moments["after"].ledger)
+    assert float(jnp.max(residuals)) < tolerance(jnp.float32)
+
+
+def test_rewards_add_up_to_what_was_gained(played):
+    # Closed form: rewards are differences, so an episode's sum telescopes.
+    rewards = played.moments["after"].rewards
+    gained = np.asarray(played.final.utility - played.start.utility)
+    np.testing.assert_allclose(np.sum(rewards["citizen"], axis=0), gained, **ROUNDING)
+    if "planner" in rewards:
+        gained = float(played.final.welfare - played.start.welfare)
+        np.testing.assert_allclose(np.sum(rewards["planner"]), gained, **ROUNDING)
+
+
+def wild(space, num: int):
+    """Actions far outside of a space."""
+    if isinstance(space, Box):
+        return [jnp.full((num, space.size), x) for x in (-1.0, 1e9, jnp.nan, jnp.inf)]
+    shape = (num, len(space.sizes)) if hasattr(space, "sizes") else (num,)
+    return [jnp.full(shape, x, jnp.int32) for x in (-1, 10_000, -(2**31))]
+
+
+def nothing(space, num: int):
+    """What doing nothing is: 0, and for a planner who sets rates itself, no rate at all."""
+    return wild(space, num)[2] if isinstance(space, Box) and num == 1 else jnp.zeros_like(wild(space, num)[0])
+
+
+def test_actions_outside_the_space_are_as_good_as_none(played):
+    repeat = lambda x: jnp.broadcast_to(x, (played.steps, *x.shape))  # noqa: E731
+    for role, spec in played.world.spec.roles.items():
+        idle = played.after({role: repeat(nothing(spec.actions, spec.num_agents))})
+        for action in wild(spec.actions, spec.num_agents):
+            assert eqx.tree_equal(played.after({role: repeat(action)}), idle)
+
+
+def test_actions_that_the_mask_forbids_are_as_good_as_none(played):
+    # Under a ceiling of 30 %, so that planners too have something forbidden at the start of a period.
+    repeat = lambda x: jnp.broadcast_to(x, (played.steps, *x.shape))  # noqa: E731
+    for role, spec in played.world.spec.roles.items():
+        space, num = spec.actions, spec.num_agents
+        seen = jax.vmap(lambda state: played.world.observe(state, CEILING))(played.moments["before"])[role]
+        if isinstance(space, Box):
+            legal = jnp.broadcast_to(seen.mask, (played.steps, num, space.size))
+            forbidden = jnp.full(legal.shape, 0.5)
+        else:
+            drawn = jax.vmap(space.sample)(jax.random.split(KEY, played.steps), ~seen.mask)
+            forbidden = drawn.reshape(played.steps, num, -1)
+            flags = jnp.stack(space.split(seen.mask), -2) if hasattr(space, "split") else seen.mask[..., None, :]
+            legal = jnp.take_along_axis(flags, forbidden[..., None], axis=-1)[..., 0]
+        idle = repeat(nothing(space, num))
+        tried = jnp.where(legal.reshape(idle.shape), idle, forbidden.reshape(idle.shape))
+        assert eqx.tree_equal(played.after({role: tried}, CEILING), played.after({role: idle}, CEILING))
+
+
+def test_citizens_can_be_relabelled(played):
+    # Property: skills and actions in another order give the same outcomes in that order; only sums may round apart.
+    order = np.random.default_rng(0).permutation(len(SKILLS))
+    other = eqx.tree_at(lambda w: w.skills, played.world, played.world.skills[order])
+    state = other.init(KEY)
+    for t in range(played.steps):
+        now = played.at(t)
+        actions = {**now["actions"], "citizen": now["actions"]["citizen"][order]}
+        state = other.transition(state, actions, now["draws"], KNOBS).state
+    for name in ("coin", "labor", "production", "utility"):
+        np.testing.assert_allclose(getattr(state, name), np.asarray(getattr(played.final, name))[order], **ROUNDING)
+    np.testing.assert_allclose(state.welfare, played.final.welfare, rtol=1e-4)
+    np.testing.assert_allclose(state.treasury.rates, played.final.treasury.rates, atol=1e-4)
+
+
+def test_rates_of_zero_are_the_free_market(played):
+    # Property: under a ceiling of zero every tax system leaves everybody what they earned.
+    free, state, untaxed = played.case.world("free market"), None, None
+    state, untaxed = free.init(KEY), played.start
+    for t in range(played.steps):
+        now = played.at(t)
+        citizen = {"citizen": now["actions"]["citizen"]}
+        state = free.transition(state, citizen, free.draw(KEY, state), KNOBS).state
+        untaxed = played.world.transition(untaxed, now["actions"], now["draws"], NO_TAX).state
+    for name in ("coin", "labor", "production", "utility", "welfare"):
+        np.testing.assert_array_equal(getattr(untaxed, name), getattr(state, name))
+    np.testing.assert_array_equal(untaxed.treasury.taxes, 0.0)
+
+
+def test_a_state_survives_a_checkpoint_bit_for_bit(played, tmp_path):
+    checkpoint.save(tmp_path / "state.ckpt", played.final, {"updates": 3})
+    read, note = checkpoint.load(tmp_path / "state.ckpt", played.start)
+    assert eqx.tree_equal(read, played.final)
+    assert note == {"updates": 3}
+
+
+def test_time_runs_in_periods_and_ends_at_the_horizon(played):
+    # By hand: rates change in the first step of a period, taxes are collected in its last.
+    spec, treasury = played.world.spec, played.moments["after"].state.treasury
+    assert played.steps == spec.periods * spec.steps_per_period == int(played.final.step)
+    rates = np.asarray(treasury.rates)
+    collected = np.asarray(treasury.tax_base)
+    for t in range(1, played.steps):
+        if t % spec.steps_per_period:
+            np.testing.assert_array_equal(rates[t], rates[t - 1])
+        if t % spec.steps_per_period != spec.steps_per_period - 1:
+            np.testing.assert_array_equal(collected[t], collected[t - 1])
+    np.testing.assert_array_equal(collected[-1], played.final.coin)
+
+
+def test_an_episode_starts_over_from_nothing(played):
+    # Contract: after a reset nobody owns anything; only what the tax system learned may differ from the start.
+    again = played.world.reset(KEY, played.final)
+    forget = lambda s: eqx.tree_at(lambda x: (x.treasury.memory, x.treasury.rates), s, ((), jnp.zeros(1)))  # noqa: E731
+    assert eqx.tree_equal(forget(again), forget(played.start))
