@@ -19,7 +19,7 @@ from fisc.scenarios import checkpoint
 from .table import CASES, SKILLS
 
 KNOBS = full_knobs(("citizen", "planner"))
-CEILING = eqx.tree_at(lambda k: k.max_rate, KNOBS, jnp.asarray(0.3))
+CEILING = eqx.tree_at(lambda k: k.max_rate, KNOBS, jnp.asarray(0.3, jnp.float32))
 NO_TAX = eqx.tree_at(lambda k: k.max_rate, KNOBS, jnp.zeros(()))
 KEY = jax.random.key(11)
 ROUNDING = {"rtol": 2e-5, "atol": 1e-3}
