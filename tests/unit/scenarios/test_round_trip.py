@@ -1,0 +1,35 @@
+"""A scenario written as TOML is read back as the same scenario."""
+
+import dataclasses
+import json
+
+import pytest
+
+from fisc.scenarios.compare import to_toml
+from fisc.scenarios.registry import PRESETS, load_scenario
+
+ODD = {
+    "title": 'A "quoted" title with = [brackets], Greek τ and\na second line',
+    "economy.skills": "list",
+    "economy.skill_list": [1.5, 2.0, 3e-7, 1e12],
+    "economy.workers": 4,
+    "taxes.brackets": "list",
+    "taxes.cutoffs": [0, 10.5],
+    "taxes.flat_rate": 0.25,
+    "taxes.saez_elasticity": 0.4,
+    "learning.citizen.hidden": [16],
+    "caveats": [],
+    "budgets.smoke.updates": 3,
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("overrides", [{}, ODD], ids=["as shipped", "with odd values"])
+def test_a_scenario_survives_being_written_and_read(name, overrides, tmp_path):
+    # Property: writing and reading are inverse, for what a run folder keeps.
+    scenario = load_scenario(name, overrides)
+    path = tmp_path / "scenario.toml"
+    path.write_text(to_toml(dataclasses.asdict(scenario)), encoding="utf-8")
+    assert load_scenario(str(path)) == scenario
+    path.write_text(to_toml(json.loads(json.dumps(dataclasses.asdict(scenario)))), encoding="utf-8")
+    assert load_scenario(str(path)) == scenario, "as the run folder writes it"
