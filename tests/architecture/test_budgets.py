@@ -7,10 +7,11 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "src" / "fisc"
 FILES = sorted(PACKAGE.rglob("*.py"))
-MOST_LINES, MOST_FUNCTION_LINES, MOST_ARGUMENTS, DEEPEST = 400, 60, 8, 3
+MOST_LINES, MOST_FUNCTION_LINES, MOST_ARGUMENTS = 400, 60, 8
 
 ALLOWED: dict[str, str] = {
     "scenarios/compare.py:compare arguments": "keyword arguments of the public function, as on the command line",
+    "learning/train.py:block closures": "a maker of a pure function whose scan needs a step: both are five lines",
 }
 """What may exceed a budget, and why."""
 

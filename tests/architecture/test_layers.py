@@ -34,6 +34,11 @@ def test_every_module_imports_only_what_its_layer_may():
     assert f"{len(CONTRACTS)} kept, 0 broken" in done.stdout
 
 
+def test_a_faithful_copy_of_the_package_keeps_them_too(copy):
+    # What the violations below are compared with.
+    assert lint(copy).returncode == 0
+
+
 FORBIDDEN = {
     "the core knows no economy": ("core/tax.py", "fisc.economies.one_step.economy"),
     "formulas know no types": ("econ/saez.py", "fisc.core.tax"),
