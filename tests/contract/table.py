@@ -80,4 +80,14 @@ class Case:
         return ECONOMIES[self.economy](TAXES[tax or self.taxes](), **options)
 
 
-CASES = [Case(e, t, h) for e in ECONOMIES for t in TAXES for h in HORIZONS]
+GRID, ANY = ECONOMIES
+SHORT, LONG = HORIZONS
+CASES = [
+    Case(GRID, "free market", SHORT), Case(ANY, "free market", LONG),
+    Case(GRID, "US federal", LONG), Case(ANY, "US federal", SHORT),
+    Case(GRID, "flat", SHORT), Case(ANY, "flat", LONG),
+    Case(GRID, "planner, grid", LONG), Case(ANY, "planner, grid", SHORT),
+    Case(GRID, "planner, continuous", SHORT), Case(ANY, "planner, continuous", LONG),
+    Case(GRID, "Saez", LONG), Case(ANY, "Saez", SHORT),
+]  # fmt: skip
+"""Every tax system meets every economy and every horizon, and every economy every horizon."""

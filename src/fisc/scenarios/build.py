@@ -250,7 +250,7 @@ def make_tax(scenario: Scenario, people: Population, arm: str, rates: np.ndarray
             # Citizens are in order of skill: a window shorter than the population would see only the richest.
             window=max(WINDOW, scenario.economy.workers),
             num_environments=scenario.learning.environments,
-            fixed_elasticity=None if isinstance(given, str) else jnp.asarray(given, float),
+            fixed_elasticity=None if isinstance(given, str) else given,
         )
     return _load_tax(check_arm(arm), cutoffs)
 
