@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
-demo: setup ## The main job: compare tax systems on US incomes and law (about three minutes)
+demo: setup ## The main job: compare tax systems on US incomes and law
 	$(BIN)/fisc compare us-2024 --budget quick --seeds 3 --resume
 
 # The reference program, for parity tests alone; its own dependencies are pinned to 2021 and no longer install.

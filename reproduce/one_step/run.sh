@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Repeats the validation experiment of the AI Economist papers and stores what it found beside this file.
-# Two cores: about a quarter of an hour. Run from the repository root after `make setup`.
+# Two cores: up to half an hour. Run from the repository root after `make setup`.
 set -euo pipefail
 here=$(dirname "$0")
 out=${1:-runs/reproduce-one-step}
