@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from fisc.core.errors import ConfigError
@@ -39,7 +39,7 @@ GOOD = {
     "taxes.flat_rate": (0.0, 0.3, 1.0),
     "taxes.planner": ("grid", "continuous"),
     "taxes.rate_step": (0.05, 0.25, 1.0),
-    "taxes.saez_elasticity": ("true", "estimated", 0.4),
+    "taxes.saez_elasticity": ("own", 0.4),
 }
 BAD = {
     "objective": ("happiness", 3),
@@ -93,14 +93,14 @@ def test_a_bad_value_is_refused_in_one_line_that_names_its_key(good, bad, arm):
 FULL = {key: st.sampled_from(values) for key, values in GOOD.items()}
 
 
-@settings(max_examples=14, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(overrides=st.fixed_dictionaries(FULL), arm=st.sampled_from(ARMS))
 def test_any_accepted_configuration_keeps_its_promises_over_a_random_episode(overrides, arm):
     try:
         scenario = plan("one-step", arms=[arm], seeds=1, budget="smoke", overrides=overrides).scenario
     except ConfigError as error:
         check_message(error)
-        return
+        reject()  # if this were the rule, hypothesis would complain that it finds too few examples
     people = build.population(scenario, 0)
     tax = build.make_tax(scenario, people, arm, build.exact_rates(scenario, people, arm))
     world = build.make_economy(scenario, people, tax)

@@ -7,6 +7,8 @@ equal sharing.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from fisc.econ.sorting import ascending
+
 # The reference computes Gini pairwise below this sample size and from the Lorenz curve above.
 FOUNDATION_PAIRWISE_BELOW = 30
 FOUNDATION_EPSILON = 1e-10
@@ -54,7 +56,7 @@ def lorenz(x: Float[Array, " n"]) -> tuple[Float[Array, " n+1"], Float[Array, " 
     """
     num_people = x.shape[0]
     population = jnp.arange(num_people + 1, dtype=x.dtype) / num_people
-    cumulated = jnp.concatenate([jnp.zeros(1, x.dtype), jnp.cumsum(jnp.sort(x))])
+    cumulated = jnp.concatenate([jnp.zeros(1, x.dtype), jnp.cumsum(ascending(x))])
     total = cumulated[-1]
     coin = jnp.where(total > 0, cumulated / jnp.where(total > 0, total, 1), population)
     return population, coin
@@ -93,7 +95,7 @@ def _gini_exact(x: Float[Array, " n"]) -> Float[Array, ""]:
     total = jnp.sum(x)
     # Rank weights run from -1 to 1, so that sums stay accurate in single precision.
     rank_weight = (2 * jnp.arange(num_people, dtype=x.dtype) - (num_people - 1)) / max(num_people - 1, 1)
-    return jnp.sum(rank_weight * jnp.sort(x)) / jnp.where(total > 0, total, 1)
+    return jnp.sum(rank_weight * ascending(x)) / jnp.where(total > 0, total, 1)
 
 
 def _gini_foundation(x: Float[Array, " n"]) -> Float[Array, ""]:
@@ -102,5 +104,5 @@ def _gini_foundation(x: Float[Array, " n"]) -> Float[Array, ""]:
         differences = jnp.sum(jnp.abs(x[:, None] - x[None, :]))
         relative = differences / (2 * num_people * jnp.sum(x) + FOUNDATION_EPSILON)
         return relative * num_people / max(num_people - 1, 1)
-    coin_shares = jnp.cumsum(jnp.sort(x)) / (jnp.sum(x) + FOUNDATION_EPSILON)
+    coin_shares = jnp.cumsum(ascending(x)) / (jnp.sum(x) + FOUNDATION_EPSILON)
     return 1 - 2 / (num_people + 1) * jnp.sum(coin_shares)

@@ -6,18 +6,17 @@ from jaxtyping import Array, Float
 
 
 class Moments(eqx.Module):
-    """Mean and mean square of what was seen, recent batches weighing more."""
+    """Mean and variance of what was seen, recent batches weighing more."""
 
     mean: Float[Array, " k"]
-    mean_square: Float[Array, " k"]
+    variance: Float[Array, " k"]
     weight: Float[Array, ""]
     """How much experience stands behind them, from 0 to 1."""
 
     def std(self, floor: float = 1e-6) -> Float[Array, " k"]:
-        """Standard deviation, at least `floor`; 1 where nothing varied."""
-        variance = jnp.maximum(self.mean_square - self.mean**2, 0.0)
-        std = jnp.sqrt(variance)
-        return jnp.where(std > floor, std, 1.0)
+        """Standard deviation; 1 where nothing varied, by more than `floor` of the mean's size or absolutely."""
+        std = jnp.sqrt(self.variance)
+        return jnp.where(std > floor * jnp.maximum(1.0, jnp.abs(self.mean)), std, 1.0)
 
 
 def no_moments(size: int) -> Moments:
@@ -26,9 +25,13 @@ def no_moments(size: int) -> Moments:
 
 
 def absorb(moments: Moments, batch: Float[Array, "m k"], rate: float) -> Moments:
-    """Move towards the batch by `rate`; the first batch counts in full."""
+    """Move towards the batch by `rate`; the first batch counts in full.
+
+    Variances are merged around their means (Chan, Golub and LeVeque, 1979): squares of large means never cancel.
+    """
     weight = moments.weight * (1.0 - rate) + rate
     step = rate / weight
-    mean = moments.mean + step * (jnp.mean(batch, axis=0) - moments.mean)
-    mean_square = moments.mean_square + step * (jnp.mean(batch**2, axis=0) - moments.mean_square)
-    return Moments(mean, mean_square, weight)
+    gap = jnp.mean(batch, axis=0) - moments.mean
+    within = jnp.var(batch, axis=0) - moments.variance
+    variance = moments.variance + step * (within + (1.0 - step) * gap**2)
+    return Moments(moments.mean + step * gap, variance, weight)

@@ -12,6 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Key
 
 from fisc.core.economy import Economy, Observation, Role, RoleSpec
@@ -73,7 +74,7 @@ def ppo(settings: Settings, make_policy: MakePolicy, set_scale: SetScale) -> Lea
         policy = make_policy(key, role)
         size = role.num_agents if settings.per_agent else 1
         features = {name: no_moments(len(block.names)) for name, block in role.blocks.items()}
-        return State(policy, optimizer.init(eqx.filter(policy, eqx.is_inexact_array)), features, no_moments(size))
+        return State(policy, optimizer.init(_flatten(policy)[0]), features, no_moments(size))
 
     def update(key, state: State, trajectory: Trajectory, dial: Dial):
         return _update(key, state, trajectory, dial, settings, optimizer, set_scale)
@@ -103,28 +104,41 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
     rows = batch.advantage.shape[0]
     size = rows // settings.minibatches
 
+    parameters, unflatten = _flatten(state.policy)
+
+    def loss(parameters, part):
+        return _loss(unflatten(parameters), part, dial, settings)
+
     def minibatch(carry, indices):
-        policy, memory = carry
+        parameters, memory = carry
         part = jax.tree.map(lambda x: x[indices], batch)
-        (_, metrics), gradient = eqx.filter_value_and_grad(_loss, has_aux=True)(policy, part, dial, settings)
+        (_, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(parameters, part)
         # Optax mixes integer step counts with floats, which strict promotion forbids.
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-            step, memory = optimizer.update(gradient, memory)
-        may_move = (metrics["approximate_kl"] < settings.kl_limit).astype(dial.learning_rate.dtype)
-        rate = -settings.learning_rate * dial.learning_rate * may_move
-        policy = eqx.apply_updates(policy, jax.tree.map(lambda s: rate * s, step))
-        return (policy, memory), {**metrics, "gradient_norm": optax.tree.norm(gradient)}
+            direction, memory_after = optimizer.update(gradient, memory)
+        after = (parameters - settings.learning_rate * dial.learning_rate * direction, memory_after)
+        may_move = metrics["approximate_kl"] < settings.kl_limit
+        following = jax.tree.map(lambda new, old: jnp.where(may_move, new, old), after, carry)
+        return following, {**metrics, "gradient_norm": jnp.linalg.norm(gradient)}
 
     def epoch(carry, key_epoch):
         order = jax.random.permutation(key_epoch, rows)[: size * settings.minibatches]
         return jax.lax.scan(minibatch, carry, order.reshape(settings.minibatches, size))
 
     keys = jax.random.split(key, settings.epochs)
-    (policy, memory), metrics = jax.lax.scan(epoch, (state.policy, state.optimizer), keys)
-    policy = set_scale(policy, {k: m.mean for k, m in features.items()}, {k: m.std() for k, m in features.items()})
+    (parameters, memory), metrics = jax.lax.scan(epoch, (parameters, state.optimizer), keys)
+    means, stds = {k: m.mean for k, m in features.items()}, {k: m.std() for k, m in features.items()}
+    policy = set_scale(unflatten(parameters), means, stds)
     metrics = jax.tree.map(jnp.mean, metrics)
     metrics["explained_variance"] = losses.explained_variance(batch.value, batch.target, jnp.ones_like(batch.value))
     return State(policy, memory, features, returns), metrics
+
+
+def _flatten(policy: TrainablePolicy):
+    """All parameters in one vector, and the way back: the optimizer then compiles to a few operations, not hundreds."""
+    parameters, fixed = eqx.partition(policy, eqx.is_inexact_array)
+    vector, unravel = ravel_pytree(parameters)
+    return vector, lambda vector: eqx.combine(unravel(vector), fixed)
 
 
 def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tuple[Batch, Moments]:

@@ -9,7 +9,7 @@ from fisc.core.economy import Observation, RoleSpec
 from fisc.core.policy import Decision, Evaluation, TrainablePolicy
 from fisc.core.spaces import Space
 from fisc.policies.distributions import Distribution, Head, distribution, num_outputs
-from fisc.policies.networks import BlockMLP
+from fisc.policies.networks import SharedMLP
 
 FEATURE_LIMIT = 10.0
 """Normalized features are cut here: what was constant so far and moves for the first time must not explode."""
@@ -25,24 +25,33 @@ class Scale(eqx.Module):
 class ActorCritic(TrainablePolicy):
     """Separate networks for choice and value over normalized features."""
 
-    actor: BlockMLP
-    critic: BlockMLP
+    actor: SharedMLP
+    critic: SharedMLP
     scale: Scale
     space: Space = eqx.field(static=True)
+    public: tuple[str, ...] = eqx.field(static=True)
+    """Blocks that all agents of the role share, and `own`, those of each agent, in the networks' order."""
+    own: tuple[str, ...] = eqx.field(static=True)
     head: Head = eqx.field(static=True, default="categorical")
 
-    def _normalize(self, features):
-        def apply(value, mean, std):
-            shape = value.shape
-            gap = value - jnp.broadcast_to(mean, shape)
-            return jnp.clip(gap / jnp.broadcast_to(std, shape), -FEATURE_LIMIT, FEATURE_LIMIT)
+    def _read(self, observation: Observation) -> tuple[Float[Array, "1 kp"], Float[Array, "n ko"]]:
+        """Public and own features in the unit of experience."""
+        scale, num_agents = jax.lax.stop_gradient(self.scale), observation.mask.shape[0]
 
-        fixed = jax.lax.stop_gradient(self.scale)
-        return {name: apply(value, fixed.mean[name], fixed.std[name]) for name, value in features.items()}
+        def read(names, rows):
+            if not names:
+                return jnp.zeros((rows, 0), observation.features[(self.public + self.own)[0]].dtype)
+            value, mean, std = (
+                jnp.concatenate([source[name] for name in names], axis=-1)
+                for source in (observation.features, scale.mean, scale.std)
+            )
+            standard = (value - jnp.broadcast_to(mean, value.shape)) / jnp.broadcast_to(std, value.shape)
+            return jnp.clip(standard, -FEATURE_LIMIT, FEATURE_LIMIT)
+
+        return read(self.public, 1), read(self.own, num_agents)
 
     def _choose(self, observation: Observation) -> Distribution:
-        outputs = self.actor(self._normalize(observation.features), observation.mask.shape[0])
-        return distribution(self.space, outputs, observation.mask, self.head)
+        return distribution(self.space, self.actor(*self._read(observation)), observation.mask, self.head)
 
     def act(self, key: Key[Array, ""], observation: Observation) -> Decision:
         """Draw decisions. `key`: consumed."""
@@ -62,7 +71,7 @@ class ActorCritic(TrainablePolicy):
 
     def value(self, observation: Observation):
         """Expected return in the learner's normalized unit."""
-        return self.critic(self._normalize(observation.features), observation.mask.shape[0])[:, 0]
+        return self.critic(*self._read(observation))[:, 0]
 
 
 def unit_scale(role: RoleSpec) -> Scale:
@@ -75,11 +84,12 @@ def unit_scale(role: RoleSpec) -> Scale:
 
 def make_networks(
     key: Key[Array, ""], role: RoleSpec, hidden: tuple[int, ...], head: Head
-) -> tuple[BlockMLP, BlockMLP]:
+) -> tuple[SharedMLP, SharedMLP]:
     """Actor and critic for a role: the actor starts close to uniform. `key`: consumed."""
     key_actor, key_critic = jax.random.split(key)
-    actor = BlockMLP(key_actor, role.blocks, hidden, num_outputs(role.actions, head), 0.01)
-    return actor, BlockMLP(key_critic, role.blocks, hidden, 1, 1.0)
+    num_features = sum(len(block.names) for block in role.blocks.values())
+    actor = SharedMLP(key_actor, num_features, hidden, num_outputs(role.actions, head), 0.01)
+    return actor, SharedMLP(key_critic, num_features, hidden, 1, 1.0)
 
 
 def make_policy(hidden: tuple[int, ...], head: Head = "categorical"):
@@ -87,7 +97,9 @@ def make_policy(hidden: tuple[int, ...], head: Head = "categorical"):
 
     def make(key: Key[Array, ""], role: RoleSpec) -> ActorCritic:
         actor, critic = make_networks(key, role, hidden, head)
-        return ActorCritic(actor, critic, unit_scale(role), role.actions, head)
+        public = tuple(name for name, block in role.blocks.items() if block.is_public)
+        own = tuple(name for name in role.blocks if name not in public)
+        return ActorCritic(actor, critic, unit_scale(role), role.actions, public, own, head)
 
     return make
 

@@ -1,13 +1,11 @@
-"""Networks over named observation blocks. Axes: `n` agents of a role, `k` features of a block, `h` hidden units."""
+"""Networks over what agents share and what is their own. Axes: `n` agents of a role, `k` features, `h` hidden units."""
 
-from collections.abc import Mapping
+from itertools import pairwise
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
-
-from fisc.core.economy import Block
 
 
 def orthogonal(key: Key[Array, ""], rows: int, columns: int, scale: float) -> Float[Array, "rows columns"]:
@@ -15,42 +13,35 @@ def orthogonal(key: Key[Array, ""], rows: int, columns: int, scale: float) -> Fl
     return jax.nn.initializers.orthogonal(scale)(key, (rows, columns))
 
 
-class BlockMLP(eqx.Module):
-    """A multilayer perceptron whose first layer reads every block by itself.
+class SharedMLP(eqx.Module):
+    """A multilayer perceptron over public features next to each agent's own.
 
-    A public block is multiplied once for all agents of the role, which is what makes a hundred citizens who read the
-    same tax schedule cheap. The sum over blocks is the same as one layer over their concatenation.
+    The public part of the first layer is multiplied once for all agents of the role, which is what makes a hundred
+    citizens who read the same tax schedule cheap. The result is that of one layer over both, side by side.
     """
 
-    readers: dict[str, Float[Array, "k h"]]
     weights: list[Float[Array, "h h2"]]
+    """The rows of the first one: public features, then own."""
     biases: list[Float[Array, " h"]]
 
-    def __init__(
-        self, key: Key[Array, ""], blocks: Mapping[str, Block], hidden: tuple[int, ...], size: int, last_scale: float
-    ):
+    def __init__(self, key: Key[Array, ""], num_features: int, hidden: tuple[int, ...], size: int, last_scale: float):
         """Layers `hidden` and `size` outputs, the last layer scaled by `last_scale`. `key`: consumed."""
-        key_first, *keys = jax.random.split(key, len(hidden) + 1)
-        widths = [len(block.names) for block in blocks.values()]
-        first = orthogonal(key_first, sum(widths), hidden[0], 2.0**0.5)
-        starts = [sum(widths[:i]) for i in range(len(widths))]
-        self.readers = {
-            name: first[start : start + width] for name, start, width in zip(blocks, starts, widths, strict=True)
-        }
-        scales = [2.0**0.5] * (len(hidden) - 1) + [last_scale]
-        layers = zip(keys, hidden, (*hidden[1:], size), scales, strict=True)
-        self.weights = [orthogonal(k, rows, columns, scale) for k, rows, columns, scale in layers]
-        self.biases = [jnp.zeros(width) for width in (*hidden, size)]
+        widths = (num_features, *hidden, size)
+        keys = jax.random.split(key, len(hidden) + 1)
+        scales = [2.0**0.5] * len(hidden) + [last_scale]
+        self.weights = [
+            orthogonal(k, *shape, scale) for k, shape, scale in zip(keys, pairwise(widths), scales, strict=True)
+        ]
+        self.biases = [jnp.zeros(width) for width in widths[1:]]
 
-    def __call__(self, features: Mapping[str, Float[Array, "_ k"]], num_agents: int) -> Float[Array, "n size"]:
-        """Outputs for all agents of a role in one environment."""
-        shared = self.biases[0][None, :]
-        own = jnp.zeros((num_agents, self.biases[0].shape[0]), self.biases[0].dtype)
-        for name, reader in self.readers.items():
-            part = features[name] @ reader
-            shared, own = (shared + part, own) if part.shape[0] == 1 != num_agents else (shared, own + part)
-        hidden = jnp.tanh(own + jnp.broadcast_to(shared, own.shape))
-        for weight, bias in zip(self.weights[:-1], self.biases[1:-1], strict=True):
-            hidden = jnp.tanh(hidden @ weight + jnp.broadcast_to(bias, (num_agents, bias.shape[0])))
-        last = self.biases[-1]
-        return hidden @ self.weights[-1] + jnp.broadcast_to(last, (num_agents, last.shape[0]))
+    def __call__(self, public: Float[Array, "1 kp"], own: Float[Array, "n ko"]) -> Float[Array, "n size"]:
+        """Outputs for all agents of a role in one environment; either kind of features may be empty."""
+        num_agents, num_public = own.shape[0], public.shape[1]
+        first = self.weights[0]
+        shared = public @ first[:num_public] + self.biases[0][None, :]
+        signal = jnp.broadcast_to(shared, (num_agents, shared.shape[1]))
+        if own.shape[1]:
+            signal += own @ first[num_public:]
+        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+            signal = jnp.tanh(signal) @ weight + jnp.broadcast_to(bias, (num_agents, bias.shape[0]))
+        return signal

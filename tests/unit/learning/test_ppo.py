@@ -1,5 +1,6 @@
 """Proximal policy optimization: its loss on paper, what must not move, and a threshold it has to reach."""
 
+import dataclasses
 from functools import cache
 
 import equinox as eqx
@@ -41,19 +42,22 @@ def dial(entropy=0.0, learning_rate=1.0):
     return Dial(jnp.asarray(entropy), jnp.asarray(learning_rate))
 
 
-def experience(action, reward, legal=(True, True, True)) -> Trajectory:
+ALL, ONE = (True, True, True), (True, False, False)
+
+
+def experience(action, reward, legal=(ALL, ALL)) -> Trajectory:
     """One decision of four citizens in each of two environments, as the fresh policy sees it."""
     policy = fresh().policy
 
     @jax.vmap
-    def decide(action, reward):
-        seen = Observation({"nothing": jnp.ones((1, 1))}, jnp.broadcast_to(jnp.array(legal), (4, 3)))
+    def decide(action, reward, legal):
+        seen = Observation({"nothing": jnp.ones((1, 1))}, jnp.broadcast_to(legal, (4, 3)))
         found = policy.evaluate(seen, action)
         one = lambda x: x[None]  # noqa: E731
         return jax.tree.map(one, (seen, action, found.log_prob, found.value, reward)), jnp.zeros(4)
 
     action, reward = jnp.asarray(action, jnp.int32).reshape(2, 4), jnp.asarray(reward, jnp.float32).reshape(2, 4)
-    decisions, last_value = jax.jit(decide)(action, reward)
+    decisions, last_value = jax.jit(decide)(action, reward, jnp.array(legal))
     return Trajectory(*jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), decisions), last_value)
 
 
@@ -62,8 +66,8 @@ ACTIONS, REWARDS = [0, 1, 2, 0, 1, 2, 0, 1], [1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1
 
 def test_the_first_pass_has_the_losses_of_a_policy_that_has_not_moved():
     # Closed form: ratio 1, so KL and clipping are 0 and the mean of standardized advantages, 0, is the policy loss.
-    # Returns ±1 have mean 0 and deviation 1 already: the value loss is half the mean of (value - return)².
-    trajectory = experience(ACTIONS, REWARDS)
+    # Returns 10 ± 2 are ±1 in their own unit: the value loss is half the mean of (value - ±1)².
+    trajectory = experience(ACTIONS, [10.0 + 2.0 * r for r in REWARDS])
     _, metrics = update(fresh(), trajectory, dial())
     zeros = [metrics[name] for name in ("loss/policy", "approximate_kl", "clip_fraction")]
     np.testing.assert_allclose(zeros, 0.0, atol=1e-6)
@@ -126,14 +130,32 @@ def test_parameters_stay_where_nothing_may_move(turned, settings):
     assert all(np.array_equal(a, b) for a, b in zip(parameters(state), parameters(fresh()), strict=True))
 
 
+def test_a_skipped_minibatch_leaves_no_trace_in_the_optimizer():
+    # Contract: momentum of a step that was not taken must not move the next one.
+    skipped, _ = update(fresh(), experience(ACTIONS, REWARDS), dial(), dataclasses.replace(ONE_PASS, kl_limit=0.0))
+    assert eqx.tree_equal(skipped.optimizer, fresh().optimizer)
+
+
 def test_decisions_without_a_choice_teach_the_actor_nothing():
     # Property: only action 0 is legal, whatever it earned; the critic still learns.
-    forced = experience([0] * 8, REWARDS, legal=(True, False, False))
+    forced = experience([0] * 8, REWARDS, legal=(ONE, ONE))
     state, metrics = update(fresh(), forced, dial(entropy=1.0))
     before, after = fresh().policy, state.policy
     assert eqx.tree_equal(after.actor, before.actor)
     assert not eqx.tree_equal(after.critic, before.critic)
     assert metrics["loss/policy"] == metrics["entropy"] == 0.0
+
+
+def test_what_forced_decisions_earn_teaches_the_actor_nothing():
+    # Property: the second environment forces action 0; whether that earns nothing or 1,000 must not move the actor,
+    # nor what counts as better than average in the first. (Without gradient clipping, which couples the networks.)
+    settings = Settings(learning_rate=0.01, epochs=1, minibatches=1, max_gradient_norm=1e9)
+    actions, earned = [0, 1, 2, 0] + [0] * 4, [1.0, -1.0, 1.0, -1.0]
+    poor, _ = update(fresh(), experience(actions, earned + [0.0] * 4, (ALL, ONE)), dial(), settings)
+    rich, metrics = update(fresh(), experience(actions, earned + [1000.0] * 4, (ALL, ONE)), dial(), settings)
+    for a, b in zip(jax.tree.leaves(poor.policy.actor), jax.tree.leaves(rich.policy.actor), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    np.testing.assert_allclose(metrics["entropy"], np.log(3), rtol=1e-3)
 
 
 def test_the_entropy_bonus_keeps_choices_open():

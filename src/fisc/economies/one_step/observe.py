@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from fisc.core.economy import Block
 from fisc.econ import brackets
 from fisc.econ.inequality import equality
+from fisc.econ.sorting import ascending
 from fisc.economies.one_step.state import State
 
 CALENDAR = ("is_first_day", "is_tax_day", "tax_phase", "time")
@@ -67,7 +68,7 @@ def log_net_rates(state: State) -> Float[Array, "1 b"]:
 
 def last_incomes(state: State, steps_per_period: int, num_incomes: int) -> Float[Array, "1 k"]:
     """Evenly spaced order statistics of last period's incomes per step, ascending: nobody is identified."""
-    ranked = jnp.sort(state.treasury.incomes) / steps_per_period
+    ranked = ascending(state.treasury.incomes) / steps_per_period
     ranks = jnp.linspace(0, ranked.shape[0] - 1, num_incomes).round().astype(jnp.int32)
     return ranked[ranks][None, :]
 
