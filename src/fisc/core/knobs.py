@@ -27,6 +27,8 @@ class Knobs(eqx.Module):
     """Multiplier on the learning rate of each role, ≥ 0."""
     learning: dict[str, Bool[Array, ""]]
     """Which roles update their parameters now. A role that does not keeps its learner's state bit for bit."""
+    exploring: dict[str, Bool[Array, ""]]
+    """Which roles draw their actions now, of those that may settle; a settled role does what it finds most likely."""
     phase: Int[Array, ""]
     """Number of the current phase, from 1; only for the record."""
 
@@ -46,5 +48,6 @@ def full_knobs(roles: tuple[str, ...] = ()) -> Knobs:
         entropy={role: jnp.zeros(()) for role in roles},
         learning_rate={role: jnp.ones(()) for role in roles},
         learning={role: jnp.zeros((), bool) for role in roles},
+        exploring={},
         phase=jnp.ones((), jnp.int32),
     )

@@ -1,13 +1,14 @@
 """Curricula: one function from where a run stands to every number that may move.
 
 Phase 1: citizens learn alone, while the planner (if there is one) explores at random. Phase 2: everybody learns.
+Phase 3, if a role settles: it keeps to what it found best, so that the others can learn to answer exactly that.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from fisc.core.knobs import Knobs, Progress
 
@@ -25,17 +26,22 @@ class RoleSchedule:
     """Multiplier on the learning rate, over the same stretch."""
     joins_at: float = 0.0
     """Share of the run after which the role learns."""
+    settles_at: float = 1.0
+    """Share of the run after which it neither learns nor explores any more."""
     entropy_settles_at: float = 0.8
-    """Share of the role's own stretch after which entropy stays at its end value."""
+    """Share of the role's own stretch, from joining to settling, after which entropy stays at its end value."""
 
 
 @dataclass(frozen=True)
-class TwoPhase:
-    """The curriculum of the AI Economist line of work: citizens first, then the planner under a rising ceiling."""
+class Phases:
+    """The curriculum of the AI Economist line of work: citizens first, then the planner under a rising ceiling.
+
+    Differs: at the end a role may settle.
+    """
 
     roles: Mapping[str, RoleSchedule] = field(default_factory=dict)
     max_rate: Ramp = (1.0, 1.0)
-    """Ceiling on tax rates over the last role's stretch."""
+    """Ceiling on tax rates over the stretch of the role that joins last."""
     labor_cost: Ramp = (1.0, 1.0)
     """Weight of the disutility of labor over phase 1; the end value after it."""
 
@@ -43,22 +49,29 @@ class TwoPhase:
         """Knobs for this moment."""
         done = progress.fraction
         turn = max((schedule.joins_at for schedule in self.roles.values()), default=0.0)
-        stretches = {role: _stretch(done, schedule.joins_at, 1.0) for role, schedule in self.roles.items()}
+        end = min((schedule.settles_at for schedule in self.roles.values()), default=1.0)
+        stretches = {role: _stretch(done, s.joins_at, s.settles_at) for role, s in self.roles.items()}
         return Knobs(
             # Without a second phase nothing is annealed: the economy is itself from the first update.
             labor_cost=_ramp(self.labor_cost, _stretch(done, 0.0, turn) if turn > 0 else jnp.ones(())),
-            max_rate=_ramp(self.max_rate, _stretch(done, turn, 1.0) if "planner" in self.roles else jnp.ones(())),
+            max_rate=_ramp(self.max_rate, _stretch(done, turn, end) if "planner" in self.roles else jnp.ones(())),
             entropy={
                 role: _ramp(schedule.entropy, stretches[role] / schedule.entropy_settles_at)
                 for role, schedule in self.roles.items()
             },
             learning_rate={role: _ramp(s.learning_rate, stretches[role]) for role, s in self.roles.items()},
-            learning={role: done >= schedule.joins_at for role, schedule in self.roles.items()},
-            phase=jnp.where((done >= turn) & (turn > 0), 2, 1).astype(jnp.int32),
+            learning={role: (done >= s.joins_at) & _before(done, s.settles_at) for role, s in self.roles.items()},
+            exploring={role: done < s.settles_at for role, s in self.roles.items() if s.settles_at < 1.0},
+            phase=sum((jnp.where(done >= start, 1, 0) for start in (turn, end) if 0.0 < start < 1.0), jnp.asarray(1)),
         )
 
     def __hash__(self):
         return hash((tuple(sorted(self.roles.items())), self.max_rate, self.labor_cost))
+
+
+def _before(done: Float[Array, ""], settles_at: float) -> Bool[Array, ""]:
+    """Whether a role has not settled yet; one that settles at 1 never does, and its last update counts."""
+    return (done < settles_at) | (settles_at >= 1.0)
 
 
 def _stretch(done: Float[Array, ""], start: float, end: float) -> Float[Array, ""]:

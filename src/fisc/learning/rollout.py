@@ -46,7 +46,7 @@ def play_episode(
         key_draw, *act_keys = jax.random.split(key_step, 1 + len(fast))
         keys = dict(zip(fast, act_keys, strict=True))
         seen = economy.observe(state, knobs)
-        decisions = {role: policies[role].act(keys[role], seen[role]) for role in fast}
+        decisions = {role: _decide(role, policies[role], keys[role], seen[role], knobs) for role in fast}
         actions = {**{role: d.action for role, d in decisions.items()}, **held}
         after = economy.step(key_draw, state, actions, knobs)
         moments = {role: _Moment(seen[role], decisions[role], after.rewards[role]) for role in fast}
@@ -57,7 +57,7 @@ def play_episode(
         act_and_step_keys = jax.random.split(key_period, len(slow) + spec.steps_per_period)
         keys = dict(zip(slow, act_and_step_keys[: len(slow)], strict=True))
         seen = economy.observe(state, knobs)
-        decisions = {role: policies[role].act(keys[role], seen[role]) for role in slow}
+        decisions = {role: _decide(role, policies[role], keys[role], seen[role], knobs) for role in slow}
         held = {role: d.action for role, d in decisions.items()}
         step_keys = act_and_step_keys[len(slow) :]
         (state, _), (moments, slow_rewards, residuals) = jax.lax.scan(step, (state, held), step_keys)
@@ -70,6 +70,15 @@ def play_episode(
     own_clock = {role: _on_own_clock(moment, spec.roles[role]) for role, moment in fast_moments.items()}
     trajectories = {role: _trajectory(moment) for role, moment in {**own_clock, **slow_moments}.items()}
     return Episode(final, trajectories, jnp.max(residuals))
+
+
+def _decide(role: str, policy: Policy, key: Key[Array, ""], seen: Observation, knobs: Knobs) -> Decision:
+    """Draw a decision; a settled role, which does not learn either, does what it finds most likely."""
+    decision = policy.act(key, seen)
+    if role not in knobs.exploring:
+        return decision
+    action = jnp.where(knobs.exploring[role], decision.action, policy.act_greedily(seen))
+    return eqx.tree_at(lambda d: d.action, decision, action)
 
 
 def _on_own_clock(moment: _Moment, role: RoleSpec) -> _Moment:

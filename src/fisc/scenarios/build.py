@@ -23,7 +23,7 @@ from fisc.economies.one_step.best_response import BestResponse, require_exact
 from fisc.economies.one_step.economy import Objective, OneStep
 from fisc.economies.one_step.preferences import Isoelastic, LogNet, Preferences, QuasiLinear
 from fisc.economies.one_step.solve import solve, solve_flat, solve_on_grid, weights_of
-from fisc.learning.curriculum import RoleSchedule, TwoPhase
+from fisc.learning.curriculum import Phases, RoleSchedule
 from fisc.learning.ppo import Settings, ppo
 from fisc.learning.two_level import TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
@@ -308,10 +308,11 @@ def make_system(scenario: Scenario, budget: BudgetConfig, has_planner: bool) -> 
             entropy=(role.entropy, role.final_entropy),
             learning_rate=(1.0, role.final_learning_rate),
             joins_at=role.joins_at,
+            settles_at=role.settles_at,
         )
         for name, role in roles.items()
     }
-    curriculum = TwoPhase(schedules, (learning.max_rate_start, 1.0), (learning.labor_cost_start, 1.0))
+    curriculum = Phases(schedules, (learning.max_rate_start, 1.0), (learning.labor_cost_start, 1.0))
     return TwoLevel(
         make_learners(scenario),
         curriculum,

@@ -142,6 +142,8 @@ class RoleConfig:
     final_entropy: float = 0.0005
     joins_at: float = 0.0
     """Share of the run after which the role learns."""
+    settles_at: float = 1.0
+    """Share of the run after which it keeps to what it found, so that the others can answer it; 1: never."""
     epochs: int = 2
     minibatches: int = 2
     clip: float = 0.2
@@ -154,6 +156,8 @@ class RoleConfig:
         _check("hidden", list(self.hidden), bool(self.hidden) and min(self.hidden) >= 1, "at least one positive width")
         _check("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
         _check("joins_at", self.joins_at, 0 <= self.joins_at < 1, "in [0, 1)")
+        good = self.joins_at < self.settles_at <= 1
+        _check("settles_at", self.settles_at, good, f"above joins_at ({self.joins_at}), at most 1")
         _check("epochs", self.epochs, self.epochs >= 1, "at least 1")
         _check("minibatches", self.minibatches, self.minibatches >= 1, "at least 1")
         for name in ("final_learning_rate", "entropy", "final_entropy", "clip", "kl_limit", "max_gradient_norm"):

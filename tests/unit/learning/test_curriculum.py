@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from fisc.core.knobs import Progress
-from fisc.learning.curriculum import RoleSchedule, TwoPhase
+from fisc.learning.curriculum import Phases, RoleSchedule
 
 CITIZEN = RoleSchedule(entropy=(0.2, 0.1), learning_rate=(1.0, 0.0), joins_at=0.0, entropy_settles_at=0.5)
 PLANNER = RoleSchedule(entropy=(0.1, 0.0), learning_rate=(1.0, 0.5), joins_at=0.5, entropy_settles_at=0.8)
-BOTH = TwoPhase({"citizen": CITIZEN, "planner": PLANNER}, max_rate=(0.2, 1.0), labor_cost=(0.4, 1.0))
+BOTH = Phases({"citizen": CITIZEN, "planner": PLANNER}, max_rate=(0.2, 1.0), labor_cost=(0.4, 1.0))
 
 
 def at(fraction, curriculum=BOTH):
@@ -54,10 +54,26 @@ def test_learning_rates_fall_over_the_whole_stretch(fraction, citizen, planner):
 
 def test_without_a_late_role_there_is_one_phase_at_full_labor_cost():
     # By hand: nobody joins later, so phase 1 has no length; without a planner there is no ceiling to raise either.
-    alone = TwoPhase({"citizen": CITIZEN}, max_rate=(0.5, 1.0), labor_cost=(0.4, 1.0))
+    alone = Phases({"citizen": CITIZEN}, max_rate=(0.5, 1.0), labor_cost=(0.4, 1.0))
     assert [int(at(x, alone).phase) for x in (0.0, 1.0)] == [1, 1]
     assert at(0.0, alone).labor_cost == 1.0
     assert at(0.0, alone).max_rate == 1.0
+
+
+@pytest.mark.parametrize(
+    "fraction, phase, learns, explores",
+    [(0.1, 1, False, True), (0.3, 2, True, True), (0.7, 2, True, True), (0.8, 3, False, False), (1, 3, False, False)],
+)
+def test_a_settled_role_neither_learns_nor_explores_while_the_others_go_on(fraction, phase, learns, explores):
+    # By hand: the planner's own stretch is from 0.2 to 0.8.
+    planner = RoleSchedule(entropy=(0.1, 0.0), learning_rate=(1.0, 0.5), joins_at=0.2, settles_at=0.8)
+    knobs = at(fraction, Phases({"citizen": CITIZEN, "planner": planner}))
+    found = int(knobs.phase), bool(knobs.learning["planner"]), bool(knobs.exploring["planner"])
+    assert found == (phase, learns, explores)
+    assert bool(knobs.learning["citizen"])
+    assert "citizen" not in knobs.exploring
+    half = at(0.5, Phases({"citizen": CITIZEN, "planner": planner})).learning_rate["planner"]
+    np.testing.assert_allclose(half, 0.75, rtol=1e-6)
 
 
 def test_moving_along_the_run_compiles_once():

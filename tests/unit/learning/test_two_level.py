@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fisc.core.spaces import Discrete
-from fisc.learning.curriculum import RoleSchedule, TwoPhase
+from fisc.learning.curriculum import Phases, RoleSchedule
 from fisc.learning.ppo import Settings, ppo
 from fisc.learning.train import block, over_jobs, stack, unstack
 from fisc.learning.two_level import TwoLevel
@@ -26,7 +26,7 @@ from .toy import Bandit, Clock
 def system(updates=4) -> TwoLevel:
     settings = Settings(epochs=1, minibatches=1, learning_rate=0.01)
     learner = ppo(settings, make_policy((4,)), set_scale)
-    late = TwoPhase({"citizen": RoleSchedule(), "planner": RoleSchedule(joins_at=0.5)})
+    late = Phases({"citizen": RoleSchedule(), "planner": RoleSchedule(joins_at=0.5)})
     return TwoLevel({"citizen": learner, "planner": learner}, late, updates, 3)
 
 
@@ -88,7 +88,7 @@ def jobs():
 
 @cache
 def bandit_system() -> TwoLevel:
-    return TwoLevel({"citizen": system().learners["citizen"]}, TwoPhase({"citizen": RoleSchedule()}), 2, 3)
+    return TwoLevel({"citizen": system().learners["citizen"]}, Phases({"citizen": RoleSchedule()}), 2, 3)
 
 
 def run_jobs(worlds, keys):
