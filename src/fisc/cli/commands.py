@@ -27,6 +27,8 @@ def overrides_of(options: Namespace) -> dict[str, Any]:
     if options.elasticity is not None:
         if not 0 < options.elasticity < float("inf"):
             raise ConfigError(f"--elasticity is {options.elasticity}: it must be above 0 (0.25 is a common estimate)")
+        if registry.load_scenario(options.scenario, found).economy.utility == "isoelastic":
+            raise ConfigError("--elasticity: with economy.utility = 'isoelastic' labor costs the same for every hour")
         found["economy.labor_exponent"] = 1.0 + 1.0 / options.elasticity
     if options.workers is not None:
         found["economy.workers"] = options.workers

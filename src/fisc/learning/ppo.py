@@ -194,6 +194,7 @@ def _loss(policy: TrainablePolicy, batch: Batch, dial: Dial, settings: Settings)
     total = surrogate + settings.value_weight * value - dial.entropy * entropy
     ratio = jnp.exp(log_ratio)
     metrics = {
+        "loss/total": total,
         "loss/policy": surrogate,
         "loss/value": value,
         "entropy": entropy,

@@ -77,7 +77,10 @@ class TwoLevel(eqx.Module):
             )
             reward = jnp.mean(jnp.sum(episode.trajectories[role].reward, axis=0))
             metrics |= {f"{role}/{name}": value for name, value in learned.items()}
-            metrics |= {f"{role}/reward": reward, f"{role}/knob/entropy": knobs.entropy[role]}
+            metrics |= {f"{role}/reward": reward} | {
+                f"{role}/knob/{name}": getattr(knobs, name)[role].astype(reward.dtype)
+                for name in ("entropy", "learning_rate", "learning")
+            }
         metrics |= {"knob/max_rate": knobs.max_rate, "knob/labor_cost": knobs.labor_cost, "phase": knobs.phase}
         return TrainState(run.update + 1, run.key, economy.pool(episode.state), states), metrics
 

@@ -72,7 +72,8 @@ def _learning(source: Source) -> Drawing:
 FIGURES: dict[str, FigureSpec] = {
     "welfare": FigureSpec(
         "What each tax system achieves",
-        "The objective by tax system, best on top. Thick lines are 95% bootstrap intervals over seeds, dots are seeds. "
+        "The objective by tax system, best on top. Thick lines are 95% bootstrap intervals over seeds "
+        "(with three or fewer: lowest to highest), dots are seeds. "
         "All tax systems share their seeds: judge a difference by its paired interval, not by overlapping lines.",
         "evaluation",
         _welfare,
@@ -93,7 +94,7 @@ FIGURES: dict[str, FigureSpec] = {
     "gains": FigureSpec(
         "Who gains and who loses",
         "Change in consumption (income after taxes and transfers) of each tenth of the people, ordered by skill, "
-        "with 95% bootstrap intervals paired by seed.",
+        "with 95% bootstrap intervals paired by seed (with three or fewer: lowest to highest).",
         "groups",
         _gains,
     ),

@@ -21,6 +21,7 @@ from fisc.plots.wording import (
     format_metric,
     format_number,
     format_percent,
+    interval_name,
     shared_decimals,
     verdict,
 )
@@ -101,7 +102,8 @@ def _results(summary: Mapping[str, Any]) -> str:
     first = dict.fromkeys(name for name in (objective, *MAIN_METRICS, *METRICS) if name in present)
     names = [name for name in first if name != "welfare" or objective == "welfare"]
     rows = [_result_row(summary, name) for name in names]
-    note = "Mean over seeds; below it the 95% bootstrap interval. "
+    name = interval_name(len(summary["seeds"]))
+    note = f"Mean over seeds; below it the {name.replace('95%', '95% bootstrap')}. "
     note += "The shaded row is the objective. A dot marks the best mean of a row"
     note += f"; {arm_label(BOUND).lower()} aside." if BOUND in summary["arms"] else "."
     note += " It makes no claim about differences: those are in their own table below."
@@ -233,7 +235,8 @@ def _differences(summary: Mapping[str, Any]) -> str:
             f"<td>{escape(format_interval(objective, contrast, signed=True))}</td>{relative}"
             f'<td>{len(contrast["seeds"])}</td><td class="{word}">{shown}</td></tr>'
         )
-    heads = ["Tax system", "Difference", "95% interval", *(["Relative"] if is_ratio else []), "Seeds", "Shows"]
+    name = interval_name(len(summary["seeds"]))
+    heads = ["Tax system", "Difference", name, *(["Relative"] if is_ratio else []), "Seeds", "Shows"]
     note = (
         f"{METRICS[objective].label} ({metric_unit(objective, summary['money'])}), paired by seed. "
         "Where the interval holds zero, the difference is undecided."

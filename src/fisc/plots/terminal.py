@@ -17,6 +17,7 @@ from fisc.plots.wording import (
     format_interval,
     format_mean,
     format_percent,
+    interval_name,
     shared_decimals,
     verdict,
 )
@@ -48,7 +49,7 @@ def comparison_table(summary: Mapping[str, Any], width: int = WIDTH) -> Table:
                   padding=(0, 1), width=None)  # fmt: skip
     table.add_column("arm", max_width=20, overflow="fold")
     table.add_column("mean", justify="right", no_wrap=True)
-    table.add_column("95% interval", justify="right", no_wrap=True)
+    table.add_column(interval_name(len(summary["seeds"])), justify="right", no_wrap=True)
     if side and summary["reference"]:
         table.add_column("vs law" if summary["reference"] == "us_federal" else "vs free", justify="right", no_wrap=True)
     for name in side:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from fisc.analysis.summary import bootstrap_interval
 from fisc.plots import style
-from fisc.plots.wording import format_interval, format_mean, shared_decimals
+from fisc.plots.wording import format_interval, format_mean, interval_name, shared_decimals
 from fisc.records.errors import RecordError
 from fisc.records.schema import METRICS, arm_label, has_natural_zero, metric_label, order_arms
 
@@ -95,7 +95,7 @@ def _write_values(axes: Axes, metric: str, shown: pl.DataFrame) -> None:
     rows = list(shown.iter_rows(named=True))
     decimals = shared_decimals(rows)
     has_interval = any(row["low"] is not None for row in rows)
-    cells = [(-0.75, "mean", "95% interval" if has_interval else "", style.MUTED)]
+    cells = [(-0.75, "mean", interval_name(rows[0]["seeds"]) if has_interval else "", style.MUTED)]
     for height, row in enumerate(rows):
         interval = format_interval(metric, row, decimals) if has_interval else ""
         cells.append((height, format_mean(metric, row, decimals), interval, style.INK))

@@ -9,6 +9,8 @@ from fisc.records.schema import ARMS, FRACTION, METRICS, arm_label, has_natural_
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
+RANGE_ONLY = 3
+"""With this many seeds or fewer, a 95% bootstrap interval is their lowest and highest."""
 FEW_SEEDS = 5
 """Below this many seeds a bootstrap interval is too narrow to rely on."""
 
@@ -172,12 +174,22 @@ def in_sentence(arm: str, start: bool = False) -> str:
     return text[0].upper() + text[1:] if start else text
 
 
+def interval_name(num_seeds: int) -> str:
+    """What the bootstrap interval over so many seeds is: with three or fewer, no more than lowest to highest.
+
+    >>> interval_name(3), interval_name(5)
+    ('range of 3 seeds', '95% interval')
+    """
+    return "95% interval" if num_seeds > RANGE_ONLY else f"range of {num_seeds} seeds"
+
+
 def _leader_sentence(summary: Mapping[str, Any], ranked: Sequence[str]) -> str:
     objective, best = summary["objective"], ranked[0]
     numbers = summary["arms"][best][objective]
     unit = metric_unit(objective, summary["money"])
     bound = f", {in_sentence(BOUND)} aside" if BOUND in summary["arms"] else ""
-    interval = "" if numbers["low"] is None else f" (95% interval {format_interval(objective, numbers)})"
+    name = interval_name(len(summary["seeds"]))
+    interval = "" if numbers["low"] is None else f" ({name} {format_interval(objective, numbers)})"
     text = (
         f"{in_sentence(best, start=True)} has the highest mean {METRICS[objective].label.lower()}{bound}: "
         f"{format_mean(objective, numbers)} {unit}{interval}"
@@ -193,7 +205,7 @@ def _leader_sentence(summary: Mapping[str, Any], ranked: Sequence[str]) -> str:
 def _contrast_sentence(summary: Mapping[str, Any], subject: str, other: str) -> str:
     objective, contrast = summary["objective"], summary["contrasts"][f"{subject}-{other}"]
     unit = metric_unit(objective, summary["money"])
-    interval = f"95% interval {format_interval(objective, contrast, signed=True)}"
+    interval = f"{interval_name(len(contrast['seeds']))} {format_interval(objective, contrast, signed=True)}"
     details = [interval if contrast["low"] is not None else "one seed, no interval"]
     if has_natural_zero(objective) and contrast["relative"] is not None:
         details.insert(0, format_percent(contrast["relative"], signed=True))
@@ -212,7 +224,8 @@ def _worth_sentences(summary: Mapping[str, Any], subject: str) -> list[str]:
     numbers = summary["arms"][subject].get("consumption_equivalent")
     if not numbers or numbers["mean"] is None:
         return []
-    interval = "" if numbers["low"] is None else f" (95% interval {_percent_interval(numbers)})"
+    name = interval_name(len(summary["seeds"]))
+    interval = "" if numbers["low"] is None else f" ({name} {_percent_interval(numbers)})"
     worth = f"a change of {format_percent(numbers['mean'], signed=True)} in everybody's consumption{interval}"
     if subject == "us_federal":
         return []

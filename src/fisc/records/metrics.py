@@ -89,7 +89,6 @@ ECONOMY_METRICS: dict[str, Metric] = {
     "transfer": Metric("Transfer received", _PER_WORKER, "mean(transfer)."),
     "revenue": Metric("Tax revenue", _PER_WORKER, "sum(tax) / number of workers."),
     "lump_sum": Metric("Lump-sum transfer", _PER_WORKER, "The equal payment to each worker."),
-    "budget_balance": Metric("Budget balance", _PER_WORKER, "revenue - mean(transfer); zero if the budget balances."),
     "average_tax_rate": Metric("Average tax rate", FRACTION, "sum(tax) / sum(income)."),
     "average_rate": Metric("Average tax rate of a group", FRACTION, "sum(tax) / sum(income) within the group."),
     "marginal_rate": Metric("Marginal tax rate", FRACTION, "Mean rate on the next unit of income."),
@@ -99,11 +98,10 @@ ECONOMY_METRICS: dict[str, Metric] = {
     "top_share_1": Metric("Share of the top 1%", FRACTION, "Share of income before tax earned by the top 1%."),
     "top_share_10": Metric("Share of the top 10%", FRACTION, "Share of income before tax earned by the top 10%."),
     "bottom_share_50": Metric("Share of the bottom 50%", FRACTION, "Share of income before tax of the bottom half."),
-    "elasticity": Metric("Elasticity of taxable income", "", "d log(income) / d log(1 - marginal rate), as estimated."),
 }
 
 TRAINING_METRICS: dict[str, Metric] = {
-    "reward": Metric("Reward", "utils per decision", "Mean reward of a role per agent and decision.", True),
+    "reward": Metric("Reward", "utils per episode", "Sum of an agent's rewards, mean over the agents of a role.", True),
     "loss/total": Metric("Total loss", "", _LOSS),
     "ledger_residual": Metric(
         "Ledger residual",
@@ -118,10 +116,6 @@ TRAINING_METRICS: dict[str, Metric] = {
     "clip_fraction": Metric("Clipped fraction", FRACTION, "Share of samples whose probability ratio was clipped."),
     "explained_variance": Metric("Explained variance", "", "1 - var(return - value) / var(return).", True),
     "gradient_norm": Metric("Gradient norm", "", "Norm of the gradient before clipping."),
-    "learning_rate": Metric("Learning rate", "", "Step size of the optimizer."),
-    "steps_per_second": Metric(
-        "Speed", "environment steps per second", "Training steps / wall time, compile excluded."
-    ),
     "knob/max_rate": Metric("Ceiling on marginal rates", FRACTION, "The curriculum's ceiling on tax rates."),
     "knob/entropy": Metric("Entropy weight", "", "Weight of the entropy bonus of a role."),
     "knob/labor_cost": Metric(
@@ -130,6 +124,12 @@ TRAINING_METRICS: dict[str, Metric] = {
     "knob/learning": Metric("Learns now", "0 or 1", "Whether a role updates its parameters now."),
     "knob/learning_rate": Metric("Learning-rate multiplier", "", "The curriculum's multiplier on the step size."),
 }
+
+LEARNING_METRICS = (
+    *("loss/total", "loss/policy", "loss/value", "entropy", "approximate_kl", "clip_fraction"),
+    *("explained_variance", "gradient_norm"),
+)
+"""What a role has only while it learns."""
 
 METRICS: dict[str, Metric] = WELFARE_METRICS | ECONOMY_METRICS | TRAINING_METRICS
 

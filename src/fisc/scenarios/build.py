@@ -289,6 +289,8 @@ def make_learners(scenario: Scenario) -> dict[str, Learner]:
 def _ppo(config: RoleConfig) -> Learner:
     settings = Settings(
         learning_rate=config.learning_rate,
+        discount=config.discount,
+        trace=config.trace,
         epochs=config.epochs,
         minibatches=config.minibatches,
         clip=config.clip,

@@ -183,11 +183,13 @@ def reevaluate(path: str | os.PathLike, note: Callable[[str], None] = lambda tex
             f"{path} is not finished: go on with `{folder.read_json('provenance.json')['command']} --resume`"
         )
     worlds = _solve(planned, folder, note)
-    trained, _ = _train(planned, worlds, folder, lambda report: None, note)
+    trained, _ = _train(planned, worlds, folder, lambda report: None, note, may_train=False)
     for name, frame in evaluate(planned.scenario, worlds, trained).items():
         folder.write_table(name, frame)
     summary = summarize(folder)
     folder.write_json("summary.json", summary)
+    if (folder.path / "report.html").exists():
+        redraw(folder, note)
     return Run(folder.path, summary)
 
 
@@ -238,6 +240,14 @@ def _open_folder(planned: Plan, path: Path, resume: bool) -> RunFolder:
         },
     )
     return folder
+
+
+def _file_name(arm: str) -> str:
+    """A file name of its own for every arm: users' arms that differ in their folder alone must not share one."""
+    if ".py:" not in arm:
+        return arm
+    stem = Path(arm.partition(".py:")[0]).name
+    return f"{stem}_{arm.rpartition(':')[2]}_{hashlib.sha256(arm.encode()).hexdigest()[:8]}"
 
 
 def _digest(arm: str) -> str:
@@ -303,7 +313,12 @@ def _solve(planned: Plan, folder: RunFolder, note: Callable[[str], None]) -> lis
 
 
 def _train(
-    planned: Plan, worlds: list[World], folder: RunFolder, say: Say, note: Callable[[str], None]
+    planned: Plan,
+    worlds: list[World],
+    folder: RunFolder,
+    say: Say,
+    note: Callable[[str], None],
+    may_train: bool = True,
 ) -> tuple[dict[tuple[str, int], TrainState], int]:
     """Train every job that learns, in groups that share a compiled program. Returns states and environment steps."""
     scenario, budget = planned.scenario, planned.budget
@@ -313,15 +328,17 @@ def _train(
         tax = build.make_tax(scenario, world.people, world.arm, world.rates)
         learns = tax.planner_space is not None or (citizens_learn and world.arm != "optimum")
         if learns or (world.rates is None and world.arm != "optimum"):
-            name = "fixed" if world.rates is not None else world.arm.replace("/", "_").replace(":", "_")
+            name = "fixed" if world.rates is not None else _file_name(world.arm)
             economy = build.make_economy(scenario, world.people, tax)
             batches.setdefault(name, []).append(Job(world.arm, world.seed, economy))
     trained, rows, env_steps = {}, [], 0
     for name, jobs in batches.items():
         system = build.make_system(scenario, budget, has_planner="planner" in jobs[0].economy.spec.roles)
         group = Group(name, jobs, system, budget.block)
-        note(f"training {name}: {len(jobs)} {'run' if len(jobs) == 1 else 'runs'}, {system.num_updates} updates each")
-        states = train_group(group, folder, say)
+        if may_train:
+            runs = "run" if len(jobs) == 1 else "runs"
+            note(f"training {name}: {len(jobs)} {runs}, {system.num_updates} updates each")
+        states = train_group(group, folder, say, may_train)
         trained |= {(job.arm, job.seed): state for job, state in zip(jobs, states, strict=True)}
         rows += group.rows
         env_steps += system.num_updates * group.steps_per_update

@@ -144,6 +144,10 @@ class RoleConfig:
     """Share of the run after which the role learns."""
     settles_at: float = 1.0
     """Share of the run after which it keeps to what it found, so that the others can answer it; 1: never."""
+    discount: float = 1.0
+    """Of a reward one decision later."""
+    trace: float = 1.0
+    """Lambda of generalized advantages: 1 waits for what happens, 0 trusts the critic."""
     epochs: int = 2
     minibatches: int = 2
     clip: float = 0.2
@@ -160,6 +164,8 @@ class RoleConfig:
         _check("settles_at", self.settles_at, good, f"above joins_at ({self.joins_at}), at most 1")
         _check("epochs", self.epochs, self.epochs >= 1, "at least 1")
         _check("minibatches", self.minibatches, self.minibatches >= 1, "at least 1")
+        for name in ("discount", "trace"):
+            _check(name, getattr(self, name), 0 <= getattr(self, name) <= 1, "in [0, 1]")
         for name in ("final_learning_rate", "entropy", "final_entropy", "clip", "kl_limit", "max_gradient_norm"):
             _check(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
 
@@ -187,7 +193,7 @@ class LearningConfig:
     citizens: Literal["learn", "best_response"] = "learn"
     """Whether citizens learn, or solve their own problem exactly."""
     environments: int = 64
-    """Economies played side by side for every update."""
+    """Economies played side by side for every update, at least 2."""
     citizen: RoleConfig = field(default_factory=lambda: RoleConfig(per_agent=True))
     planner: RoleConfig = field(
         default_factory=lambda: RoleConfig(
@@ -201,7 +207,8 @@ class LearningConfig:
     """Weight of the disutility of labor at the start; it rises to 1 by the time the planner joins."""
 
     def __post_init__(self):
-        _check("learning.environments", self.environments, self.environments >= 1, "at least 1")
+        # What is better than average is judged by comparing environments.
+        _check("learning.environments", self.environments, self.environments >= 2, "at least 2")
         for name in ("max_rate_start", "labor_cost_start"):
             _check(f"learning.{name}", getattr(self, name), 0 < getattr(self, name) <= 1, "in (0, 1]")
         for role in ("citizen", "planner"):

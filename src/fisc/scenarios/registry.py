@@ -21,8 +21,6 @@ class Arm:
 
     summary: str
     references: tuple[str, ...] = ()
-    learns: bool = False
-    """Whether the tax system itself moves while citizens learn."""
 
 
 ARMS: dict[str, Arm] = {
@@ -34,9 +32,8 @@ ARMS: dict[str, Arm] = {
     "saez_estimated": Arm(
         "the formula with an elasticity estimated while running, as the AI Economist's baseline",
         ("saez2001", "zheng2022"),
-        learns=True,
     ),
-    "planner": Arm("a planner that learns by reinforcement", ("zheng2022", "schulman2017"), learns=True),
+    "planner": Arm("a planner that learns by reinforcement", ("zheng2022", "schulman2017")),
     "optimum": Arm(
         "the exact optimum over the same brackets, on the planner's grid of rates if it has one",
         ("mirrlees1971", "saez2001"),

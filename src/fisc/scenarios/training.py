@@ -20,6 +20,7 @@ from fisc.core.ledger import tolerance
 from fisc.economies.one_step.economy import OneStep
 from fisc.learning.train import block, over_jobs, stack, unstack
 from fisc.learning.two_level import TrainState, TwoLevel
+from fisc.records.metrics import LEARNING_METRICS
 from fisc.records.store import RunFolder, replace_file
 from fisc.scenarios import checkpoint
 
@@ -65,15 +66,20 @@ class Report:
     seconds_left: float
 
 
-def train_group(group: Group, folder: RunFolder, say: Callable[[Report], None]) -> list[TrainState]:
+def train_group(
+    group: Group, folder: RunFolder, say: Callable[[Report], None], may_train: bool = True
+) -> list[TrainState]:
     """Train all jobs of a group, resuming from its checkpoint if there is one.
+
+    Args:
+        may_train: False to accept a finished checkpoint alone.
 
     Returns:
         Each job's final state.
 
     Raises:
         DivergenceError: on a number that is not finite or a ledger that does not balance; the state is saved.
-        RunError: if the checkpoint is damaged.
+        RunError: if the checkpoint is damaged, or if it is not finished and may not be.
     """
     economies = stack([job.economy for job in group.jobs])
     keys = stack([jax.random.key(job.seed) for job in group.jobs])
@@ -87,6 +93,9 @@ def train_group(group: Group, folder: RunFolder, say: Callable[[Report], None]) 
         run, note = checkpoint.load(path, run)
         done = note["updates"]
         group.rows = _read_rows(path.with_suffix(".parquet"), done)
+    if done < group.system.num_updates and not may_train:
+        what = f"ends at update {done} of {group.system.num_updates}" if done else "is missing"
+        raise RunError(f"checkpoint {path} {what}: train it again with --resume, or restore the file")
     advance = None
     while done < group.system.num_updates:
         size = min(group.block, group.system.num_updates - done)
@@ -142,8 +151,11 @@ def _rows(group: Group, metrics: dict[str, np.ndarray], before: int) -> pl.DataF
             continue
         role, _, rest = name.partition("/")
         role, metric = (role, rest) if role in ROLES else ("economy", name)
+        learning = metrics.get(f"{role}/knob/learning")
         for j, job in enumerate(group.jobs):
             for i in picks:
+                if learning is not None and not learning[j, i] and metric in LEARNING_METRICS:
+                    continue  # a role that does not learn has no losses
                 phase, update = f"phase {int(metrics['phase'][j, i])}", before + i + 1
                 rows.append(
                     (group.name, job.arm, job.seed, phase, update, update * steps, role, metric, float(values[j, i]))

@@ -105,7 +105,7 @@ class Bandit(Economy[State, tuple]):
     def transition(self, state, actions, draws, knobs):
         """Pay the arm's payoff, or less the further the number is from the best one."""
         action = actions["citizen"]
-        reward = -(action[:, 0] - self.payoff[0]) ** 2 if isinstance(self.choice, Box) else self.payoff[action]
+        reward = -((action[:, 0] - self.payoff[0]) ** 2) if isinstance(self.choice, Box) else self.payoff[action]
         books = {"coin": jnp.zeros(())}
         after = State(state.step + 1, state.total + reward, state.heard)
         return Transition(after, {"citizen": reward}, Ledger(books, books, books))

@@ -169,7 +169,12 @@ class OneStep(Economy[State, Draws]):
             "labor": jnp.mean(state.labor) * self.hours_per_labor,
             "revenue": revenue,
             "average_tax_rate": revenue / jnp.maximum(jnp.mean(income), 1e-9),
+            "lump_sum": state.treasury.lump_sum,
+            "gini": 1 - equality,
+            "gini_income": inequality.gini(income, self.gini_convention),
+            "top_share_1": inequality.top_share(income, 0.01),
             "top_share_10": inequality.top_share(income, 0.1),
+            "bottom_share_50": 1 - inequality.top_share(income, 0.5),
             "theil": inequality.theil(coin),
         }
 
