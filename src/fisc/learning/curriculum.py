@@ -1,7 +1,8 @@
 """Curricula: one function from where a run stands to every number that may move.
 
 Phase 1: citizens learn alone, while the planner (if there is one) explores at random. Phase 2: everybody learns.
-Phase 3, if a role settles: it keeps to what it found best, so that the others can learn to answer exactly that.
+Phase 3, if a role settles: it keeps to what it found best, and the others learn to answer exactly that, each from the
+start of its own schedule again, as under any schedule that is given from the beginning.
 """
 
 from collections.abc import Mapping
@@ -50,7 +51,7 @@ class Phases:
         done = progress.fraction
         turn = max((schedule.joins_at for schedule in self.roles.values()), default=0.0)
         end = min((schedule.settles_at for schedule in self.roles.values()), default=1.0)
-        stretches = {role: _stretch(done, s.joins_at, s.settles_at) for role, s in self.roles.items()}
+        stretches = {role: _own_stretch(done, s, end) for role, s in self.roles.items()}
         return Knobs(
             # Without a second phase nothing is annealed: the economy is itself from the first update.
             labor_cost=_ramp(self.labor_cost, _stretch(done, 0.0, turn) if turn > 0 else jnp.ones(())),
@@ -72,6 +73,13 @@ class Phases:
 def _before(done: Float[Array, ""], settles_at: float) -> Bool[Array, ""]:
     """Whether a role has not settled yet; one that settles at 1 never does, and its last update counts."""
     return (done < settles_at) | (settles_at >= 1.0)
+
+
+def _own_stretch(done: Float[Array, ""], schedule: RoleSchedule, end: float) -> Float[Array, ""]:
+    """How far a role is through its own schedule, which begins again once another role has settled at `end`."""
+    first = _stretch(done, schedule.joins_at, end)
+    again = _stretch(done, end, 1.0)
+    return jnp.where(done >= end, again, first) if end < schedule.settles_at else first
 
 
 def _stretch(done: Float[Array, ""], start: float, end: float) -> Float[Array, ""]:

@@ -76,6 +76,14 @@ def test_a_settled_role_neither_learns_nor_explores_while_the_others_go_on(fract
     np.testing.assert_allclose(half, 0.75, rtol=1e-6)
 
 
+@pytest.mark.parametrize("fraction, expected", [(0.0, 1.0), (0.4, 0.5), (0.79, 0.0125), (0.8, 1.0), (0.9, 0.5), (1, 0)])
+def test_who_goes_on_when_another_settles_starts_its_own_schedule_again(fraction, expected):
+    # By hand: citizens' learning rate falls from 1 to 0 over the first 0.8 of the run, and again over the rest.
+    planner = RoleSchedule(joins_at=0.2, settles_at=0.8)
+    rate = at(fraction, Phases({"citizen": CITIZEN, "planner": planner})).learning_rate["citizen"]
+    np.testing.assert_allclose(rate, expected, atol=1e-6)
+
+
 def test_moving_along_the_run_compiles_once():
     # Contract: a phase is a number, not another program.
     traces = []
