@@ -202,7 +202,7 @@ class LearningConfig:
     )
     """Slower than citizens: a planner that outruns them learns that nobody minds high rates."""
     max_rate_start: float = 1.0
-    """Ceiling on rates when the planner joins; it rises to 1 by the end."""
+    """Ceiling on rates when the planner joins; it rises to 1 by the time it settles, or the end."""
     labor_cost_start: float = 1.0
     """Weight of the disutility of labor at the start; it rises to 1 by the time the planner joins."""
 
