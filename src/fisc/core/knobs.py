@@ -12,6 +12,8 @@ class Progress(eqx.Module):
     """Parameter updates done so far."""
     fraction: Float[Array, ""]
     """Share of the run that is done, in [0, 1]."""
+    previous: Float[Array, ""]
+    """What it was one update ago; below 0 at the first update."""
 
 
 class Knobs(eqx.Module):
@@ -29,6 +31,8 @@ class Knobs(eqx.Module):
     """Which roles update their parameters now. A role that does not keeps its learner's state bit for bit."""
     exploring: dict[str, Bool[Array, ""]]
     """Which roles draw their actions now, of those that may settle; a settled role does what it finds most likely."""
+    fresh: dict[str, Bool[Array, ""]]
+    """Which roles begin now with a new learner, of those that ever may."""
     phase: Int[Array, ""]
     """Number of the current phase, from 1; only for the record."""
 
@@ -49,5 +53,6 @@ def full_knobs(roles: tuple[str, ...] = ()) -> Knobs:
         learning_rate={role: jnp.ones(()) for role in roles},
         learning={role: jnp.zeros((), bool) for role in roles},
         exploring={},
+        fresh={},
         phase=jnp.ones((), jnp.int32),
     )

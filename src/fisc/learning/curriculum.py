@@ -1,8 +1,9 @@
 """Curricula: one function from where a run stands to every number that may move.
 
 Phase 1: citizens learn alone, while the planner (if there is one) explores at random. Phase 2: everybody learns.
-Phase 3, if a role settles: it keeps to what it found best, and the others learn to answer exactly that, each from the
-start of its own schedule again, as under any schedule that is given from the beginning.
+Phase 3, if a role settles: it keeps to what it finds most likely, and the others learn to answer exactly that, each
+from the start of its own schedule again and, if it starts fresh, from new parameters, as under rules that were given
+from the beginning. Otherwise a moving policy and a given one would be compared on unequal terms.
 """
 
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ class RoleSchedule:
     """Share of the run after which the role learns."""
     settles_at: float = 1.0
     """Share of the run after which it neither learns nor explores any more."""
+    starts_fresh: bool = False
+    """Whether it begins with new parameters once another role has settled."""
     entropy_settles_at: float = 0.8
     """Share of the role's own stretch, from joining to settling, after which entropy stays at its end value."""
 
@@ -63,6 +66,11 @@ class Phases:
             learning_rate={role: _ramp(s.learning_rate, stretches[role]) for role, s in self.roles.items()},
             learning={role: (done >= s.joins_at) & _before(done, s.settles_at) for role, s in self.roles.items()},
             exploring={role: done < s.settles_at for role, s in self.roles.items() if s.settles_at < 1.0},
+            fresh={
+                role: (done >= end) & (progress.previous < end)
+                for role, s in self.roles.items()
+                if s.starts_fresh and end < s.settles_at
+            },
             phase=sum((jnp.where(done >= start, 1, 0) for start in (turn, end) if 0.0 < start < 1.0), jnp.asarray(1)),
         )
 
@@ -78,7 +86,7 @@ def _before(done: Float[Array, ""], settles_at: float) -> Bool[Array, ""]:
 def _own_stretch(done: Float[Array, ""], schedule: RoleSchedule, end: float) -> Float[Array, ""]:
     """How far a role is through its own schedule, which begins again once another role has settled at `end`."""
     first = _stretch(done, schedule.joins_at, end)
-    again = _stretch(done, end, 1.0)
+    again = _stretch(done, end, schedule.settles_at)
     return jnp.where(done >= end, again, first) if end < schedule.settles_at else first
 
 

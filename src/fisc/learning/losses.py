@@ -1,4 +1,4 @@
-"""Losses, arrays to arrays. Means are weighted, so that decisions without a choice do not count."""
+"""Losses, arrays to arrays. Means are weighted: by weight 0 a decision without a choice is left out."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float

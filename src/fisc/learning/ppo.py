@@ -1,7 +1,9 @@
 """Proximal policy optimization for one role, as a `Learner`.
 
 Axes: `t` decisions, `e` environments, `n` agents, `k` features. Differs from Schulman et al. (2017): values and returns
-are normalized by running moments, optionally agent by agent; decisions without a choice do not count.
+are normalized by running moments, optionally agent by agent; decisions without a choice (only one action legal) count
+in neither the policy's loss nor the entropy, nor in what an average advantage is. They do count in the critic's loss
+and in the moments of features and returns: what a situation is worth does not depend on having a choice in it.
 """
 
 from collections.abc import Callable
@@ -57,7 +59,8 @@ class State(eqx.Module):
     optimizer: Any
     features: dict[str, Moments]
     returns: Moments
-    """Of the undiscounted return to go: size n, or 1 if all agents share a scale."""
+    """Of what the critic is to predict, the λ-return (with `trace` 1 the discounted return to go): size n, or 1 if all
+    agents share a scale."""
 
 
 def ppo(settings: Settings, make_policy: MakePolicy, set_scale: SetScale) -> Learner:
@@ -100,7 +103,7 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
         name: absorb(state.features[name], value.reshape(-1, value.shape[-1]), settings.moments_rate)
         for name, value in trajectory.observation.features.items()
     }
-    batch, returns = _make_batch(trajectory, state, settings)
+    batch, returns, explained = _make_batch(trajectory, state, settings)
     rows = batch.advantage.shape[0]
     size = rows // settings.minibatches
 
@@ -130,7 +133,7 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
     means, stds = {k: m.mean for k, m in features.items()}, {k: m.std() for k, m in features.items()}
     policy = set_scale(unflatten(parameters), means, stds)
     metrics = jax.tree.map(jnp.mean, metrics)
-    metrics["explained_variance"] = losses.explained_variance(batch.value, batch.target, jnp.ones_like(batch.value))
+    metrics["explained_variance"] = explained
     return State(policy, memory, features, returns), metrics
 
 
@@ -141,8 +144,11 @@ def _flatten(policy: TrainablePolicy):
     return vector, lambda vector: eqx.combine(unravel(vector), fixed)
 
 
-def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tuple[Batch, Moments]:
-    """Advantages in the unit of the returns, targets for the critic, and the returns' new moments."""
+def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tuple[Batch, Moments, Array]:
+    """Advantages in the unit of the returns, targets for the critic, the returns' new moments, and explained variance.
+
+    `Batch.value` stays in the scale in which the critic gave it; explained variance compares in the new scale.
+    """
     shape = trajectory.reward.shape
     mean, std = state.returns.mean, state.returns.std()
     values = _like(mean, shape) + _like(std, shape) * trajectory.value
@@ -158,6 +164,8 @@ def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tup
     axes = (0, 1) if settings.per_agent else (0, 1, 2)
     advantage = losses.standardize(advantage, weight, axes)
     normalized_target = (target - _like(mean, shape)) / _like(std, shape)
+    normalized_values = (values - _like(mean, shape)) / _like(std, shape)
+    explained = losses.explained_variance(normalized_values, normalized_target, jnp.ones_like(target))
     fields = (
         trajectory.observation,
         trajectory.latent,
@@ -167,7 +175,7 @@ def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tup
         normalized_target,
         weight,
     )
-    return Batch(*jax.tree.map(lambda x: x.reshape(shape[0] * shape[1], *x.shape[2:]), fields)), returns
+    return Batch(*jax.tree.map(lambda x: x.reshape(shape[0] * shape[1], *x.shape[2:]), fields)), returns, explained
 
 
 def _like(x: Float[Array, " k"], shape: tuple[int, ...]):

@@ -49,7 +49,8 @@ class TwoLevel(eqx.Module):
 
     def progress(self, update: Int[Array, ""]) -> Progress:
         """Where the run stands before this update."""
-        return Progress(update, update.astype(jnp.float32) / max(1, self.num_updates - 1))
+        length = max(1, self.num_updates - 1)
+        return Progress(update, update.astype(jnp.float32) / length, (update - 1).astype(jnp.float32) / length)
 
     def step(self, economy: Economy, run: TrainState) -> tuple[TrainState, dict[str, Array]]:
         """Play one episode in every environment, then let every role learn that may.
@@ -57,9 +58,11 @@ class TwoLevel(eqx.Module):
         Metrics are named `role/name`, or `name` if they are about the economy.
         """
         knobs = self.curriculum(self.progress(run.update))
-        key_reset, key_play, key_learn = jax.random.split(jax.random.fold_in(run.key, run.update), 3)
+        key_reset, key_play, key_learn, key_fresh = jax.random.split(jax.random.fold_in(run.key, run.update), 4)
         roles = economy.spec.roles
-        policies = {role: self.learners[role].policy(run.learners[role]) for role in roles}
+        keys = dict(zip(sorted(roles), jax.random.split(key_fresh, len(roles)), strict=True))
+        before = {role: self._renew(keys[role], role, economy, run.learners[role], knobs) for role in roles}
+        policies = {role: self.learners[role].policy(before[role]) for role in roles}
         starts = jax.vmap(economy.reset)(jax.random.split(key_reset, self.num_environments), run.environments)
         episode = play_episodes(economy, policies, key_play, starts, knobs)
 
@@ -71,7 +74,7 @@ class TwoLevel(eqx.Module):
                 knobs.learning[role],
                 self.learners[role],
                 keys[role],
-                run.learners[role],
+                before[role],
                 episode.trajectories[role],
                 dial,
             )
@@ -83,6 +86,17 @@ class TwoLevel(eqx.Module):
             }
         metrics |= {"knob/max_rate": knobs.max_rate, "knob/labor_cost": knobs.labor_cost, "phase": knobs.phase}
         return TrainState(run.update + 1, run.key, economy.pool(episode.state), states), metrics
+
+    def _renew(self, key, role, economy: Economy, state: Any, knobs: Knobs) -> Any:
+        """A new learner if the role starts fresh now, else the one it has."""
+        if role not in knobs.fresh:
+            return state
+        arrays, static = eqx.partition(state, eqx.is_array)
+
+        def make(key):
+            return eqx.filter(self.learners[role].init(key, economy, role), eqx.is_array)
+
+        return eqx.combine(jax.lax.cond(knobs.fresh[role], make, lambda _: arrays, key), static)
 
 
 def _learn_if(may_learn, learner: Learner, key, state, trajectory, dial):

@@ -4,6 +4,7 @@ Everything exact (calibration, optimum, Saez fixed point) is computed in float64
 """
 
 import importlib.util
+import traceback
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -39,10 +40,9 @@ from fisc.taxes.us_federal import Law, load_law, resolve_law_name
 SAMPLE_ROWS = 1000
 """Draws that the reference program averages for every rank of skill."""
 
-SAEZ_GAP = 0.1
-"""Largest move of a rate in one more undamped step at which the fixed point counts as found."""
-GRID_STARTS = 12
-"""Starting points of the search on the planner's grid, which has local optima."""
+SAEZ_GAP = 0.02
+"""Largest move of a rate in one more undamped step at which the fixed point counts as found; with few workers, or labor
+on a grid, incomes jump and the last digits never rest."""
 
 OBJECTIVES: dict[str, Objective] = {
     "inverse_income_weighted_utility": welfare.inverse_income_weighted_utility,
@@ -90,14 +90,25 @@ def population(scenario: Scenario, seed: int) -> Population:
         )
     rng = np.random.default_rng(seed)
     if config.skills == "us_wages":
-        law = load_law(config.year, config.status)
-        law = law.with_standard_deduction() if scenario.taxes.standard_deduction else law
+        law = _law(scenario)
         wages = us_workers.wage_quantiles(config.year, config.status, config.workers, rng)
         recovered = us_workers.recover_skills(
             wages, np.asarray(law.cutoffs), np.asarray(law.rates), config.elasticity, median_labor=1.0
         )
+        _check_cap(scenario, wages / np.asarray(recovered.skills), max(law.rates))
         return Population(np.asarray(recovered.skills), float(recovered.labor_cost), cutoffs, law_rates)
     return Population(_skills(scenario, rng), config.labor_cost, cutoffs, law_rates)
+
+
+def _check_cap(scenario: Scenario, labor: np.ndarray, top_rate: float) -> None:
+    """Refuse a cap on labor that would bind where nothing is taxed: wages would not be those that were observed."""
+    config = scenario.economy
+    most = float(labor.max()) * (1.0 / (1.0 - top_rate)) ** config.elasticity
+    if most > config.max_labor:
+        raise ConfigError(
+            f"economy.max_labor is {config.max_labor:g} full-time years: with an elasticity of {config.elasticity:g} "
+            f"the most productive worker may want {most:.3g}; set economy.max_labor to {np.ceil(most):g} or more"
+        )
 
 
 def _skills(scenario: Scenario, rng: np.random.Generator) -> np.ndarray:
@@ -206,14 +217,9 @@ def _search(scenario: Scenario, people: Population, arm: str) -> np.ndarray:
     if arm == "flat":
         return solve_flat(economy).rates
     if arm == "saez":
-        given = scenario.taxes.saez_elasticity
-        elasticity = economy.preferences.elasticity() if isinstance(given, str) else jnp.asarray(given, float)
-        rates, _ = saez_rates(
-            partial(weights_of, economy), economy.tax.cutoffs, elasticity, scenario.taxes.saez_bandwidth
-        )
-        return np.asarray(rates)
+        return solve_saez(scenario, economy)
     if scenario.taxes.planner == "grid":
-        return solve_on_grid(economy, scenario.taxes.rate_step, num_starts=GRID_STARTS).rates
+        return solve_on_grid(economy, scenario.taxes.rate_step).rates
     return solve(economy).rates
 
 
@@ -256,23 +262,38 @@ def make_tax(scenario: Scenario, people: Population, arm: str, rates: np.ndarray
 
 
 @lru_cache(maxsize=32)
-def _load_module(path: str) -> ModuleType:
-    """Run a user's file once: a class made twice is two classes, which jax cannot stack."""
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+def _load_module(path: str, source: bytes) -> ModuleType:
+    """Run a user's file once, as long as it stays as it is: a class made twice is two, which jax cannot stack."""
+    spec = importlib.util.spec_from_loader(Path(path).stem, loader=None, origin=path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module.__file__ = path
+    exec(compile(source, path, "exec"), module.__dict__)
     return module
 
 
 def _load_tax(arm: str, cutoffs: Any) -> TaxSystem:
-    """Call the maker that 'FILE.py:FUNCTION' names with the cutoffs."""
+    """Call the maker that 'FILE.py:FUNCTION' names with the cutoffs.
+
+    Raises:
+        ConfigError: whatever goes wrong in the user's file, with its line.
+    """
     path, _, function = arm.partition(".py:")
-    module = _load_module(str(Path(f"{path}.py").resolve()))
-    if not hasattr(module, function):
-        raise ConfigError(f"arm '{arm}': {path}.py has no function '{function}'")
-    system = getattr(module, function)(cutoffs)
+    file = Path(f"{path}.py").resolve()
+    try:
+        module = _load_module(str(file), file.read_bytes())
+        if not hasattr(module, function):
+            raise ConfigError(f"arm '{arm}': {path}.py has no function '{function}'")
+        system = getattr(module, function)(cutoffs)
+    except ConfigError:
+        raise
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+        lines += [error.lineno] if isinstance(error, SyntaxError) else []
+        where = f" (line {lines[-1]} of {file.name})" if lines else ""
+        raise ConfigError(f"arm '{arm}': {type(error).__name__}: {error}{where}") from error
     if not isinstance(system, TaxSystem):
-        raise ConfigError(f"arm '{arm}': {function}(cutoffs) must return a fisc.core.tax.TaxSystem, not {type(system)}")
+        kind = type(system).__name__
+        raise ConfigError(f"arm '{arm}': {function}(cutoffs) must return a fisc.core.tax.TaxSystem, not {kind}")
     return system
 
 
@@ -311,6 +332,7 @@ def make_system(scenario: Scenario, budget: BudgetConfig, has_planner: bool) -> 
             learning_rate=(1.0, role.final_learning_rate),
             joins_at=role.joins_at,
             settles_at=role.settles_at,
+            starts_fresh=role.starts_fresh,
         )
         for name, role in roles.items()
     }

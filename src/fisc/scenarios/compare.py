@@ -22,12 +22,12 @@ import numpy as np
 import polars as pl
 
 from fisc.analysis.summary import summarize
-from fisc.core.errors import ConfigError, RunError, unknown
+from fisc.core.errors import ConfigError, RunError
 from fisc.learning.two_level import TrainState
 from fisc.records.errors import RecordError
 from fisc.records.store import RunFolder
 from fisc.scenarios import build
-from fisc.scenarios.config import BUDGETS, BudgetConfig, Scenario, parse
+from fisc.scenarios.config import BudgetConfig, Scenario, parse
 from fisc.scenarios.evaluation import World, evaluate
 from fisc.scenarios.registry import ARMS, check_arm, load_scenario
 from fisc.scenarios.training import Group, Job, Report, train_group
@@ -90,8 +90,7 @@ def plan(
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not chosen or min(chosen) < 0 or len(set(chosen)) < len(chosen):
         raise ConfigError(f"seeds is {seeds}: give at least one seed, each at least 0 and only once")
-    if budget not in BUDGETS:
-        raise unknown("budget", budget, BUDGETS)
+    length = loaded.budget(budget)
     people = build.population(loaded, chosen[0])
     for arm in loaded.arms:
         is_search = arm in ("saez", "optimum") or (arm == "flat" and loaded.taxes.flat_rate == "best")
@@ -101,7 +100,7 @@ def plan(
             raise ConfigError(f"arm {arm} needs exact best responses: set economy.utility to quasi_linear or log_net")
     if loaded.economy.utility == "isoelastic" and loaded.learning.citizens == "best_response":
         raise ConfigError("learning.citizens = 'best_response' needs economy.utility quasi_linear or log_net")
-    return Plan(loaded, chosen, budget, loaded.budgets.get(budget, BudgetConfig()), scenario, dict(overrides or {}))
+    return Plan(loaded, chosen, budget, length, scenario, dict(overrides or {}))
 
 
 def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on the command line
@@ -137,7 +136,7 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
         DivergenceError: training broke down; its state is saved.
     """
     planned = plan(scenario, arms=arms, seeds=seeds, budget=budget, overrides=overrides)
-    folder = _open_folder(planned, Path(out or f"runs/{planned.scenario.name}-{budget}"), resume)
+    folder = _open_folder(planned, Path(out or f"runs/{planned.scenario.name}-{budget}"), resume, note)
     clock = time.perf_counter()
     earlier = folder.read_json("status.json").get("seconds", 0.0) if folder.has_file("status.json") else 0.0
 
@@ -147,7 +146,12 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
     status("running")
     try:
         worlds = _solve(planned, folder, note)
-        trained, env_steps = _train(planned, worlds, folder, say, note)
+
+        def report(progress: Report) -> None:
+            status("running")
+            say(progress)
+
+        trained, env_steps = _train(planned, worlds, folder, report, note)
         note("evaluating")
         for name, frame in evaluate(planned.scenario, worlds, trained).items():
             folder.write_table(name, frame)
@@ -176,8 +180,10 @@ def reevaluate(path: str | os.PathLike, note: Callable[[str], None] = lambda tex
     folder = RunFolder.open(path)
     kept = folder.read_json("provenance.json")["plan"]
     scenario = parse(Scenario, kept["scenario"])
-    budget = scenario.budgets.get(kept["budget"], BudgetConfig())
-    planned = Plan(scenario, tuple(kept["seeds"]), kept["budget"], budget, scenario.name, {})
+    planned = Plan(scenario, tuple(kept["seeds"]), kept["budget"], scenario.budget(kept["budget"]), scenario.name, {})
+    changed = [arm for arm, digest in kept["arm_files"].items() if _digest(arm) != digest]
+    if changed:
+        raise RunError(f"{path} was run with another version of {changed[0]}: restore that file, or compare anew")
     if folder.read_json("status.json")["state"] != "finished":
         raise RunError(
             f"{path} is not finished: go on with `{folder.read_json('provenance.json')['command']} --resume`"
@@ -203,7 +209,7 @@ def redraw(folder: RunFolder, note: Callable[[str], None] = lambda text: None) -
     write_report(folder)
 
 
-def _open_folder(planned: Plan, path: Path, resume: bool) -> RunFolder:
+def _open_folder(planned: Plan, path: Path, resume: bool, note: Callable[[str], None]) -> RunFolder:
     """Make the run folder and write down what will be run, or check that a resumed run is the same one."""
     resolved = json.loads(json.dumps(asdict(planned.scenario)))
     identity = {
@@ -214,14 +220,22 @@ def _open_folder(planned: Plan, path: Path, resume: bool) -> RunFolder:
     }
     if resume and path.is_dir() and (path / "provenance.json").exists():
         folder = RunFolder.open(path)
-        before = folder.read_json("provenance.json")["plan"]
+        provenance = folder.read_json("provenance.json")
+        before = provenance["plan"]
         if before != identity:
             raise RunError(
                 f"{path} holds another run ({_difference(before, identity)}): "
                 "resume with the same scenario, arms, seeds and budget, or choose another --out"
             )
+        if provenance["versions"] != _versions() and not folder.has_file("summary.json"):
+            changed = _difference(provenance["versions"], _versions(), "versions")
+            note(f"resuming with other software than the run began with ({changed})")
+            folder.write_json("provenance.json", provenance | {"resumed_with": _versions()})
         return folder
-    folder = RunFolder.create(path)
+    if resume and path.is_dir() and {entry.name for entry in path.iterdir()} <= {"figures", "scenario.toml"}:
+        folder = RunFolder(path)  # stopped while it was being made: nothing is in it yet
+    else:
+        folder = RunFolder.create(path)
     folder.write_text("scenario.toml", to_toml(resolved))
     folder.write_json(
         "provenance.json",
@@ -232,7 +246,7 @@ def _open_folder(planned: Plan, path: Path, resume: bool) -> RunFolder:
             "money": planned.scenario.money,
             "caveats": list(planned.scenario.caveats),
             "command": _command(planned, path),
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+            "versions": _versions(),
             "commit": _commit(),
             "device": f"{jax.devices()[0].platform} x {len(jax.devices())}",
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -240,6 +254,10 @@ def _open_folder(planned: Plan, path: Path, resume: bool) -> RunFolder:
         },
     )
     return folder
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 def _file_name(arm: str) -> str:
@@ -252,6 +270,7 @@ def _file_name(arm: str) -> str:
 
 def _digest(arm: str) -> str:
     """Checksum of the file of a user's own tax system: a resumed run must not change its rules."""
+    check_arm(arm)
     return hashlib.sha256(Path(f"{arm.partition('.py:')[0]}.py").read_bytes()).hexdigest()
 
 

@@ -144,6 +144,8 @@ class RoleConfig:
     """Share of the run after which the role learns."""
     settles_at: float = 1.0
     """Share of the run after which it keeps to what it found, so that the others can answer it; 1: never."""
+    starts_fresh: bool = False
+    """Begin with new parameters once the other role has settled, as citizens do under a schedule that is given."""
     discount: float = 1.0
     """Of a reward one decision later."""
     trace: float = 1.0
@@ -211,6 +213,10 @@ class LearningConfig:
         _check("learning.environments", self.environments, self.environments >= 2, "at least 2")
         for name in ("max_rate_start", "labor_cost_start"):
             _check(f"learning.{name}", getattr(self, name), 0 < getattr(self, name) <= 1, "in (0, 1]")
+        for role, other in (("citizen", self.planner), ("planner", self.citizen)):
+            settles, joins = getattr(self, role).settles_at, other.joins_at
+            allowed = f"above {joins}, when the other role joins"
+            _check(f"learning.{role}.settles_at", settles, settles > joins, allowed)
         for role in ("citizen", "planner"):
             count = getattr(self, role).minibatches
             _check(f"learning.{role}.minibatches", count, count <= self.environments, "at most learning.environments")
@@ -242,6 +248,19 @@ class Scenario:
                 f"taxes.dollars_per_coin is {self.taxes.dollars_per_coin}: with skills from US wages it must be 1, "
                 "as wages are in dollars"
             )
+
+    def budget(self, name: str) -> BudgetConfig:
+        """How long to train under a budget's name.
+
+        Raises:
+            ConfigError: if the scenario does not say.
+        """
+        if name not in BUDGETS:
+            raise unknown("budget", name, BUDGETS)
+        if name not in self.budgets:
+            have = ", ".join(self.budgets) or "none"
+            raise ConfigError(f"scenario {self.name} has no budget '{name}' (it has {have}): write [budgets.{name}]")
+        return self.budgets[name]
 
     @property
     def money(self) -> str:

@@ -69,7 +69,7 @@ def evaluate(
         metrics = {name: float(value) for name, value in metrics.items()} | _exact_checks(economy, accounts, rates)
         welfare[world.arm, world.seed] = metrics["welfare"]
         evaluation += [(world.arm, world.seed, name, value) for name, value in metrics.items()]
-        cutoffs = np.asarray(world.people.cutoffs, float)
+        cutoffs = np.asarray(tax.cutoffs, float)
         schedules += [
             (world.arm, world.seed, b, float(c), float(np.clip(r, 0.0, 1.0)))
             for b, (c, r) in enumerate(zip(cutoffs, rates, strict=True))

@@ -1,6 +1,7 @@
-"""Every name a scenario may use, as literal tables: presets, objectives, arms. No jax here.
+"""Presets, arms and references as literal tables, and reading a scenario. No jax here.
 
-A new tax system is a row in `ARMS` and a maker in `fisc.scenarios.build`; nothing else changes.
+A new tax system is a row in `ARMS` here, its label in `ARMS` of `fisc.records.metrics` and its construction in
+`fisc.scenarios.build`. Objectives are listed in `fisc.scenarios.config`.
 """
 
 import tomllib
@@ -89,13 +90,7 @@ def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenari
     Raises:
         ConfigError: unknown scenario, unreadable file, unknown key, wrong value.
     """
-    if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise ConfigError(f"no scenario file {name}: give a .toml file or a preset ({', '.join(PRESETS)})")
-        text = path.read_text(encoding="utf-8")
-    else:
-        text = preset_text(name)
+    text = _read(name) if name.endswith(".toml") else preset_text(name)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -104,6 +99,17 @@ def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenari
         _put(data, key, value)
     scenario = parse(Scenario, data)
     return replace(scenario, arms=tuple(check_arm(arm) for arm in scenario.arms))
+
+
+def _read(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"no scenario file {name}: give a .toml file or a preset ({', '.join(PRESETS)})") from None
+    except OSError as error:
+        raise ConfigError(f"scenario file {name} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"scenario file {name} is not UTF-8 (byte {error.start}): save it as UTF-8 text") from None
 
 
 def check_arm(name: str) -> str:

@@ -1,5 +1,7 @@
 """Curricula at moments worked out on paper."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,13 +10,15 @@ import pytest
 from fisc.core.knobs import Progress
 from fisc.learning.curriculum import Phases, RoleSchedule
 
+STEP = 0.05
 CITIZEN = RoleSchedule(entropy=(0.2, 0.1), learning_rate=(1.0, 0.0), joins_at=0.0, entropy_settles_at=0.5)
 PLANNER = RoleSchedule(entropy=(0.1, 0.0), learning_rate=(1.0, 0.5), joins_at=0.5, entropy_settles_at=0.8)
 BOTH = Phases({"citizen": CITIZEN, "planner": PLANNER}, max_rate=(0.2, 1.0), labor_cost=(0.4, 1.0))
 
 
 def at(fraction, curriculum=BOTH):
-    return curriculum(Progress(jnp.zeros((), jnp.int32), jnp.asarray(fraction, jnp.float32)))
+    fraction = jnp.asarray(fraction, jnp.float32)
+    return curriculum(Progress(jnp.zeros((), jnp.int32), fraction, fraction - STEP))
 
 
 @pytest.mark.parametrize("fraction, phase, learns", [(0.0, 1, False), (0.49, 1, False), (0.5, 2, True), (1.0, 2, True)])
@@ -84,6 +88,15 @@ def test_who_goes_on_when_another_settles_starts_its_own_schedule_again(fraction
     np.testing.assert_allclose(rate, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("fraction, fresh", [(0.0, False), (0.75, False), (0.8, True), (0.85, False), (1.0, False)])
+def test_who_starts_fresh_does_so_once_when_another_has_settled(fraction, fresh):
+    # By hand: an update takes 0.05 of the run, and the planner settles at 0.8.
+    citizen = dataclasses.replace(CITIZEN, starts_fresh=True)
+    settling = Phases({"citizen": citizen, "planner": RoleSchedule(joins_at=0.2, settles_at=0.8)})
+    assert bool(at(fraction, settling).fresh["citizen"]) == fresh
+    assert at(fraction, Phases({"citizen": citizen})).fresh == {}
+
+
 def test_moving_along_the_run_compiles_once():
     # Contract: a phase is a number, not another program.
     traces = []
@@ -94,5 +107,5 @@ def test_moving_along_the_run_compiles_once():
         return BOTH(progress)
 
     for fraction in (0.0, 0.3, 0.5, 1.0):
-        knobs(Progress(jnp.zeros((), jnp.int32), jnp.asarray(fraction, jnp.float32)))
+        knobs(Progress(jnp.zeros((), jnp.int32), jnp.asarray(fraction, jnp.float32), jnp.asarray(0.0)))
     assert len(traces) == 1

@@ -6,6 +6,7 @@ Run them in float64 (`fisc solve` does): the welfare landscape is flat near its 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations, product
 
 import equinox as eqx
 import jax
@@ -20,6 +21,9 @@ from fisc.economies.one_step.economy import OneStep
 
 CHUNK = 4_000_000
 """Citizens × schedules evaluated at once: bounds the memory of a search over 100,000 citizens."""
+
+STARTS = 8
+"""Starting points of a search: welfare has local optima, most of all with few citizens or labor on a grid."""
 
 MANY = 5000
 """Citizens from which welfare is smooth enough that gradients find the optimum and the search only polishes it."""
@@ -52,8 +56,8 @@ def welfare_of(economy: OneStep) -> Callable[[Float[Array, "k b"]], np.ndarray]:
     return lambda batch: np.asarray(evaluate(economy, jnp.asarray(batch, economy.skills.dtype)))
 
 
-def solve_on_grid(economy: OneStep, step: float = 0.05, num_starts: int = 5, seed: int = 0) -> Solution:
-    """Coordinate ascent over {0, step, …, 1}^b: try every rate of a bracket, keep the best, until nothing improves.
+def solve_on_grid(economy: OneStep, step: float = 0.05, num_starts: int = STARTS, seed: int = 0) -> Solution:
+    """Search {0, step, …, 1}^b until no change of one bracket, nor of two or three by a step each, is an improvement.
 
     Starts from the flat half and from `num_starts - 1` random schedules.
 
@@ -67,15 +71,19 @@ def solve_on_grid(economy: OneStep, step: float = 0.05, num_starts: int = 5, see
     starts = [np.full(num_brackets, grid[len(grid) // 2])]
     starts += [rng.choice(grid, num_brackets) for _ in range(num_starts - 1)]
     results = [_ascend(welfare, start, lambda rate: grid) for start in starts]
-    return _best(results)
+    finished: dict[tuple[float, ...], tuple[np.ndarray, float]] = {}
+    for rates, value in results:
+        if (key := tuple(rates.round(6))) not in finished:
+            finished[key] = _ascend_jointly(welfare, rates, value, step)
+    return _best([finished[tuple(rates.round(6))] for rates, _ in results])
 
 
-def solve(economy: OneStep, num_starts: int = 4, seed: int = 0, tolerance: float = 2e-4) -> Solution:
+def solve(economy: OneStep, num_starts: int = STARTS, seed: int = 0, tolerance: float = 2e-4) -> Solution:
     """Continuous optimum of the bracket rates: gradients from several starts, then a search along each bracket.
 
     The gradient of exact best responses misses citizens who jump between brackets, so a shrinking search around the
-    gradient's optimum has the last word. With labor on a grid there is no gradient: the search starts from the grid
-    optimum instead.
+    gradient's optimum has the last word. With labor on a grid there is no gradient, and the search alone has to do; one
+    of its starting points is then the optimum on a grid of rates.
 
     Args:
         economy: with preferences that have no income effect.
@@ -93,11 +101,18 @@ def solve(economy: OneStep, num_starts: int = 4, seed: int = 0, tolerance: float
     is_smooth = hasattr(economy.labor, "high") and economy.skills.shape[0] >= MANY
     if hasattr(economy.labor, "high"):
         starts = [_climb(economy, start) for start in starts]
+    else:
+        starts[-1] = solve_on_grid(economy, num_starts=num_starts, seed=seed).rates
     if is_smooth:
         reached = welfare(np.stack(starts))
         rates, value = _refine(welfare, starts[int(np.argmax(reached))], tolerance, first_step=0.02)
         return Solution(rates, value, tuple(float(w) for w in reached))
-    return _best([_refine(welfare, start, tolerance, first_step=0.1) for start in starts])
+    found = _best([_refine(welfare, start, tolerance, first_step=0.1) for start in starts])
+    rates, value, step = found.rates, found.welfare, 0.02
+    while step > tolerance:
+        rates, value = _ascend_jointly(welfare, rates, value, step)
+        step /= 4
+    return Solution(rates, value, found.starts)
 
 
 def solve_flat(economy: OneStep, tolerance: float = 1e-3) -> Solution:
@@ -159,6 +174,23 @@ def _ascend(welfare, start: np.ndarray, choices: Callable[[float], Sequence[floa
             if values[best] > value + 1e-9 * abs(value):
                 rates, value, improved = batch[best], float(values[best]), True
     return rates, value
+
+
+def _ascend_jointly(welfare, rates: np.ndarray, value: float, step: float) -> tuple[np.ndarray, float]:
+    """Move up to three brackets by one step each, as long as that improves on what one bracket after another found."""
+    moves = [
+        np.bincount(which, np.array(signs) * step, len(rates))
+        for size in (1, 2, 3)
+        for which in combinations(range(len(rates)), min(size, len(rates)))
+        for signs in product((-1.0, 1.0), repeat=min(size, len(rates)))
+    ]
+    while True:
+        batch = np.clip(rates + np.stack(moves), 0.0, 1.0)
+        values = welfare(batch)
+        best = int(np.argmax(values))
+        if values[best] <= value + 1e-9 * abs(value):
+            return rates, value
+        rates, value = batch[best], float(values[best])
 
 
 def _refine(welfare, start: np.ndarray, tolerance: float, first_step: float) -> tuple[np.ndarray, float]:
