@@ -12,14 +12,26 @@ from fisc.scenarios.config import OBJECTIVES, Scenario
 
 console = Console(highlight=False)
 
+FLAG_KEYS = {
+    "objective": "objective",
+    "elasticity": "economy.labor_exponent",
+    "workers": "economy.workers",
+    "year": "economy.year",
+}
+"""The scenario key that each flag sets."""
+
 
 def overrides_of(options: Namespace) -> dict[str, Any]:
     """The scenario keys that flags and --set change.
 
     Raises:
-        ConfigError: a flag that does not fit the scenario, or an elasticity that is not positive.
+        ConfigError: a flag that does not fit the scenario or that --set contradicts, or an elasticity that is not
+            positive.
     """
     found = registry.parse_overrides(options.set)
+    for flag, key in FLAG_KEYS.items():
+        if getattr(options, flag) is not None and key in found:
+            raise ConfigError(f"--{flag} and --set {key}=… both set {key}: give one of them")
     if options.objective is not None:
         if options.objective not in OBJECTIVES:
             raise unknown("objective", options.objective, OBJECTIVES)

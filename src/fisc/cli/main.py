@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 
 EPILOG = """\
@@ -94,10 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         getattr(commands, "show_list" if options.command == "list" else options.command)(options)
-    except ValueError as error:
-        if options.debug or not _is_ours(error):
+    except Exception as error:
+        text = None if options.debug else _for_users(error)
+        if text is None:
             raise
-        print(f"fisc: error: {error}", file=sys.stderr)
+        print(f"fisc: error: {text}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("fisc: interrupted; go on with the same command and --resume", file=sys.stderr)
@@ -105,11 +107,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _is_ours(error: ValueError) -> bool:
+def _for_users(error: Exception) -> str | None:
+    """One line about what a user can mend: an error of fisc's, a file, or the code in one of the user's own.
+
+    None for a bug.
+    """
     from fisc.core.errors import FiscError
     from fisc.records.errors import RecordError
 
-    return isinstance(error, FiscError | RecordError)
+    if isinstance(error, FiscError | RecordError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    place = _place_in_own_file(error)
+    if place is None:
+        return None
+    first_line = (error.msg if isinstance(error, SyntaxError) else str(error)).partition("\n")[0]
+    return f"{place}: {type(error).__name__}: {first_line} (fisc --debug shows the traceback)"
+
+
+def _place_in_own_file(error: Exception) -> str | None:
+    """File and line where a file of the user's own went wrong: such a file runs without being an imported module."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
+    places = [
+        f"{frame.f_code.co_filename}, line {line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename.endswith(".py")
+        and getattr(sys.modules.get(frame.f_globals.get("__name__")), "__dict__", None) is not frame.f_globals
+    ]
+    return places[-1] if places else None
 
 
 if __name__ == "__main__":
