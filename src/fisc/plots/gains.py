@@ -42,9 +42,10 @@ def draw_gains(
     columns = 2 if len(arms) == 4 else min(COLUMNS, max(len(arms), 1))
     rows = max(1, math.ceil(len(arms) / columns))
     figure, grid = style.new_figure(max(0.9 + 2.1 * rows, 3.7), rows, columns, sharey=True)
+    styles = style.arm_styles([*arms, *table["reference"]])
     for arm, panel in zip(arms, grid.flat, strict=False):
         bars = table.filter(pl.col("arm") == arm)
-        _draw_panel(panel, bars, style.arm_styles([arm])[arm].color, in_percent)
+        _draw_panel(panel, bars, styles[arm].color, in_percent)
         panel.set_title(f"{arm_label(arm)}\n", fontsize=10)
         panel.annotate(_count_text(counts[arm]), (0, 1), xytext=(0, 5), xycoords="axes fraction",
                        textcoords="offset points", fontsize=8, color=style.MUTED)  # fmt: skip

@@ -226,10 +226,13 @@ def _worth_sentences(summary: Mapping[str, Any], subject: str) -> list[str]:
         return []
     name = interval_name(len(summary["seeds"]))
     interval = "" if numbers["low"] is None else f" ({name} {_percent_interval(numbers)})"
-    worth = f"a change of {format_percent(numbers['mean'], signed=True)} in everybody's consumption{interval}"
+    change = f"a change of {format_percent(numbers['mean'], signed=True)}{interval}"
     if subject == "us_federal":
         return []
-    return [f"Moving from US federal law to {in_sentence(subject)} is worth as much as {worth}."]
+    return [
+        f"Moving from US federal law to {in_sentence(subject)} is worth as much as {change} in everybody's consumption "
+        "net of the cost of effort."
+    ]
 
 
 def _percent_interval(numbers: Mapping[str, Any]) -> str:

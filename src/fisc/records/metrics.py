@@ -211,9 +211,15 @@ def arm_label(arm: str) -> str:
 
     >>> arm_label("saez"), arm_label("flat_30")
     ('Saez formula', 'Flat 30')
+    >>> arm_label("mine/tax.py:build"), arm_label("mine/tax.py:low_rates")
+    ('Tax', 'Tax (low rates)')
     """
-    arm = arm.rpartition("/")[2].partition(".py:")[0]
-    return ARMS.get(arm) or arm.replace("_", " ").replace("-", " ").strip().capitalize() or arm
+    if arm in ARMS:
+        return ARMS[arm]
+    name, _, function = arm.rpartition("/")[2].partition(".py:")
+    words = [part.replace("_", " ").replace("-", " ").strip() for part in (name, function)]
+    label = words[0].capitalize() or name
+    return label if function in ("", "build") else f"{label} ({words[1]})"
 
 
 def order_arms(arms: "list[str] | set[str] | tuple[str, ...]") -> list[str]:

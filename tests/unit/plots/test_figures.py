@@ -6,6 +6,7 @@ Expected values are derived by hand in the test, or from the frames of the inven
 import matplotlib
 import polars as pl
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from fisc.plots import style
@@ -128,6 +129,18 @@ def test_gains_are_amounts_where_the_reference_leaves_a_group_next_to_nothing():
     figure, _ = draw_gains(frame, "dollars")
     assert [bar.get_height() for bar in figure.axes[0].patches] == [30.0, -40.0]
     assert "Consumption against Free market (dollars per worker)" in words(figure)
+
+
+def test_gains_give_every_arm_the_color_it_has_in_the_other_figures():
+    # Property: two systems of the user's own must not share a color.
+    arms = ["us_federal", "saez", "tax.py:low", "tax.py:high"]
+    rows = [(arm, 0, g, 100.0 + i) for i, arm in enumerate(arms) for g in range(2)]
+    frame = pl.DataFrame(rows, ["arm", "seed", "group", "value"], orient="row")
+    figure, _ = draw_gains(frame.with_columns(metric=pl.lit("consumption")))
+    drawn = {axes.get_title(loc="left").strip(): axes.patches[0].get_edgecolor() for axes in figure.axes}
+    expected = {arm_label(arm): to_rgba(look.color) for arm, look in style.arm_styles(arms).items()}
+    assert len(set(drawn.values())) == 3
+    assert drawn == {label: color for label, color in expected.items() if label != arm_label("us_federal")}
 
 
 def test_rates_have_a_line_per_arm_and_rate(tables):

@@ -87,6 +87,16 @@ def test_the_verdict_warns_of_few_seeds():
     assert "at least 5" in verdict(summary_of(seeds=3, us_federal=100.0, planner=130.0))[-1]
 
 
+def test_what_a_change_is_worth_is_counted_in_consumption_net_of_the_cost_of_effort():
+    # By hand: exp(W - W of current law) - 1 with W a mean of log(consumption - cost of effort).
+    summary = summary_of("utilitarian", us_federal=10.0, planner=10.1)
+    summary["arms"]["planner"]["consumption_equivalent"] = {"mean": 0.105, "low": 0.1, "high": 0.11}
+    assert (
+        "Moving from US federal law to the learned planner is worth as much as a change of +10.5% "
+        "(95% interval +10.0% to +11.0%) in everybody's consumption net of the cost of effort."
+    ) in verdict(summary)
+
+
 def test_no_percent_of_utility_is_given():
     text = " ".join(verdict(summary_of("utilitarian", us_federal=1.0, planner=2.0)))
     assert "%;" not in text

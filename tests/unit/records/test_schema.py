@@ -111,3 +111,9 @@ def test_arms_keep_their_order_and_unknown_ones_come_last():
         "zeta",
     ]
     assert arm_label("my_tax") == "My tax"
+
+
+def test_two_systems_in_one_file_have_labels_of_their_own():
+    # By hand: the function is named unless it is the usual `build`; a file is not taken for a known arm.
+    labels = [arm_label(f"mine/{arm}") for arm in ("tax.py:low", "tax.py:high_rates", "tax.py:build", "saez.py:build")]
+    assert labels == ["Tax (low)", "Tax (high rates)", "Tax", "Saez"]
