@@ -83,6 +83,20 @@ def test_returns_and_features_are_noted_in_their_own_unit():
     assert state.features["nothing"].mean.tolist() == state.policy.scale.mean["nothing"].tolist() == [1.0]
 
 
+def test_explained_variance_compares_values_and_returns_in_one_scale():
+    # By hand: nothing noted yet, so values are returns in coin, 8 or 12. A critic that predicts each return exactly
+    # explains all; one that says 10 throughout nothing; one that is off by ±1, half the deviation, 1 - 1/4.
+    rewards = [10.0 + 2.0 * r for r in REWARDS]
+    trajectory = experience(ACTIONS, rewards)
+
+    def explained(values):
+        said = jnp.asarray(values, jnp.float32).reshape(1, 2, 4)
+        return update(fresh(), eqx.tree_at(lambda t: t.value, trajectory, said), dial())[1]["explained_variance"]
+
+    off = [10.0 + r for r in REWARDS]
+    np.testing.assert_allclose([explained(v) for v in (rewards, [10.0] * 8, off)], [1.0, 0.0, 0.75], atol=1e-5)
+
+
 def test_scaling_agent_by_agent_keeps_their_units_apart():
     # By hand: citizen i is paid 10^i in one environment and 3·10^i in the other: mean 2·10^i, deviation 10^i.
     rewards = [10.0**i for i in range(4)] + [3 * 10.0**i for i in range(4)]
