@@ -1,5 +1,7 @@
 """Rollouts: each role's trajectory follows the role's own clock. Payments are 1, 2, 4, … (see `toy.Clock`)."""
 
+from dataclasses import replace
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -78,6 +80,28 @@ def test_a_batch_has_decisions_first_and_environments_second():
     assert (citizen.last_value.shape, planner.observation.features["time"].shape) == ((5, 2), (1, 5, 1, 1))
     np.testing.assert_array_equal(citizen.reward[:, :, 0], np.array([[1.0], [2.0], [4.0]]) * np.ones((1, 5)))
     assert batch.residual.shape == (5,)
+
+
+class Wavering(Digits):
+    """A planner who draws 7 whatever it sees, although the step is what it finds most likely."""
+
+    def act(self, key, observation):
+        """Seven."""
+        action = jnp.full(1, 7, jnp.int32)
+        return Decision(action, action, jnp.zeros(1), jnp.zeros(1))
+
+
+@pytest.mark.parametrize(
+    "exploring, heard",
+    [({"planner": False}, 333.0), ({"planner": True}, 777777.0), ({"citizen": False}, 777777.0), ({}, 777777.0)],
+    ids=["settled", "exploring", "another settled", "nobody may settle"],
+)
+def test_a_settled_role_does_what_it_finds_most_likely_and_others_draw(exploring, heard):
+    # By hand: the mode is the step, 0 and then 3, three times each; the draw is 7, six times.
+    knobs = replace(KNOBS, exploring={role: jnp.asarray(flag) for role, flag in exploring.items()})
+    policies = {**POLICIES, "planner": Wavering()}
+    episode = eqx.filter_jit(lambda knobs: play_episode(Clock(), policies, KEY, Clock().init(KEY), knobs))(knobs)
+    assert episode.state.heard == heard
 
 
 def test_a_greedy_episode_asks_the_planner_at_the_start_of_a_period_only():

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,8 +26,9 @@ def make(hidden) -> SharedMLP:
 @pytest.mark.parametrize("hidden", [(8,), (8, 6)])
 def test_a_network_is_a_dense_one_over_all_features_side_by_side(num_agents, hidden):
     # Reference: plain numpy over the concatenated features, every agent reading its own copy of the public block.
-    net, rng = make(hidden), np.random.default_rng(0)
-    net.biases[:] = [jnp.asarray(rng.normal(size=b.shape), b.dtype) for b in net.biases]
+    rng = np.random.default_rng(0)
+    biases = [jnp.asarray(rng.normal(size=b.shape), b.dtype) for b in make(hidden).biases]
+    net = eqx.tree_at(lambda net: net.biases, make(hidden), biases)
     public, own = features(num_agents)
     x = np.concatenate([np.repeat(public, num_agents, axis=0), own], axis=1)
     layers = [np.asarray(weight) for weight in net.weights]
