@@ -243,10 +243,19 @@ class Scenario:
         for name in self.budgets:
             if name not in BUDGETS:
                 raise unknown("budget", name, BUDGETS)
-        if self.economy.skills == "us_wages" and self.taxes.dollars_per_coin != 1.0:
+        if self.economy.skills == "us_wages":
+            self._check_wages()
+
+    def _check_wages(self) -> None:
+        if self.taxes.dollars_per_coin != 1.0:
             raise ConfigError(
                 f"taxes.dollars_per_coin is {self.taxes.dollars_per_coin}: with skills from US wages it must be 1, "
                 "as wages are in dollars"
+            )
+        if self.economy.status == "joint":
+            raise ConfigError(
+                "economy.status is 'joint': that law taxes two spouses' wages together, but workers appear one by one; "
+                "choose single, head or separate"
             )
 
     def budget(self, name: str) -> BudgetConfig:
