@@ -7,7 +7,7 @@ history of another program can be replayed exactly.
 
 import abc
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 import equinox as eqx
@@ -53,7 +53,6 @@ class EconomySpec:
     periods: int
     steps_per_period: int
     money: str = "coin"
-    references: tuple[str, ...] = field(default=())
 
     @property
     def steps(self) -> int:
