@@ -11,7 +11,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import statistics
 import sys
 import time
@@ -19,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from fisc.cli.machine import num_cores, prepare_jax
+from machine import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 CORES = num_cores()
@@ -200,11 +200,7 @@ def main() -> None:
         "reference": {"steps_per_second": theirs, "windows": windows, "processes": CORES},
         "ratio": mine["steps_per_second"] / theirs,
         "training_block_compile_seconds": training_block_compile_seconds(),
-        "machine": {
-            "cpu": platform.processor() or platform.machine(),
-            "cores": CORES,
-            "python": sys.version.split()[0],
-        },
+        "machine": provenance(),
     }
     text = json.dumps(result, indent=2)
     print(text)

@@ -11,11 +11,12 @@ import argparse
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from machine import provenance
 
 SIZES = (100, 1_000, 10_000, 30_000, 100_000)
 SCRIPT = """
@@ -63,7 +64,7 @@ def main() -> None:
         "question": "time and memory of a comparison by number of workers",
         "rows": rows,
         "growth_exponent": {name: slope(rows, name) for name in names},
-        "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "python": sys.version.split()[0]},
+        "machine": provenance(),
     }
     print(json.dumps(result["growth_exponent"]))
     if options.out:

@@ -29,6 +29,9 @@ from fisc.scenarios import build, config
 from fisc.scenarios.registry import ARMS, PRESETS, load_scenario
 from fisc.taxes.us_federal import load_law
 
+sys.path.insert(0, str(Path(__file__).parent))
+import results
+
 ROOT = Path(__file__).resolve().parents[1]
 MARKED = re.compile(r"(<!-- generated: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -228,6 +231,13 @@ TABLES: dict[str, Callable[..., str]] = {
     "law": law,
     "metrics": metrics,
     "records": records,
+    "one-step-shares": results.one_step_shares,
+    "one-step-arms": results.one_step_arms,
+    "one-step-contrast": results.one_step_contrast,
+    "one-step-speed": results.one_step_speed,
+    "us-arms": results.us_arms,
+    "us-scaling": results.us_scaling,
+    "parity": results.parity,
 }
 
 

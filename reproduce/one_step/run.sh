@@ -18,4 +18,4 @@ $fisc compare one-step --seeds 5 --budget full --out "$out/c"
 
 for part in a b c; do cp "$out/$part/summary.json" "$here/$part.json"; done
 cp "$out/c/figures/schedules.png" "$out/c/figures/welfare.png" "$out/c/figures/learning.png" "$here/"
-.venv/bin/python "$here/table.py"
+.venv/bin/python tools/make_docs.py  # the tables in the README
