@@ -1,6 +1,12 @@
 """Strictness for every test: shapes and types are checked at run time, and nothing leans on implicit promotion."""
 
+# ruff: noqa: E402 - the flags must be there before jax is imported
+
 import os
+
+# Nearly all the time of the suite is compiling, and what is compiled runs once or twice.
+FAST_COMPILING = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FAST_COMPILING}".strip()
 
 import jax
 import pytest

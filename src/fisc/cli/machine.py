@@ -22,6 +22,9 @@ def prepare_jax() -> None:
     if release < (0, 11) and "fusion_emitters" not in flags:
         # Halves compile time at equal speed; later releases do not know the flag and would refuse to start.
         flags += " --xla_cpu_use_fusion_emitters=false"
+    if "backend_optimization_level" not in flags:
+        # A training block compiles in two thirds of the time and runs no slower; stepping alone is a tenth slower.
+        flags += " --xla_backend_optimization_level=1"
     os.environ["XLA_FLAGS"] = flags.strip()
     home = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.join(home, "fisc", "jax"))

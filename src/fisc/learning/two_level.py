@@ -28,6 +28,9 @@ class TrainState(eqx.Module):
     environments: PyTree[Array]
     """Leading axis `e`."""
     learners: dict[str, Any]
+    reserve: dict[str, Any]
+    """New learners of the roles that start fresh one day, made beforehand: making one inside a step takes seconds to
+    compile."""
 
 
 class TwoLevel(eqx.Module):
@@ -40,12 +43,16 @@ class TwoLevel(eqx.Module):
 
     def init(self, economy: Economy, key: Key[Array, ""]) -> TrainState:
         """Fresh learners and environments. `key`: consumed."""
-        key_run, key_envs, key_learn = jax.random.split(key, 3)
+        key_run, key_envs, key_learn, key_fresh = jax.random.split(key, 4)
         roles = economy.spec.roles
         keys = dict(zip(sorted(roles), jax.random.split(key_learn, len(roles)), strict=True))
         environments = jax.vmap(economy.init)(jax.random.split(key_envs, self.num_environments))
         states = {role: self.learners[role].init(keys[role], economy, role) for role in roles}
-        return TrainState(jnp.zeros((), jnp.int32), key_run, environments, states)
+        first = jnp.zeros((), jnp.int32)
+        waiting = self.curriculum(self.progress(first)).fresh
+        keys = dict(zip(sorted(roles), jax.random.split(key_fresh, len(roles)), strict=True))
+        reserve = {role: self.learners[role].init(keys[role], economy, role) for role in waiting}
+        return TrainState(first, key_run, environments, states, reserve)
 
     def progress(self, update: Int[Array, ""]) -> Progress:
         """Where the run stands before this update."""
@@ -58,10 +65,9 @@ class TwoLevel(eqx.Module):
         Metrics are named `role/name`, or `name` if they are about the economy.
         """
         knobs = self.curriculum(self.progress(run.update))
-        key_reset, key_play, key_learn, key_fresh = jax.random.split(jax.random.fold_in(run.key, run.update), 4)
+        key_reset, key_play, key_learn = jax.random.split(jax.random.fold_in(run.key, run.update), 3)
         roles = economy.spec.roles
-        keys = dict(zip(sorted(roles), jax.random.split(key_fresh, len(roles)), strict=True))
-        before = {role: self._renew(keys[role], role, economy, run.learners[role], knobs) for role in roles}
+        before = {role: _renewed(role, run, knobs) for role in roles}
         policies = {role: self.learners[role].policy(before[role]) for role in roles}
         starts = jax.vmap(economy.reset)(jax.random.split(key_reset, self.num_environments), run.environments)
         episode = play_episodes(economy, policies, key_play, starts, knobs)
@@ -85,24 +91,24 @@ class TwoLevel(eqx.Module):
                 for name in ("entropy", "learning_rate", "learning")
             }
         metrics |= {"knob/max_rate": knobs.max_rate, "knob/labor_cost": knobs.labor_cost, "phase": knobs.phase}
-        return TrainState(run.update + 1, run.key, economy.pool(episode.state), states), metrics
+        return TrainState(run.update + 1, run.key, economy.pool(episode.state), states, run.reserve), metrics
 
-    def _renew(self, key, role, economy: Economy, state: Any, knobs: Knobs) -> Any:
-        """A new learner if the role starts fresh now, else the one it has."""
-        if role not in knobs.fresh:
-            return state
-        arrays, static = eqx.partition(state, eqx.is_array)
 
-        def make(key):
-            return eqx.filter(self.learners[role].init(key, economy, role), eqx.is_array)
-
-        return eqx.combine(jax.lax.cond(knobs.fresh[role], make, lambda _: arrays, key), static)
+def _renewed(role: str, run: TrainState, knobs: Knobs) -> Any:
+    """The learner in reserve if the role starts fresh now, else the one it has."""
+    if role not in knobs.fresh:
+        return run.learners[role]
+    arrays, static = eqx.partition(run.learners[role], eqx.is_array)
+    fresh = eqx.filter(run.reserve[role], eqx.is_array)
+    chosen = jax.tree.map(lambda new, old: jnp.where(knobs.fresh[role], new, old), fresh, arrays)
+    return eqx.combine(chosen, static)
 
 
 def _learn_if(may_learn, learner: Learner, key, state, trajectory, dial):
     """Update, or keep the whole state bit for bit and report zeros."""
     arrays, static = eqx.partition(state, eqx.is_array)
 
+    @jax.jit  # so that it is traced once, for its shapes and for the choice
     def learn(arrays):
         new, metrics = learner.update(key, eqx.combine(arrays, static), trajectory, dial)
         return eqx.filter(new, eqx.is_array), metrics
