@@ -11,6 +11,7 @@ from gymnasium.utils.env_checker import check_env
 from fisc.adapters.gymnasium import single_agent_env
 from fisc.adapters.pettingzoo import parallel_env
 from fisc.core.errors import ActionError, ConfigError
+from fisc.core.spaces import Discrete
 from fisc.economies.one_step.best_response import BestResponse
 from fisc.policies.scripted import Constant
 
@@ -111,7 +112,7 @@ def test_what_is_earned_between_decisions_is_added_up():
     # By hand: the second citizen of the village earns luck in [0, 1) and its action, 3, in the first step only, if the
     # second step is no choice; the planner earns both citizens' pay of three steps.
     others = {"citizen": Constant(jnp.zeros(2, jnp.int32)), "planner": Constant(jnp.zeros((1, 2), jnp.int32))}
-    env = single_agent_env(Village(citizen=VILLAGES["one choice"].citizen, idle=(1,)), agent="citizen_001", others=others)
+    env = single_agent_env(Village(citizen=Discrete(4), idle=(1,)), agent="citizen_001", others=others)
     env.reset(seed=1)
     _, reward, *_ = env.step(3)
     assert 3 < reward < 5
