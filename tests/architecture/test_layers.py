@@ -50,6 +50,8 @@ FORBIDDEN = {
     "policies know no learning": ("policies/networks.py", "fisc.learning.ppo"),
     "nothing below composes scenarios": ("learning/train.py", "fisc.scenarios.config"),
     "nothing below talks to a terminal": ("scenarios/build.py", "fisc.cli.main"),
+    "adapters know no economy": ("adapters/engine.py", "fisc.economies.one_step.economy"),
+    "nothing below knows an adapter": ("scenarios/settings.py", "fisc.adapters.engine"),
     "reading a run needs no jax": ("analysis/summary.py", "jax"),
     "drawing a run needs no core": ("plots/figures.py", "fisc.core.ledger"),
     "records know no analysis": ("records/store.py", "fisc.analysis.summary"),

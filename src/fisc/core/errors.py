@@ -16,6 +16,10 @@ class RunError(FiscError):
     """A run that cannot start, go on or be read: a folder in the way, a damaged checkpoint, a full disk."""
 
 
+class ActionError(FiscError):
+    """An action that is not in an agent's space, or a step out of turn."""
+
+
 class DivergenceError(FiscError):
     """Training produced a number that is not finite, or an economy whose ledger does not balance."""
 

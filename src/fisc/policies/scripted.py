@@ -39,3 +39,19 @@ class Constant(Policy):
     def act_greedily(self, observation: Observation):
         """The actions."""
         return self.action
+
+
+class Greedy(Policy):
+    """Another policy that no longer explores: it does what that one finds most likely."""
+
+    policy: Policy
+
+    def act(self, key, observation: Observation) -> Decision:
+        """The most likely actions. `key`: not needed."""
+        action = self.act_greedily(observation)
+        zeros = jnp.zeros(observation.mask.shape[0])
+        return Decision(action, action, zeros, zeros)
+
+    def act_greedily(self, observation: Observation):
+        """The most likely actions."""
+        return self.policy.act_greedily(observation)

@@ -145,7 +145,7 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
 
     status("running")
     try:
-        worlds = _solve(planned, folder, note)
+        worlds = solve_worlds(planned, folder, note)
 
         def report(progress: Report) -> None:
             status("running")
@@ -177,18 +177,8 @@ def reevaluate(path: str | os.PathLike, note: Callable[[str], None] = lambda tex
         RecordError: if it is not a run folder.
         RunError: if its training is not finished, or a checkpoint is damaged.
     """
-    folder = RunFolder.open(path)
-    kept = folder.read_json("provenance.json")["plan"]
-    scenario = parse(Scenario, kept["scenario"])
-    planned = Plan(scenario, tuple(kept["seeds"]), kept["budget"], scenario.budget(kept["budget"]), scenario.name, {})
-    changed = [arm for arm, digest in kept["arm_files"].items() if _digest(arm) != digest]
-    if changed:
-        raise RunError(f"{path} was run with another version of {changed[0]}: restore that file, or compare anew")
-    if folder.read_json("status.json")["state"] != "finished":
-        raise RunError(
-            f"{path} is not finished: go on with `{folder.read_json('provenance.json')['command']} --resume`"
-        )
-    worlds = _solve(planned, folder, note)
+    folder, planned = open_finished(path)
+    worlds = solve_worlds(planned, folder, note)
     trained, _ = _train(planned, worlds, folder, lambda report: None, note, may_train=False)
     for name, frame in evaluate(planned.scenario, worlds, trained).items():
         folder.write_table(name, frame)
@@ -197,6 +187,27 @@ def reevaluate(path: str | os.PathLike, note: Callable[[str], None] = lambda tex
     if (folder.path / "report.html").exists():
         redraw(folder, note)
     return Run(folder.path, summary)
+
+
+def open_finished(path: str | os.PathLike) -> tuple[RunFolder, Plan]:
+    """Open a run folder with the plan it was made for.
+
+    Raises:
+        RecordError: if it is not a run folder.
+        RunError: if its training is not finished, or a file of the user's own has changed since.
+    """
+    folder = RunFolder.open(path)
+    kept = folder.read_json("provenance.json")["plan"]
+    scenario = parse(Scenario, kept["scenario"])
+    changed = [arm for arm, digest in kept["arm_files"].items() if _digest(arm) != digest]
+    if changed:
+        raise RunError(f"{path} was run with another version of {changed[0]}: restore that file, or compare anew")
+    if folder.read_json("status.json")["state"] != "finished":
+        raise RunError(
+            f"{path} is not finished: go on with `{folder.read_json('provenance.json')['command']} --resume`"
+        )
+    budget = scenario.budget(kept["budget"])
+    return folder, Plan(scenario, tuple(kept["seeds"]), kept["budget"], budget, scenario.name, {})
 
 
 def redraw(folder: RunFolder, note: Callable[[str], None] = lambda text: None) -> None:
@@ -313,7 +324,7 @@ def to_toml(data: dict[str, Any], path: str = "") -> str:
     return "\n".join([*values, "", *tables])
 
 
-def _solve(planned: Plan, folder: RunFolder, note: Callable[[str], None]) -> list[World]:
+def solve_worlds(planned: Plan, folder: RunFolder, note: Callable[[str], None]) -> list[World]:
     """Find every schedule that can be known before training; results are kept for a resumed run."""
     known = folder.read_json("exact.json") if folder.has_file("exact.json") else {}
     worlds = []
@@ -340,6 +351,22 @@ def _train(
     may_train: bool = True,
 ) -> tuple[dict[tuple[str, int], TrainState], int]:
     """Train every job that learns, in groups that share a compiled program. Returns states and environment steps."""
+    trained, rows, env_steps = {}, [], 0
+    for group in group_jobs(planned, worlds):
+        if may_train:
+            runs = "run" if len(group.jobs) == 1 else "runs"
+            note(f"training {group.name}: {len(group.jobs)} {runs}, {group.system.num_updates} updates each")
+        states = train_group(group, folder, say, may_train)
+        trained |= {(job.arm, job.seed): state for job, state in zip(group.jobs, states, strict=True)}
+        rows += group.rows
+        env_steps += group.system.num_updates * group.steps_per_update
+    if rows:
+        folder.write_table("metrics", pl.concat(rows))
+    return trained, env_steps
+
+
+def group_jobs(planned: Plan, worlds: list[World]) -> list[Group]:
+    """Every job that learns, in groups that share a compiled program and a checkpoint."""
     scenario, budget = planned.scenario, planned.budget
     citizens_learn = scenario.learning.citizens == "learn"
     batches: dict[str, list[Job]] = {}
@@ -350,17 +377,12 @@ def _train(
             name = "fixed" if world.rates is not None else _file_name(world.arm)
             economy = build.make_economy(scenario, world.people, tax)
             batches.setdefault(name, []).append(Job(world.arm, world.seed, economy))
-    trained, rows, env_steps = {}, [], 0
-    for name, jobs in batches.items():
-        system = build.make_system(scenario, budget, has_planner="planner" in jobs[0].economy.spec.roles)
-        group = Group(name, jobs, system, budget.block)
-        if may_train:
-            runs = "run" if len(jobs) == 1 else "runs"
-            note(f"training {name}: {len(jobs)} {runs}, {system.num_updates} updates each")
-        states = train_group(group, folder, say, may_train)
-        trained |= {(job.arm, job.seed): state for job, state in zip(jobs, states, strict=True)}
-        rows += group.rows
-        env_steps += system.num_updates * group.steps_per_update
-    if rows:
-        folder.write_table("metrics", pl.concat(rows))
-    return trained, env_steps
+    return [
+        Group(
+            name,
+            jobs,
+            build.make_system(scenario, budget, has_planner="planner" in jobs[0].economy.spec.roles),
+            budget.block,
+        )
+        for name, jobs in batches.items()
+    ]

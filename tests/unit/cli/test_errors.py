@@ -142,7 +142,7 @@ def started(monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(comparison, "_solve", stop)
+    monkeypatch.setattr(comparison, "solve_worlds", stop)
 
 
 def contents(folder):

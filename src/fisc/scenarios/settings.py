@@ -1,0 +1,118 @@
+"""An economy ready to be played by somebody else's program: made from a scenario, or taken from a finished run."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from fisc.core.economy import Economy, Role
+from fisc.core.errors import ConfigError, unknown
+from fisc.core.policy import Policy
+from fisc.economies.one_step.best_response import BestResponse, require_exact
+from fisc.economies.one_step.economy import OneStep
+from fisc.policies.scripted import Greedy, UniformRandom
+from fisc.scenarios import build
+from fisc.scenarios.compare import group_jobs, open_finished, solve_worlds
+from fisc.scenarios.config import Scenario
+from fisc.scenarios.registry import check_arm, load_scenario
+from fisc.scenarios.training import train_group
+
+PLAYERS = ("best_response", "random")
+"""Policies that need no training, by name."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An economy, who plays in it, and what its institutions know."""
+
+    economy: Economy
+    policies: Mapping[Role, Policy] = field(default_factory=dict)
+    """Of the roles that were trained, or that solve their own problem."""
+    earlier: Any = None
+    """A state of the economy whose institutions have learned (a tax memory); None to start with fresh ones."""
+
+
+def make_setting(
+    scenario: str | Scenario, arm: str = "planner", people_seed: int = 0, overrides: dict[str, Any] | None = None
+) -> Setting:
+    """Make the economy of one arm of a scenario; nobody plays in it yet.
+
+    Args:
+        scenario: a preset, a .toml file, or what `fisc.load_scenario` returns.
+        arm: the tax system; "planner" has the role that sets rates.
+        people_seed: which people are drawn, as the seed of a comparison.
+        overrides: dotted keys of the scenario and their values.
+
+    Raises:
+        ConfigError: a wrong name, key, value or combination.
+    """
+    if isinstance(scenario, str):
+        scenario = load_scenario(scenario, overrides)
+    elif overrides:
+        raise ConfigError("overrides change a scenario that is read by name: give its name, or change it yourself")
+    people = build.population(scenario, people_seed)
+    tax = build.make_tax(scenario, people, check_arm(arm), build.exact_rates(scenario, people, arm))
+    return Setting(build.make_economy(scenario, people, tax))
+
+
+def load_setting(path: str | os.PathLike, arm: str = "planner", seed: int = 0, greedy: bool = True) -> Setting:
+    """Take the economy of a finished run with the policies that were trained in it. The folder is only read.
+
+    Args:
+        path: the run folder.
+        arm, seed: which of its tax systems and seeds.
+        greedy: True to let everybody do what they find most likely, as in the run's evaluation; False to draw, as in
+            its training.
+
+    Raises:
+        ConfigError: if the run has no such arm or seed.
+        RecordError: if it is not a run folder.
+        RunError: if its training is not finished, or a checkpoint is damaged.
+    """
+    folder, planned = open_finished(path)
+    if arm not in planned.scenario.arms:
+        raise unknown(f"arm of {Path(path)}", arm, planned.scenario.arms)
+    if seed not in planned.seeds:
+        raise ConfigError(f"{path} has no seed {seed}: choose one of {', '.join(map(str, planned.seeds))}")
+    worlds = solve_worlds(planned, folder, lambda text: None)
+    world = next(world for world in worlds if (world.arm, world.seed) == (arm, seed))
+    economy = build.make_economy(
+        planned.scenario, world.people, build.make_tax(planned.scenario, world.people, arm, world.rates)
+    )
+    for group in group_jobs(planned, worlds):
+        names = [(job.arm, job.seed) for job in group.jobs]
+        if (arm, seed) in names:
+            run = train_group(group, folder, lambda report: None, may_train=False)[names.index((arm, seed))]
+            learners = build.make_learners(planned.scenario)
+            policies = {role: learners[role].policy(run.learners[role]) for role in economy.spec.roles}
+            first = jax.tree.map(lambda x: x[0], run.environments)
+            return Setting(economy, {r: Greedy(p) if greedy else p for r, p in policies.items()}, first)
+    return Setting(economy, {"citizen": BestResponse(economy)})
+
+
+def make_player(economy: Economy, role: Role, name: str) -> Policy:
+    """Make a policy that needs no training.
+
+    Args:
+        economy: where it plays.
+        role: whom it decides for.
+        name: "best_response", the exact solution of the role's own problem where it is known, or "random", legal
+            actions drawn uniformly.
+
+    Raises:
+        ConfigError: if there is no such policy, or not for this role of this economy.
+    """
+    if name not in PLAYERS:
+        raise unknown("policy", name, PLAYERS)
+    if name == "random":
+        return UniformRandom(economy.spec.roles[role].actions)
+    if not isinstance(economy, OneStep) or role != "citizen":
+        raise ConfigError(
+            f"no exact best response is known for role '{role}' of the economy '{economy.spec.name}': "
+            "give 'random' or a policy"
+        )
+    require_exact(economy)
+    return BestResponse(economy)
