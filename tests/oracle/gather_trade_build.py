@@ -121,8 +121,8 @@ class Match:
     def _compare_world(self, theirs: dict[str, Any]) -> None:
         state, maps, check = self.view.state, theirs["maps"], self.tally.check
         for g, good in enumerate(GOODS):
-            check("map", good, state.units[g], maps[good])
-            check("map", f"{good} sources", state.terrain.sources[g], maps[f"{good}Source"])
+            check("map", good, self.view.units[g], maps[good])
+            check("map", f"{good} sources", state.terrain.slots[g] >= 0, maps[f"{good}Source"])
         check("map", "houses", state.owner >= 0, maps["House"])
         check("map", "owners", state.owner, maps["HouseOwner"])
         check("map", "water", state.terrain.water, maps["Water"])

@@ -18,7 +18,7 @@ from fisc.economies.gather_trade_build.economy import GatherTradeBuild, Preferen
 from fisc.economies.gather_trade_build.gather import Gathering
 from fisc.economies.gather_trade_build.market import Market
 from fisc.economies.gather_trade_build.regrow import Regrowth
-from fisc.economies.gather_trade_build.state import GOODS, Draws, Start, State
+from fisc.economies.gather_trade_build.state import GOODS, Draws, Start, State, units_on_map
 from fisc.taxes.fixed import free_market
 from fisc.taxes.planner import PlannerGrid
 from fisc.taxes.saez import SaezEstimated
@@ -85,7 +85,7 @@ def draws_of(economy: GatherTradeBuild, state: State, draws: dict[str, Any]) -> 
     regrowth = np.take_along_axis(np.concatenate([maps, np.ones((len(GOODS), 1))], axis=1), cells, axis=1)
     shares = draws.get("tax_shares", np.zeros(economy.tax.cutoffs.shape[0]))
     return Draws(
-        order=jnp.asarray(draws.get("gather_order", np.arange(num)), jnp.int32),
+        turn=jnp.asarray(np.argsort(draws.get("gather_order", np.arange(num))), jnp.int32),
         bonus=_number(draws.get("gather_uniforms", np.ones((num, len(GOODS)))).T),
         regrowth=_number(regrowth),
         tax=_number(shares) if isinstance(economy.tax, SaezEstimated) else (),
@@ -122,6 +122,8 @@ class View(eqx.Module):
     """Everything that a comparison may want to know about a state."""
 
     state: Any
+    units: Any
+    """Units on each cell of the map."""
     citizen: Any
     """Blocks that citizens see."""
     mask: Any
@@ -173,6 +175,7 @@ def _view(economy: GatherTradeBuild, state: State, knobs: Knobs, reward, planner
         planner, planner_mask = _planner_blocks(economy, state, knobs), jnp.ones(1, bool)
     return View(
         state=state,
+        units=units_on_map(state),
         citizen=citizen.features,
         mask=citizen.mask,
         planner=planner,

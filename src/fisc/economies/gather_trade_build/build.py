@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from fisc.economies.gather_trade_build.state import NO_OWNER, State, at_cells
+from fisc.economies.gather_trade_build.state import NO_OWNER, NO_SOURCE, State, at_cells
 
 
 class Building(eqx.Module):
@@ -17,12 +17,12 @@ class Building(eqx.Module):
 
 
 def can_build(state: State) -> Bool[Array, " n"]:
-    """Who holds a unit of each good and stands on plain ground: no house, no source, no unit lying there, no water."""
+    """Who holds a unit of each good and stands on plain ground: no house, no source, no water."""
     terrain = state.terrain
-    is_taken = terrain.water | (state.owner != NO_OWNER)
-    for sources, units in zip(terrain.sources, state.units, strict=True):
-        is_taken |= sources | (units > 0)
-    return jnp.all(state.goods >= 1, axis=0) & ~at_cells(is_taken, state.cell)
+    is_taken = at_cells(terrain.water, state.cell) | (at_cells(state.owner, state.cell) != NO_OWNER)
+    for slots in terrain.slots:
+        is_taken |= at_cells(slots, state.cell) != NO_SOURCE
+    return jnp.all(state.goods >= 1, axis=0) & ~is_taken
 
 
 def build(state: State, wants: Bool[Array, " n"], rules: Building) -> State:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Shaped
+from jaxtyping import Array, Int, Int8, Int16
 
 from fisc.core.errors import ConfigError
-from fisc.economies.gather_trade_build.state import GOODS, State
+from fisc.economies.gather_trade_build.state import GOODS, NO_OWNER, State, units_on_map
 
 CHANNELS = (*GOODS, "house", "water", *(f"{good}_source" for good in GOODS))
 """What lies on a cell: units of the goods, then flags."""
@@ -27,10 +27,11 @@ class Packing:
 
     fields: dict[str, tuple[int, int]]
 
-    def get(self, packed: Int[Array, "..."], name: str) -> Int[Array, "..."]:
-        """Unpack one thing."""
-        shift, bits = self.fields[name]
-        return (packed >> shift) & ((1 << bits) - 1)
+    def unpack(self, packed: Int[Array, "n h w"], names: tuple[str, ...]) -> Int[Array, "n c h w"]:
+        """Unpack some things, each into a channel."""
+        shifts = jnp.asarray([self.fields[name][0] for name in names], packed.dtype)
+        limits = jnp.asarray([(1 << self.fields[name][1]) - 1 for name in names], packed.dtype)
+        return (packed[:, None] >> shifts[None, :, None, None]) & limits[None, :, None, None]
 
 
 def packing(max_units: tuple[int, ...], num_citizens: int) -> Packing:
@@ -41,7 +42,14 @@ def packing(max_units: tuple[int, ...], num_citizens: int) -> Packing:
     """
     names = (num_citizens + 1).bit_length()
     sizes = {good: units.bit_length() for good, units in zip(GOODS, max_units, strict=True)}
-    sizes |= {"water": 1, **{f"{good}_source": 1 for good in GOODS}, INSIDE: 1, "owner": names, "citizen": names}
+    sizes |= {
+        "house": 1,
+        "water": 1,
+        **{f"{good}_source": 1 for good in GOODS},
+        INSIDE: 1,
+        "owner": names,
+        "citizen": names,
+    }
     fields, shift = {}, 0
     for name, bits in sizes.items():
         fields[name] = (shift, bits)
@@ -54,9 +62,16 @@ def packing(max_units: tuple[int, ...], num_citizens: int) -> Packing:
 def pack(state: State, form: Packing) -> Int[Array, "h w"]:
     """Pack every cell of the map. Owner and citizen are stored as their index plus one, 0 for nobody."""
     height, width = state.owner.shape
-    things = {"water": state.terrain.water, "owner": state.owner + 1, INSIDE: jnp.ones((height, width), bool)}
+    is_house = state.owner != NO_OWNER
+    things = {
+        "house": is_house,
+        "water": state.terrain.water,
+        "owner": state.owner + 1,
+        INSIDE: jnp.ones_like(is_house),
+    }
+    units, sources = units_on_map(state), state.terrain.sources
     for g, good in enumerate(GOODS):
-        things[good], things[f"{good}_source"] = state.units[g], state.terrain.sources[g]
+        things[good], things[f"{good}_source"] = units[g], sources[g]
     packed = jnp.zeros((height, width), jnp.int32)
     for name, thing in things.items():
         packed |= thing.astype(jnp.int32) << form.fields[name][0]
@@ -72,16 +87,12 @@ def windows(packed: Int[Array, "h w"], cell: Int[Array, " n"], halfwidth: int) -
     return jax.vmap(cut)(cell)
 
 
-def channels(packed: Int[Array, "*n h w"], form: Packing, *, has_edge: bool) -> Shaped[Array, "*n c h w"]:
+def channels(packed: Int[Array, "n h w"], form: Packing, *, has_edge: bool) -> Int8[Array, "n c h w"]:
     """What lies on each cell, as small integers; with the channel INSIDE if the edge can be seen."""
-    names = (*CHANNELS, INSIDE) if has_edge else CHANNELS
-    layers = [(form.get(packed, "owner") > 0) if name == "house" else form.get(packed, name) for name in names]
-    return jnp.stack([layer.astype(jnp.int8) for layer in layers], axis=-3)
+    return form.unpack(packed, (*CHANNELS, INSIDE) if has_edge else CHANNELS).astype(jnp.int8)
 
 
-def labels(packed: Int[Array, "*n h w"], form: Packing, oneself: Int[Array, "*n"]) -> Shaped[Array, "*n 2 h w"]:
+def labels(packed: Int[Array, "n h w"], form: Packing, oneself: Int[Array, " n"]) -> Int16[Array, "n 2 h w"]:
     """Whose house, and who, is on each cell. `oneself`: index of the observer, -1 for the planner."""
-    observer = oneself[..., None, None] + 1
-    stored = [form.get(packed, name) for name in LABELS]
-    seen = [jnp.where(index == 0, 0, jnp.where(index == observer, 1, index + 1)) for index in stored]
-    return jnp.stack([layer.astype(jnp.int16) for layer in seen], axis=-3)
+    observer, stored = oneself[:, None, None, None] + 1, form.unpack(packed, LABELS)
+    return jnp.where(stored == 0, 0, jnp.where(stored == observer, 1, stored + 1)).astype(jnp.int16)

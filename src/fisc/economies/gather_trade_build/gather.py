@@ -1,6 +1,6 @@
 """Walking and gathering: citizens move one after the other, and everybody gathers what lies where they end up.
 
-Axes: `n` citizens, `g` goods, `d` directions.
+Axes: `n` citizens, `g` goods, `d` directions, `s` listed source cells.
 """
 
 from dataclasses import replace
@@ -47,34 +47,31 @@ def can_walk(state: State) -> Bool[Array, "n d"]:
     return is_open & ~is_occupied
 
 
-def walk(state: State, direction: Int[Array, " n"], order: Int[Array, " n"], rules: Gathering) -> State:
-    """Move citizens in `order`: each sees where the earlier ones went. Who finds the cell closed or taken stays."""
+def walk(state: State, direction: Int[Array, " n"], turn: Int[Array, " n"], rules: Gathering) -> State:
+    """Move citizens by turns: each sees where the earlier ones went. Who finds the cell closed or taken stays."""
     target, is_open = neighbors(state)
-    picked = jnp.maximum(direction - 1, 0)[:, None]
-    goal = jnp.take_along_axis(target, picked, axis=1)[:, 0]
-    tries = jnp.take_along_axis(is_open, picked, axis=1)[:, 0] & (direction > 0)
-    goal = jnp.where(tries, goal, state.cell)
-    cell = _one_after_the_other(state.cell, goal, order)
+    picked = direction[:, None] == 1 + jnp.arange(len(DIRECTIONS), dtype=direction.dtype)[None, :]
+    tries = jnp.any(picked & is_open, axis=1)
+    goal = jnp.where(tries, jnp.sum(jnp.where(picked, target, 0), axis=1), state.cell)
+    cell = _by_turns(state.cell, goal, turn)
     moved = cell != state.cell
     return replace(state, cell=cell, labor=state.labor + jnp.where(moved, rules.move_labor, 0.0))
 
 
-def _one_after_the_other(cell: Int[Array, " n"], goal: Int[Array, " n"], order: Int[Array, " n"]) -> Int[Array, " n"]:
-    """Only meetings depend on the order: go through it, and let everybody in whose goal is free at that moment."""
+def _by_turns(cell: Int[Array, " n"], goal: Int[Array, " n"], turn: Int[Array, " n"]) -> Int[Array, " n"]:
+    """Only meetings depend on the order: let one after the other in where the goal is free at that moment."""
     num = cell.shape[0]
-    place, goal = cell[order], goal[order]
-    turn = jnp.arange(num, dtype=jnp.int32)
 
-    def move(k, place):
-        is_free = ~jnp.any(place == goal[k])
-        return jnp.where((turn == k) & is_free, goal[k], place)
+    def move(k, cell):
+        is_mine = turn == k
+        my_goal = jnp.sum(jnp.where(is_mine, goal, 0))
+        return jnp.where(is_mine & ~jnp.any(cell == my_goal), my_goal, cell)
 
-    if num <= UNROLLED:
-        for k in range(num):
-            place = move(k, place)
-    else:
-        place = jax.lax.fori_loop(0, num, move, place)
-    return jnp.zeros_like(cell).at[order].set(place)
+    if num > UNROLLED:
+        return jax.lax.fori_loop(0, num, move, cell)
+    for k in range(num):
+        cell = move(k, cell)
+    return cell
 
 
 def collect(state: State, bonus: Float[Array, "g n"], rules: Gathering) -> State:
@@ -82,16 +79,16 @@ def collect(state: State, bonus: Float[Array, "g n"], rules: Gathering) -> State
 
     Everybody does so at every step, also those who stayed or were blocked. At most one citizen stands on a cell.
     """
-    width = state.owner.shape[1]
-    found = jax.vmap(at_cells, in_axes=(0, None))(state.units, state.cell) > 0
-    gained = found.astype(jnp.int32) * (1 + (bonus < state.gather_bonus[None, :]).astype(jnp.int32))
-    take = lambda units, found: units.at[state.cell].add(-found.astype(units.dtype))  # noqa: E731
-    left = jax.vmap(take)(state.units.reshape(state.units.shape[0], -1), found)
-    num_found = jnp.sum(found.astype(state.labor.dtype), axis=0)
+    slot = jnp.stack([at_cells(slots, state.cell) for slots in state.terrain.slots])
+    place = jnp.arange(state.units.shape[1], dtype=slot.dtype)
+    is_source = slot[:, :, None] == place[None, None, :]
+    takes = is_source & (state.units > 0)[:, None, :]
+    found = jnp.any(takes, axis=2).astype(jnp.int32)
+    gained = found * (1 + (bonus < state.gather_bonus[None, :]).astype(jnp.int32))
     return replace(
         state,
-        units=left.reshape(*state.units.shape[:2], width),
+        units=state.units - jnp.any(takes, axis=1).astype(state.units.dtype),
         goods=state.goods + gained,
-        labor=state.labor + num_found * rules.collect_labor,
+        labor=state.labor + jnp.sum(found, axis=0).astype(state.labor.dtype) * rules.collect_labor,
         journal=replace(state.journal, gathered=state.journal.gathered + gained),
     )

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fisc.economies.gather_trade_build.state import State
+from fisc.economies.gather_trade_build.state import State, at_cells, units_on_map
 
 
 class Regrowth(eqx.Module):
@@ -29,18 +29,21 @@ def regrow(state: State, draws: Float[Array, "g s"], rules: Regrowth) -> State:
     As in the reference, an exhausted source counts as rich as one with a single unit, so gathering does not slow
     regrowth down.
     """
+    richness = _richness(state, draws.dtype, rules)
+    appears = (draws < rules.weight[:, None] * richness) & (state.terrain.cells < state.owner.size)
+    most = jnp.asarray(rules.max_units, state.units.dtype)[:, None]
+    return replace(state, units=jnp.minimum(state.units + appears.astype(state.units.dtype), most))
+
+
+def _richness(state: State, dtype, rules: Regrowth) -> Float[Array, "g s"]:
+    """Mean richness of the square around each listed source cell."""
+    own = jnp.maximum(state.units, 1).astype(dtype)
+    if not any(rules.halfwidth):
+        return own
     terrain = state.terrain
-    goods = enumerate(zip(state.units, terrain.sources, terrain.cells, draws, strict=True))
-    return replace(state, units=jnp.stack([_regrow_good(*of_good, rules, good) for good, of_good in goods]))
-
-
-def _regrow_good(units, sources, cells, draws, rules: Regrowth, good: int):
-    richness = jnp.maximum(units, sources.astype(units.dtype)).astype(draws.dtype)
-    chance = (rules.weight[good] * _mean_around(richness, rules.halfwidth[good])).reshape(-1)
-    appears = (draws < jnp.take(chance, cells, mode="clip")) & jnp.take(sources.reshape(-1), cells, mode="clip")
-    spawned = jnp.zeros(units.size, units.dtype).at[cells].set(appears.astype(units.dtype), mode="drop")
-    grown = units + spawned.reshape(units.shape)
-    return jnp.minimum(grown, jnp.asarray(rules.max_units[good], units.dtype))
+    on_map = jnp.where(terrain.sources, jnp.maximum(units_on_map(state), 1), 0).astype(dtype)
+    around = [_mean_around(values, width) for values, width in zip(on_map, rules.halfwidth, strict=True)]
+    return jnp.stack([at_cells(mean, cells) for mean, cells in zip(around, terrain.cells, strict=True)])
 
 
 def _mean_around(values: Float[Array, "h w"], halfwidth: int) -> Float[Array, "h w"]:

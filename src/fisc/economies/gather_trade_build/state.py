@@ -15,6 +15,7 @@ GOODS = ("stone", "wood")
 
 NO_ORDER = -1
 NO_OWNER = -1
+NO_SOURCE = -1
 
 
 class Terrain(eqx.Module):
@@ -22,10 +23,15 @@ class Terrain(eqx.Module):
 
     water: Bool[Array, "h w"]
     """Nobody can stand here."""
-    sources: Bool[Array, "g h w"]
-    """Where units of a good appear."""
     cells: Int[Array, "g s"]
-    """The source cells of each good, listed; h · w stands for no cell."""
+    """The source cells of each good, listed: only there do units appear. h · w stands for no cell."""
+    slots: Int16[Array, "g h w"]
+    """Each cell's place in that list, or NO_SOURCE."""
+
+    @property
+    def sources(self) -> Bool[Array, "g h w"]:
+        """Where units of a good appear."""
+        return self.slots != NO_SOURCE
 
 
 class Book(eqx.Module):
@@ -93,8 +99,8 @@ class State(eqx.Module):
     rewarding_steps: Int[Array, ""]
     """Steps, over all episodes, in which citizens gained on average."""
     terrain: Terrain
-    units: Int8[Array, "g h w"]
-    """Units that lie on each cell."""
+    units: Int8[Array, "g s"]
+    """Units that lie on each source cell, as listed in the terrain; elsewhere nothing ever lies."""
     owner: Int16[Array, "h w"]
     """Who owns the house on each cell, or NO_OWNER where there is none."""
     cell: Int[Array, " n"]
@@ -119,15 +125,31 @@ class State(eqx.Module):
 
 
 class Draws(eqx.Module):
-    """The random numbers of one step, all uniform in [0, 1) but the order."""
+    """The random numbers of one step, all uniform in [0, 1) but the turns."""
 
-    order: Int[Array, " n"]
-    """Citizens in the order in which they move."""
+    turn: Int[Array, " n"]
+    """When each citizen moves: a permutation of 0, …, n - 1."""
     bonus: Float[Array, "g n"]
     """Below `gather_bonus`, a citizen who gathers gets a second unit."""
     regrowth: Float[Array, "g s"]
     """For each listed source cell, compared with the probability that a unit appears."""
     tax: PyTree[Array]
+
+
+def terrain_of(start: Start, room: int) -> Terrain:
+    """List the sources; `room` for so many of each good is kept."""
+    (num_goods, *shape), num_cells = start.sources.shape, start.water.size
+    listed = [jnp.nonzero(row, size=room, fill_value=num_cells)[0] for row in start.sources.reshape(num_goods, -1)]
+    blank, place = jnp.full(num_cells, NO_SOURCE, jnp.int16), jnp.arange(room, dtype=jnp.int16)
+    slots = jnp.stack([blank.at[cells].set(place, mode="drop") for cells in listed]).reshape(num_goods, *shape)
+    return Terrain(start.water, jnp.stack(listed).astype(jnp.int32), slots)
+
+
+def units_on_map(state: "State") -> Int8[Array, "g h w"]:
+    """Units that lie on each cell."""
+    slots = state.terrain.slots
+    lying = [jnp.take(units, slot, mode="clip") for units, slot in zip(state.units, slots, strict=True)]
+    return jnp.where(slots == NO_SOURCE, 0, jnp.stack(lying)).astype(jnp.int8)
 
 
 def at_cells(chart, cell):
