@@ -302,7 +302,7 @@ def _shuffled(key: Key[Array, ""], num: int) -> Int[Array, " n"]:
     comes_before = (number[None, :] < number[:, None]) | (
         (number[None, :] == number[:, None]) & (place[None, :] < place[:, None])
     )
-    return jnp.sum(comes_before.astype(jnp.int32), axis=1)
+    return jnp.sum(comes_before, axis=1, dtype=jnp.int32)
 
 
 def _blank_journal(num_goods: int, num_citizens: int, num_brackets: int, dtype) -> Journal:

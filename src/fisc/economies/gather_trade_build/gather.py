@@ -52,7 +52,7 @@ def walk(state: State, direction: Int[Array, " n"], turn: Int[Array, " n"], rule
     target, is_open = neighbors(state)
     picked = direction[:, None] == 1 + jnp.arange(len(DIRECTIONS), dtype=direction.dtype)[None, :]
     tries = jnp.any(picked & is_open, axis=1)
-    goal = jnp.where(tries, jnp.sum(jnp.where(picked, target, 0), axis=1), state.cell)
+    goal = jnp.where(tries, jnp.sum(jnp.where(picked, target, 0), axis=1, dtype=target.dtype), state.cell)
     cell = _by_turns(state.cell, goal, turn)
     moved = cell != state.cell
     return replace(state, cell=cell, labor=state.labor + jnp.where(moved, rules.move_labor, 0.0))
@@ -64,7 +64,7 @@ def _by_turns(cell: Int[Array, " n"], goal: Int[Array, " n"], turn: Int[Array, "
 
     def move(k, cell):
         is_mine = turn == k
-        my_goal = jnp.sum(jnp.where(is_mine, goal, 0))
+        my_goal = jnp.sum(jnp.where(is_mine, goal, 0), dtype=goal.dtype)
         return jnp.where(is_mine & ~jnp.any(cell == my_goal), my_goal, cell)
 
     if num > UNROLLED:

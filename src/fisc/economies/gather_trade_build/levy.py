@@ -48,6 +48,6 @@ def _entered(journal: Journal, treasury: Treasury, system: TaxSystem) -> Journal
         transfers=journal.transfers + treasury.lump_sum,
         effective_rates=journal.effective_rates + jnp.mean(taxes / jnp.maximum(incomes, brackets.SMALLEST_INCOME)),
         rates=journal.rates + treasury.rates,
-        occupancy=journal.occupancy + jnp.sum((index[:, None] == bracket[None, :]).astype(jnp.int32), axis=0),
+        occupancy=journal.occupancy + jnp.sum(index[:, None] == bracket[None, :], axis=0, dtype=jnp.int32),
         periods=journal.periods + 1,
     )

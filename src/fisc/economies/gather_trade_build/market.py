@@ -62,17 +62,17 @@ def empty_book(num_goods: int, num_citizens: int, rules: Market, dtype) -> Book:
 
 def num_orders(book: Book) -> Int[Array, "g n"]:
     """Open orders of each citizen, bids and asks together."""
-    return jnp.sum((book.bids >= 0).astype(jnp.int32) + (book.asks >= 0).astype(jnp.int32), axis=-1)
+    return jnp.sum((book.bids >= 0).astype(jnp.int32) + (book.asks >= 0).astype(jnp.int32), axis=-1, dtype=jnp.int32)
 
 
 def coin_in_escrow(book: Book, rules: Market) -> Int[Array, " n"]:
     """Coin that each citizen's open bids have set aside."""
-    return jnp.sum(jnp.maximum(rules.bid_prices(book.bids), 0), axis=(0, 2))
+    return jnp.sum(jnp.maximum(rules.bid_prices(book.bids), 0), axis=(0, 2), dtype=jnp.int32)
 
 
 def goods_in_escrow(book: Book) -> Int[Array, "g n"]:
     """Units that each citizen's open asks have set aside."""
-    return jnp.sum((book.asks >= 0).astype(jnp.int32), axis=-1)
+    return jnp.sum(book.asks >= 0, axis=-1, dtype=jnp.int32)
 
 
 def has_room(orders: Int[Array, "*g n"], rules: Market) -> Bool[Array, "*g n"]:
@@ -232,7 +232,7 @@ def expire(state: State, rules: Market) -> State:
     bid_expires = (book.bids >= 0) & (rules.ages(book.bids) >= rules.order_duration)
     ask_expires = (book.asks >= 0) & (rules.ages(book.asks) >= rules.order_duration)
     coin_back = jnp.sum(jnp.where(bid_expires, rules.bid_prices(book.bids), 0), axis=(0, 2))
-    goods_back = jnp.sum(ask_expires.astype(jnp.int32), axis=-1)
+    goods_back = jnp.sum(ask_expires, axis=-1, dtype=jnp.int32)
     return replace(
         state,
         coin=state.coin + coin_back.astype(state.coin.dtype),
