@@ -1,6 +1,8 @@
 """What each command does: a few lines each over `fisc.scenarios`, `fisc.analysis` and `fisc.plots`."""
 
+import json
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -170,6 +172,24 @@ def show_list(options: Namespace) -> None:
         for name, text in tables[title].items():
             table.add_row(name, text.replace("[", r"\["))
         console.print(table)
+
+
+def import_foundation(options: Namespace) -> None:
+    """Print a configuration of the reference program in the words of fisc, and write it if --out is given.
+
+    Raises:
+        ConfigError: a file that cannot be read, or a configuration that fisc cannot express.
+    """
+    from fisc.scenarios.foundation import describe
+    from fisc.scenarios.foundation_config import read
+
+    text = json.dumps(describe(read(options.file)), indent=2)
+    console.print(text, soft_wrap=True)
+    if options.out is not None:
+        try:
+            Path(options.out).write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"--out {options.out} cannot be written: {error.strerror}") from None
 
 
 def cite(options: Namespace) -> None:

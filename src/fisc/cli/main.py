@@ -53,6 +53,12 @@ def make_parser() -> argparse.ArgumentParser:
         "what", nargs="?", choices=("scenarios", "arms", "objectives", "metrics"), help="only one of them"
     )
 
+    foundation = commands.add_parser(
+        "import-foundation", help="read a configuration of the reference program (ai-economist) and show it as ours"
+    )
+    foundation.add_argument("file", help="YAML or JSON with a section env, as its training script takes it")
+    foundation.add_argument("--out", help="write the result there as JSON, besides printing it")
+
     cite = commands.add_parser("cite", help="the references of what a scenario uses")
     cite.add_argument("scenario", help="a preset or a .toml file")
     return parser
@@ -94,7 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from fisc.cli import commands
 
     try:
-        getattr(commands, "show_list" if options.command == "list" else options.command)(options)
+        name = "show_list" if options.command == "list" else options.command.replace("-", "_")
+        getattr(commands, name)(options)
     except Exception as error:
         text = None if options.debug else _for_users(error)
         if text is None:

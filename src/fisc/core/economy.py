@@ -6,6 +6,7 @@ history of another program can be replayed exactly.
 """
 
 import abc
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -30,6 +31,15 @@ class Block:
     names: tuple[str, ...]
     is_public: bool
     """Public blocks are the same for all agents of the role and are stored once, with leading axis 1."""
+    grid: tuple[int, ...] = ()
+    """Height and width if each name is a channel of a map; empty if each name is one number."""
+    num_labels: int = 0
+    """If above 0, the entries are labels 0, …, num_labels - 1, of which none is more than another."""
+
+    @property
+    def size(self) -> int:
+        """Numbers in the block."""
+        return len(self.names) * math.prod(self.grid)
 
 
 @dataclass(frozen=True)
@@ -63,8 +73,8 @@ class EconomySpec:
 class Observation(eqx.Module):
     """What the n agents of one role see."""
 
-    features: dict[str, Float[Array, "_ k"]]
-    """Named blocks: [n, k], or [1, k] if the block is public."""
+    features: dict[str, Shaped[Array, "_ k *grid"]]
+    """Named blocks: [n, k], or [n, k, h, w] for maps, which may be integers; 1 in place of n if the block is public."""
     mask: Bool[Array, "n a"]
     """Legal actions. It only advertises legality: the transition enforces it."""
 

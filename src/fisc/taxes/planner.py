@@ -14,19 +14,22 @@ SLACK = 1e-6
 
 
 class PlannerGrid(TaxSystem[Int[Array, " b"]]):
-    """The planner picks each bracket's rate from a grid: action 0 keeps the rate, k sets it to (k - 1) · rate_step.
+    """The planner picks each bracket's rate from a grid: action 0 keeps the rate, k sets it to the k-th rate.
 
-    Memory is each bracket's index on the grid; every episode starts at rate 0. Source: the reference program's
-    `model_wrapper`. A choice above the ceiling is illegal and keeps the rate.
+    The grid is rate_min, rate_min + rate_step, … up to rate_max. Memory is each bracket's index on it; every episode
+    starts at the lowest rate. Source: the reference program's `model_wrapper`. A choice above the ceiling is illegal
+    and keeps the rate.
     """
 
     cutoffs: Float[Array, " b"]
     rate_step: float = eqx.field(static=True, default=0.05)
+    rate_min: float = eqx.field(static=True, default=0.0)
+    rate_max: float = eqx.field(static=True, default=1.0)
 
     @property
     def num_rates(self) -> int:
-        """Rates on the grid: 0, and 1 if the step divides it (a little slack, because 1 / 0.05 may round down)."""
-        return math.floor(1.0 / self.rate_step + SLACK) + 1
+        """Rates on the grid; the last is rate_max if the step meets it (with slack: 1 / 0.05 may round down)."""
+        return math.floor((self.rate_max - self.rate_min) / self.rate_step + SLACK) + 1
 
     @property
     def planner_space(self):
@@ -34,14 +37,14 @@ class PlannerGrid(TaxSystem[Int[Array, " b"]]):
         return MultiDiscrete((self.num_rates + 1,) * self.cutoffs.shape[-1])
 
     def _grid(self):
-        return jnp.arange(self.num_rates, dtype=self.cutoffs.dtype) * self.rate_step
+        return self.rate_min + jnp.arange(self.num_rates, dtype=self.cutoffs.dtype) * self.rate_step
 
     def init(self):
-        """All rates zero."""
+        """All rates at their lowest."""
         return jnp.zeros(self.cutoffs.shape[-1], jnp.int32)
 
     def reset(self, memory):
-        """All rates zero again."""
+        """All rates at their lowest again."""
         return jnp.zeros_like(memory)
 
     def draw(self, key):

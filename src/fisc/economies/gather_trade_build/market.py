@@ -1,0 +1,245 @@
+"""The market: a continuous double auction for each good, with exact priority of price, then age.
+
+Every citizen has a fixed number of order slots on each side. An open order is one number, price and age packed, such
+that a larger one goes first: `price · 2^bits + age` for a bid, `(highest price - price) · 2^bits + age` for an ask.
+Among equals the citizen with the lower index goes first, who placed the order first. Source: the reference program's
+`ContinuousDoubleAuction`. Axes: `n` citizens, `g` goods, `k` order slots, `p` prices.
+"""
+
+from dataclasses import replace
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from fisc.economies.gather_trade_build.choices import Choices
+from fisc.economies.gather_trade_build.state import NO_ORDER, Book, State
+
+FADE = 0.995
+"""What is left of the price history after a step."""
+
+
+class Market(eqx.Module):
+    """The rules of the auction. Prices are 0, 1, …, max_price coin."""
+
+    order_labor: Float[Array, ""]
+    """Effort of placing an order."""
+    max_price: int = eqx.field(static=True, default=10)
+    order_duration: int = eqx.field(static=True, default=50)
+    """An order can trade in the step in which it is placed and in so many steps after it."""
+    max_orders: int = eqx.field(static=True, default=5)
+    """Open bids and asks of one citizen for one good."""
+
+    @property
+    def num_prices(self) -> int:
+        """Prices that an order can name."""
+        return self.max_price + 1
+
+    @property
+    def bits(self) -> int:
+        """Bits of an order's age."""
+        return self.order_duration.bit_length()
+
+    def bid_prices(self, bids: Int[Array, "*k"]) -> Int[Array, "*k"]:
+        """Price of each bid; negative in empty slots."""
+        return bids >> self.bits
+
+    def ask_prices(self, asks: Int[Array, "*k"]) -> Int[Array, "*k"]:
+        """Price of each ask; above every price in empty slots."""
+        return self.max_price - (asks >> self.bits)
+
+    def ages(self, orders: Int[Array, "*k"]) -> Int[Array, "*k"]:
+        """Steps since each order was placed; meaningless in empty slots."""
+        return orders & ((1 << self.bits) - 1)
+
+
+def empty_book(num_goods: int, num_citizens: int, rules: Market, dtype) -> Book:
+    """No orders and no memory of trades."""
+    slots = jnp.full((num_goods, num_citizens, rules.max_orders), NO_ORDER, jnp.int32)
+    return Book(slots, slots, jnp.zeros((num_goods, rules.num_prices), dtype))
+
+
+def num_orders(book: Book) -> Int[Array, "g n"]:
+    """Open orders of each citizen, bids and asks together."""
+    return jnp.sum((book.bids >= 0).astype(jnp.int32) + (book.asks >= 0).astype(jnp.int32), axis=-1, dtype=jnp.int32)
+
+
+def coin_in_escrow(book: Book, rules: Market) -> Int[Array, " n"]:
+    """Coin that each citizen's open bids have set aside."""
+    return jnp.sum(jnp.maximum(rules.bid_prices(book.bids), 0), axis=(0, 2), dtype=jnp.int32)
+
+
+def goods_in_escrow(book: Book) -> Int[Array, "g n"]:
+    """Units that each citizen's open asks have set aside."""
+    return jnp.sum(book.asks >= 0, axis=-1, dtype=jnp.int32)
+
+
+def has_room(orders: Int[Array, "*g n"], rules: Market) -> Bool[Array, "*g n"]:
+    """Whether a citizen with so many open orders may place another one."""
+    return orders < rules.max_orders
+
+
+def can_ask(orders: Int[Array, "*g n"], goods: Int[Array, "*g n"], rules: Market) -> Bool[Array, "*g n"]:
+    """Whether a citizen with so many open orders and units may offer one, at any price."""
+    return has_room(orders, rules) & (goods > 0)
+
+
+def trade(state: State, choices: Choices, rules: Market) -> State:
+    """Place everybody's orders, match them, and let the rest grow older."""
+    fade = jnp.asarray(FADE, state.book.history.dtype)
+    state = replace(state, book=replace(state.book, history=state.book.history * fade))
+    for good in range(state.goods.shape[0]):
+        state = _place_bids(state, good, choices.bids[good], rules)
+        state = _place_asks(state, good, choices.asks[good], rules)
+    return expire(match(state, rules), rules)
+
+
+def _place_bids(state: State, good: int, price: Int[Array, " n"], rules: Market) -> State:
+    """Set the coin of a bid aside and put the bid into a free slot, where a citizen wants to and can."""
+    slots = state.book.bids[good]
+    payment = price.astype(state.coin.dtype)
+    placed = (price >= 0) & (price <= rules.max_price) & has_room(num_orders(state.book)[good], rules)
+    placed &= payment <= state.coin
+    bids = state.book.bids.at[good].set(_put(slots, price << rules.bits, placed))
+    return replace(
+        state,
+        coin=state.coin - jnp.where(placed, payment, 0.0),
+        labor=state.labor + jnp.where(placed, rules.order_labor, 0.0),
+        book=replace(state.book, bids=bids),
+    )
+
+
+def _place_asks(state: State, good: int, price: Int[Array, " n"], rules: Market) -> State:
+    """Set a unit aside and put the ask into a free slot, where a citizen wants to and can."""
+    slots = state.book.asks[good]
+    placed = (price >= 0) & (price <= rules.max_price)
+    placed &= can_ask(num_orders(state.book)[good], state.goods[good], rules)
+    asks = state.book.asks.at[good].set(_put(slots, (rules.max_price - price) << rules.bits, placed))
+    return replace(
+        state,
+        goods=state.goods.at[good].add(-placed.astype(jnp.int32)),
+        labor=state.labor + jnp.where(placed, rules.order_labor, 0.0),
+        book=replace(state.book, asks=asks),
+    )
+
+
+def _put(slots: Int[Array, "n k"], order: Int[Array, " n"], placed: Bool[Array, " n"]) -> Int[Array, "n k"]:
+    """Put an order into the first free slot of everybody who places one."""
+    slot = jnp.arange(slots.shape[1], dtype=jnp.int32)
+    first_free = jnp.argmax(slots < 0, axis=1).astype(jnp.int32)
+    is_here = placed[:, None] & (slot[None, :] == first_free[:, None])
+    return jnp.where(is_here, order[:, None], slots)
+
+
+class _Matching(eqx.Module):
+    """The matching of one good, trade by trade."""
+
+    bids: Int[Array, "n k"]
+    asks: Int[Array, "n k"]
+    refunds: Int[Array, " n"]
+    """Coin set aside that the price did not take."""
+    bought: Int[Array, " n"]
+    spent: Int[Array, " n"]
+    sold: Int[Array, " n"]
+    earned: Int[Array, " n"]
+    trades: Int[Array, " p"]
+    """Trades at each price."""
+
+
+def match(state: State, rules: Market) -> State:
+    """Trade until no bid reaches an ask of somebody else. Goods do not depend on one another."""
+    book, journal = state.book, state.journal
+    done = jax.vmap(lambda bids, asks: _match_good(bids, asks, rules))(book.bids, book.asks)
+    change = jnp.sum(done.refunds + done.earned, axis=0)
+    return replace(
+        state,
+        coin=state.coin + change.astype(state.coin.dtype),
+        goods=state.goods + done.bought,
+        book=Book(done.bids, done.asks, book.history + done.trades.astype(book.history.dtype)),
+        journal=replace(
+            journal,
+            sales=journal.sales + done.sold,
+            earnings=journal.earnings + done.earned,
+            purchases=journal.purchases + done.bought,
+            spending=journal.spending + done.spent,
+        ),
+    )
+
+
+def _match_good(bids: Int[Array, "n k"], asks: Int[Array, "n k"], rules: Market) -> _Matching:
+    """Let the best bid that reaches an ask take the best ask, again and again.
+
+    A bid that reaches nothing now never will, since asks only become fewer: this is the order in which the reference
+    walks down the book. As many rounds are needed as there are trades.
+    """
+    zeros = jnp.zeros(bids.shape[0], jnp.int32)
+    start = _Matching(bids, asks, zeros, zeros, zeros, zeros, zeros, jnp.zeros(rules.num_prices, jnp.int32))
+
+    def is_crossed(matching: _Matching):
+        return jnp.any(_reaching(matching, rules)[0])
+
+    def settle(matching: _Matching):
+        return _settle_best(matching, rules)
+
+    return jax.lax.while_loop(is_crossed, settle, start)
+
+
+def _reaching(matching: _Matching, rules: Market) -> tuple[Bool[Array, " n"], Int[Array, " n"], Int[Array, " n"]]:
+    """Whose best bid reaches the best ask of anybody else, that bid, and that ask."""
+    citizen = jnp.arange(matching.bids.shape[0], dtype=jnp.int32)
+    bid, ask = jnp.max(matching.bids, axis=1), jnp.max(matching.asks, axis=1)
+    seller = jnp.argmax(ask).astype(jnp.int32)
+    runner_up = jnp.max(jnp.where(citizen == seller, NO_ORDER, ask))
+    rival = jnp.where(citizen == seller, runner_up, ask[seller])
+    reaches = (bid >= 0) & (rival >= 0) & (rules.bid_prices(bid) >= rules.ask_prices(rival))
+    return reaches, bid, rival
+
+
+def _settle_best(matching: _Matching, rules: Market) -> _Matching:
+    """Settle the first trade of what is left; nothing changes if there is none.
+
+    The older order sets the price; of two equally old ones, the ask.
+    """
+    citizen = jnp.arange(matching.bids.shape[0], dtype=jnp.int32)
+    reaches, best_bids, rivals = _reaching(matching, rules)
+    buyer = jnp.argmax(jnp.where(reaches, best_bids, NO_ORDER)).astype(jnp.int32)
+    bid, ask = best_bids[buyer], rivals[buyer]
+    is_trade = jnp.any(reaches)
+    is_buyer = (citizen == buyer) & is_trade
+    offers = jnp.where(citizen == buyer, NO_ORDER, jnp.max(matching.asks, axis=1))
+    is_seller = (citizen == jnp.argmax(offers).astype(jnp.int32)) & is_trade
+
+    bid_price, ask_price = rules.bid_prices(bid), rules.ask_prices(ask)
+    price = jnp.where(rules.ages(bid) <= rules.ages(ask), ask_price, bid_price)
+    buys, sells = is_buyer.astype(jnp.int32), is_seller.astype(jnp.int32)
+    prices = jnp.arange(rules.num_prices, dtype=jnp.int32)
+    return _Matching(
+        bids=jnp.where(is_buyer[:, None] & (matching.bids == bid), NO_ORDER, matching.bids),
+        asks=jnp.where(is_seller[:, None] & (matching.asks == ask), NO_ORDER, matching.asks),
+        refunds=matching.refunds + buys * (bid_price - price),
+        bought=matching.bought + buys,
+        spent=matching.spent + buys * price,
+        sold=matching.sold + sells,
+        earned=matching.earned + sells * price,
+        trades=matching.trades + ((prices == price) & is_trade).astype(jnp.int32),
+    )
+
+
+def expire(state: State, rules: Market) -> State:
+    """Make open orders a step older and return what the expired ones had set aside."""
+    book = state.book
+    bid_expires = (book.bids >= 0) & (rules.ages(book.bids) >= rules.order_duration)
+    ask_expires = (book.asks >= 0) & (rules.ages(book.asks) >= rules.order_duration)
+    coin_back = jnp.sum(jnp.where(bid_expires, rules.bid_prices(book.bids), 0), axis=(0, 2))
+    goods_back = jnp.sum(ask_expires, axis=-1, dtype=jnp.int32)
+    return replace(
+        state,
+        coin=state.coin + coin_back.astype(state.coin.dtype),
+        goods=state.goods + goods_back,
+        book=replace(book, bids=_older(book.bids, bid_expires), asks=_older(book.asks, ask_expires)),
+    )
+
+
+def _older(orders: Int[Array, "*k"], expires: Bool[Array, "*k"]) -> Int[Array, "*k"]:
+    return jnp.where((orders < 0) | expires, NO_ORDER, orders + 1)
