@@ -144,10 +144,9 @@ def evaluate(options: Namespace) -> None:
 
 def plot(options: Namespace) -> None:
     """Draw a run again."""
-    from fisc.records.store import RunFolder
-    from fisc.scenarios.compare import redraw
+    from fisc.scenarios.compare import open_finished, redraw
 
-    folder = RunFolder.open(options.run)
+    folder, _ = open_finished(options.run)
     redraw(folder, console.print)
     console.print(f"figures: {folder.figures}\nreport: {folder.path / 'report.html'}")
 

@@ -1,7 +1,10 @@
 """The command line: parsing only. It imports jax as late as it can, so that `fisc --help` answers at once."""
 
 import argparse
+import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 
@@ -78,8 +81,8 @@ def _scenario_flags(parser: argparse.ArgumentParser) -> None:
 def _run_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", default="3", help="how many seeds, or which: 5, or 0,3,7 (default: 3)")
     parser.add_argument("--budget", default="quick", help="smoke, quick or full (default: quick)")
-    parser.add_argument("--out", help="run folder (default: runs/SCENARIO-BUDGET); must not exist")
-    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out")
+    parser.add_argument("--out", help="run folder, new or empty (default: runs/SCENARIO-BUDGET)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, if there is one")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,6 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from fisc.cli.machine import prepare_jax
 
     prepare_jax()
+    # What ends a job on a cluster or in a container ends a run as Ctrl-C does: it is noted, and can go on.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not options.debug:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # XLA's notes to its developers, on slow compilation
     from fisc.cli import commands
 
     try:

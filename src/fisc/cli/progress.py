@@ -40,8 +40,10 @@ class ProgressLine:
 
     def report(self, report: Report) -> None:
         """Show how far training is."""
-        minutes, seconds = divmod(int(report.seconds_left), 60)
-        text = f"{report.steps_per_second:,.0f} steps/s · welfare {report.welfare:,.5g} · {minutes}:{seconds:02d} left"
+        text = f"welfare {report.welfare:,.5g}"
+        if report.seconds_left is not None:
+            minutes, seconds = divmod(int(report.seconds_left), 60)
+            text = f"{report.steps_per_second:,.0f} steps/s · {text} · {minutes}:{seconds:02d} left"
         if self.console.is_terminal:
             if report.group not in self.tasks:
                 self.tasks[report.group] = self.bar.add_task(report.group, total=report.num_updates, text="")

@@ -34,6 +34,7 @@ from fisc.scenarios.training import Group, Job, Report, train_group
 
 PACKAGES = ("fisc", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "polars")
 Say = Callable[[Report], None]
+SMOKE = "This was a smoke run: what learns has hardly been trained. It shows that everything works, and nothing else."
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,8 @@ def _open_folder(planned: Plan, path: Path, resume: bool, note: Callable[[str], 
             note(f"resuming with other software than the run began with ({changed})")
             folder.write_json("provenance.json", provenance | {"resumed_with": _versions()})
         return folder
+    if resume and not path.exists():
+        note(f"nothing to resume at {path}: a new run begins")
     if resume and path.is_dir() and {entry.name for entry in path.iterdir()} <= {"figures", "scenario.toml"}:
         folder = RunFolder(path)  # stopped while it was being made: nothing is in it yet
     else:
@@ -255,7 +258,7 @@ def _open_folder(planned: Plan, path: Path, resume: bool, note: Callable[[str], 
             "title": planned.scenario.title,
             "objective": planned.scenario.objective,
             "money": planned.scenario.money,
-            "caveats": list(planned.scenario.caveats),
+            "caveats": [*planned.scenario.caveats, *([SMOKE] if planned.budget_name == "smoke" else [])],
             "command": _command(planned, path),
             "versions": _versions(),
             "commit": _commit(),
@@ -355,7 +358,8 @@ def _train(
     for group in group_jobs(planned, worlds):
         if may_train:
             runs = "run" if len(group.jobs) == 1 else "runs"
-            note(f"training {group.name}: {len(group.jobs)} {runs}, {group.system.num_updates} updates each")
+            length = f"{group.system.num_updates} updates each"
+            note(f"training {group.name}: {len(group.jobs)} {runs}, {length} (compiling first)")
         states = train_group(group, folder, say, may_train)
         trained |= {(job.arm, job.seed): state for job, state in zip(group.jobs, states, strict=True)}
         rows += group.rows

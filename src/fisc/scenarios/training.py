@@ -61,9 +61,10 @@ class Report:
     group: str
     update: int
     num_updates: int
-    steps_per_second: float
+    steps_per_second: float | None
+    """None, as the time left, for a block that had to be compiled first."""
     welfare: float
-    seconds_left: float
+    seconds_left: float | None
 
 
 def train_group(
@@ -99,7 +100,8 @@ def train_group(
     advance = None
     while done < group.system.num_updates:
         size = min(group.block, group.system.num_updates - done)
-        if advance is None or advance[0] != size:
+        must_compile = advance is None or advance[0] != size
+        if must_compile:
             advance = (size, over_jobs(block(group.system, size), len(group.jobs)))
         started = time.perf_counter()
         arrays, metrics = advance[1](economies, run)
@@ -116,6 +118,8 @@ def train_group(
         _save(path, run, group, done)
         left = seconds / size * (group.system.num_updates - done)
         speed = size * group.steps_per_update / seconds
+        if must_compile:  # the clock says nothing about the blocks to come
+            speed, left = None, None
         say(Report(group.name, done, group.system.num_updates, speed, float(metrics["welfare"][:, -1].mean()), left))
     return [unstack(run, i) for i in range(len(group.jobs))]
 
