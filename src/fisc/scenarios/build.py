@@ -43,6 +43,8 @@ SAMPLE_ROWS = 1000
 SAEZ_GAP = 0.02
 """Largest move of a rate in one more undamped step at which the fixed point counts as found; with few workers, or labor
 on a grid, incomes jump and the last digits never rest."""
+SAEZ_WIDENING = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+"""Multiples of taxes.saez_bandwidth that are tried in turn."""
 
 OBJECTIVES: dict[str, Objective] = {
     "inverse_income_weighted_utility": welfare.inverse_income_weighted_utility,
@@ -224,21 +226,27 @@ def _search(scenario: Scenario, people: Population, arm: str) -> np.ndarray:
 
 
 def solve_saez(scenario: Scenario, economy: OneStep) -> np.ndarray:
-    """Rates of the Saez formula at its fixed point, with the scenario's elasticity and smoothing.
+    """Rates of the Saez formula at its fixed point, with the scenario's elasticity.
+
+    Few workers have no income distribution to speak of, and the iteration may jump between schedules for ever; then it
+    is smoothed more, step by step, until it comes to rest.
 
     Raises:
-        DivergenceError: if the iteration does not come to rest.
+        DivergenceError: if it never does.
     """
     given = scenario.taxes.saez_elasticity
     elasticity = economy.preferences.elasticity() if isinstance(given, str) else jnp.asarray(given, float)
-    bandwidth = scenario.taxes.saez_bandwidth
-    rates, gap = saez_rates(partial(weights_of, economy), economy.tax.cutoffs, elasticity, bandwidth)
-    if not float(gap) < SAEZ_GAP:
-        raise DivergenceError(
-            f"the Saez formula does not come to rest (one more step would move a rate by {float(gap):.3f}): "
-            f"smooth more, by taxes.saez_bandwidth above {bandwidth}"
-        )
-    return np.asarray(rates)
+    gaps = []
+    for wider in SAEZ_WIDENING:
+        bandwidth = scenario.taxes.saez_bandwidth * wider
+        rates, gap = saez_rates(partial(weights_of, economy), economy.tax.cutoffs, elasticity, bandwidth)
+        gaps.append(float(gap))
+        if gaps[-1] < SAEZ_GAP:
+            return np.asarray(rates)
+    raise DivergenceError(
+        f"the Saez formula does not come to rest, even smoothed over {bandwidth:g} in log income (one more step would "
+        f"move a rate by {min(gaps):.3f}): take more workers, or a taxes.saez_bandwidth above {bandwidth:g}"
+    )
 
 
 def make_tax(scenario: Scenario, people: Population, arm: str, rates: np.ndarray | None) -> TaxSystem:
