@@ -18,7 +18,7 @@ from pathlib import Path
 
 from machine import provenance
 
-SIZES = (100, 1_000, 10_000, 30_000, 100_000)
+SIZES = (1_000, 10_000, 100_000)
 SCRIPT = """
 import json, resource, sys, time
 from fisc.cli.machine import prepare_jax
