@@ -7,7 +7,7 @@ import pytest
 
 from fisc.econ.saez import top_rate
 from fisc.economies.one_step.best_response import outcome
-from fisc.economies.one_step.solve import solve, solve_flat, solve_on_grid, weights_of
+from fisc.economies.one_step.solve import STARTS, solve, solve_flat, solve_on_grid, weights_of
 from fisc.scenarios.build import make_economy, make_tax, population
 from fisc.scenarios.registry import load_scenario
 
@@ -25,7 +25,7 @@ def test_grid_optimum_of_quantile_skills_is_the_golden_one():
         found = solve_on_grid(make("one-step", economy__skills="quantiles"))
     assert found.welfare == pytest.approx(788.3894, abs=1e-3)
     np.testing.assert_allclose(found.rates, [0.85, 0.85, 0.80, 0.75, 0.65, 0.60, 0.45], atol=1e-9)
-    assert len(found.starts) == 5
+    assert len(found.starts) == STARTS
 
 
 def test_no_single_bracket_improves_the_grid_optimum():
