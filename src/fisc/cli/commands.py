@@ -14,13 +14,15 @@ from fisc.scenarios.config import OBJECTIVES, Scenario
 
 console = Console(highlight=False)
 
-FLAG_KEYS = {
-    "objective": "objective",
-    "elasticity": "economy.labor_exponent",
-    "workers": "economy.workers",
-    "year": "economy.year",
+ECONOMY_FLAGS = ("elasticity", "workers", "year")
+"""Flags that set a key of the economy: which one, and whether at all, the economy says."""
+
+WHY_NOT = {
+    "elasticity": "has no constant elasticity of income",
+    "workers": "has no workers",
+    "year": "has no US wages; use --set taxes.law=…",
 }
-"""The scenario key that each flag sets."""
+"""Why a flag does not fit a scenario."""
 
 
 def overrides_of(options: Namespace) -> dict[str, Any]:
@@ -31,7 +33,13 @@ def overrides_of(options: Namespace) -> dict[str, Any]:
             positive.
     """
     found = registry.parse_overrides(options.set)
-    for flag, key in FLAG_KEYS.items():
+    given = {flag: getattr(options, flag) for flag in ECONOMY_FLAGS if getattr(options, flag) is not None}
+    keys = registry.load_scenario(options.scenario, found).economy.flag_keys if given else {}
+    for flag in given:
+        if flag not in keys:
+            raise ConfigError(f"--{flag} {given[flag]}: scenario {options.scenario} {WHY_NOT[flag]}")
+    keys |= {"objective": "objective"} if options.objective is not None else {}
+    for flag, key in keys.items():
         if getattr(options, flag) is not None and key in found:
             raise ConfigError(f"--{flag} and --set {key}=… both set {key}: give one of them")
     if options.objective is not None:
@@ -41,18 +49,8 @@ def overrides_of(options: Namespace) -> dict[str, Any]:
     if options.elasticity is not None:
         if not 0 < options.elasticity < float("inf"):
             raise ConfigError(f"--elasticity is {options.elasticity}: it must be above 0 (0.25 is a common estimate)")
-        if registry.load_scenario(options.scenario, found).economy.utility == "isoelastic":
-            raise ConfigError("--elasticity: with economy.utility = 'isoelastic' labor costs the same for every hour")
-        found["economy.labor_exponent"] = 1.0 + 1.0 / options.elasticity
-    if options.workers is not None:
-        found["economy.workers"] = options.workers
-    if options.year is not None:
-        if registry.load_scenario(options.scenario).economy.skills != "us_wages":
-            raise ConfigError(
-                f"--year {options.year}: scenario {options.scenario} has no US wages; use --set taxes.law=…"
-            )
-        found["economy.year"] = options.year
-    return found
+        given["elasticity"] = 1.0 + 1.0 / options.elasticity
+    return found | {keys[flag]: value for flag, value in given.items()}
 
 
 def seeds_of(text: str) -> int | tuple[int, ...]:

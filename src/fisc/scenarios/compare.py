@@ -27,8 +27,9 @@ from fisc.learning.two_level import TrainState
 from fisc.records.errors import RecordError
 from fisc.records.store import RunFolder
 from fisc.scenarios import build
-from fisc.scenarios.config import BudgetConfig, Scenario, parse
+from fisc.scenarios.config import BudgetConfig, Scenario
 from fisc.scenarios.evaluation import World, evaluate
+from fisc.scenarios.reading import parse
 from fisc.scenarios.registry import ARMS, check_arm, load_scenario
 from fisc.scenarios.training import Group, Job, Report, train_group
 
@@ -97,10 +98,12 @@ def plan(
         is_search = arm in ("saez", "optimum") or (arm == "flat" and loaded.taxes.flat_rate == "best")
         if not is_search:  # what is not searched is made at no cost
             build.make_tax(loaded, people, arm, build.exact_rates(loaded, people, arm))
-        elif loaded.economy.utility == "isoelastic":
-            raise ConfigError(f"arm {arm} needs exact best responses: set economy.utility to quasi_linear or log_net")
-    if loaded.economy.utility == "isoelastic" and loaded.learning.citizens == "best_response":
-        raise ConfigError("learning.citizens = 'best_response' needs economy.utility quasi_linear or log_net")
+        elif (error := loaded.economy.inexact(f"arm {arm}")) is not None:
+            raise error
+    if loaded.learning.citizens == "best_response":
+        error = loaded.economy.inexact("learning.citizens = 'best_response'")
+        if error is not None:
+            raise error
     return Plan(loaded, chosen, budget, length, scenario, dict(overrides or {}))
 
 

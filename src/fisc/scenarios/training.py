@@ -15,9 +15,9 @@ import polars as pl
 from jaxtyping import PyTree
 from polars.exceptions import PolarsError
 
+from fisc.core.economy import Economy
 from fisc.core.errors import DivergenceError, RunError
 from fisc.core.ledger import tolerance
-from fisc.economies.one_step.economy import OneStep
 from fisc.learning.train import block, over_jobs, stack, unstack
 from fisc.learning.two_level import TrainState, TwoLevel
 from fisc.records.metrics import LEARNING_METRICS
@@ -26,7 +26,6 @@ from fisc.scenarios import checkpoint
 
 ROWS_PER_BLOCK = 5
 """Updates of a block that are recorded."""
-ROLES = ("citizen", "planner")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Job:
 
     arm: str
     seed: int
-    economy: OneStep
+    economy: Economy
 
 
 @dataclass
@@ -148,13 +147,13 @@ def _rows(group: Group, metrics: dict[str, np.ndarray], before: int) -> pl.DataF
     """Long rows of some updates of a block: `metrics` hold [job, update]."""
     size = next(iter(metrics.values())).shape[1]
     picks = sorted({int(i) for i in np.linspace(0, size - 1, min(size, ROWS_PER_BLOCK))})
-    steps = group.steps_per_update // len(group.jobs)
+    steps, roles = group.steps_per_update // len(group.jobs), group.jobs[0].economy.spec.roles
     rows = []
     for name, values in metrics.items():
         if name == "phase":
             continue
         role, _, rest = name.partition("/")
-        role, metric = (role, rest) if role in ROLES else ("economy", name)
+        role, metric = (role, rest) if role in roles else ("economy", name)
         learning = metrics.get(f"{role}/knob/learning")
         for j, job in enumerate(group.jobs):
             for i in picks:
