@@ -101,7 +101,7 @@ def test_an_episode_played_with_the_stored_draws_comes_out_the_same(stored):
         setup = gtb_config.resolve(gtb_reference.read(CONFIG))
         start = {key: stored[f"start_{key}"] for key in START}
         economy = gtb_ours.build(setup, start)
-        knobs = gtb_ours.knobs_of(setup, economy, 0)
+        knobs = gtb_ours.knobs_of(setup, 0)
         state = gtb_ours.begin(economy, gtb_ours.start_of(start), None)
         view = jax.device_get(gtb_ours.look(economy, state, knobs))
         check_numbers(stored, 0, view)

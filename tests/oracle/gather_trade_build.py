@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fisc.core.errors import ConfigError
+from fisc.scenarios import foundation
 
 from . import gtb_actions, gtb_books, gtb_config, gtb_reference, gtb_view
 from . import gtb_ours as ours
@@ -38,11 +39,15 @@ class Match:
         self.game = gtb_reference.open_game(setup.raw, seed)
         self.constants = self.game.constants
         self.rng = np.random.default_rng(seed)
-        self.bracket_names = self.constants.get("bracket_names", [])
-        if len(set(self.bracket_names)) < len(self.bracket_names):
-            raise ConfigError(f"brackets {self.bracket_names} share a name in the reference: space them a coin apart")
+        self.bracket_names = foundation.bracket_names(setup.config, ours.CONVENTION)
+        self._check_bracket_names()
         self.economy, self.state, self.view = None, None, None
         self.completed = 0
+
+    def _check_bracket_names(self) -> None:
+        theirs = self.constants.get("bracket_names", [])
+        if self.bracket_names != theirs:
+            raise Mismatch(self.tally.where, "names of brackets", self.bracket_names, theirs)
 
     def play_episode(self) -> None:
         """Reset both, take random actions to the end, compare at every moment.
@@ -70,8 +75,8 @@ class Match:
         if self.economy is None:
             self.economy = ours.build(self.setup, draws)
             self.tally.check("world", "cutoffs", self.economy.tax.cutoffs, self.constants.get("cutoffs", [0.0]))
-            self.knobs = ours.knobs_of(self.setup, self.economy, 0)
-        last_knobs, self.knobs = self.knobs, ours.knobs_of(self.setup, self.economy, self.completed)
+            self.knobs = ours.knobs_of(self.setup, 0)
+        last_knobs, self.knobs = self.knobs, ours.knobs_of(self.setup, self.completed)
         self.state = ours.begin(self.economy, ours.start_of(draws), last)
         self._look(ours.look(self.economy, self.state, self.knobs))
         self.books = gtb_books.Books(self.setup, self.economy, self.bracket_names)
@@ -97,8 +102,10 @@ class Match:
         actions, planner = {"citizen": jnp.asarray(citizens, jnp.int32)}, None
         if self.setup.has_planner:
             rates = [size for _, size in game.planner_sizes]
-            planner = gtb_actions.planner(self.rng, rates, is_multi=environment["multi_action_mode_planner"])
-            actions["planner"] = jnp.asarray(planner, jnp.int32)[None, :]
+            is_multi = environment["multi_action_mode_planner"]
+            planner = gtb_actions.planner(self.rng, rates, is_multi=is_multi)
+            chosen = planner if is_multi else gtb_actions.one_choice(planner, rates)
+            actions["planner"] = jnp.asarray(chosen, jnp.int32)[None]
         moment = game.step(citizens, planner)
         draws = ours.draws_of(self.economy, self.state, moment.draws)
         self.books.note_memory(self.view)
@@ -179,7 +186,7 @@ class Match:
             check("tax", "schedule", treasury.rates, theirs["collection"]["schedule"])
             check("tax", "paid", treasury.taxes, theirs["collection"]["paid"])
             check("tax", "lump sum", treasury.lump_sum, theirs["collection"]["lump_sum"])
-        if "saez" in theirs:
+        if self.setup.is_saez:
             self._compare_saez(theirs["saez"])
 
     def _compare_saez(self, theirs: dict[str, Any]) -> None:

@@ -50,6 +50,16 @@ def planner(rng: np.random.Generator, sizes: Sequence[int], *, is_multi: bool) -
     return chosen if is_multi else np.where(np.arange(len(sizes)) == rng.integers(len(sizes)), chosen, 0)
 
 
+def one_choice(chosen: np.ndarray, sizes: Sequence[int]) -> int:
+    """A planner's action as one number among all rates of all brackets. `chosen`: [b], at most one is not 0."""
+    acting = np.flatnonzero(chosen)
+    if not len(acting):
+        return 0
+    b = int(acting[0])
+    # What is no rate of its bracket is no rate of another one either.
+    return sum(sizes[:b]) + int(chosen[b]) if 1 <= chosen[b] <= sizes[b] else int(np.sign(chosen[b])) * 9999
+
+
 def _pick(rng: np.random.Generator, allowed: np.ndarray) -> np.ndarray:
     """One allowed column of each row, counted from 1; 0 where none is allowed."""
     scores = np.where(allowed, rng.random(allowed.shape), -1.0)

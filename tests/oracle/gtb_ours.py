@@ -1,6 +1,5 @@
 """The gather-trade-build economy of fisc, built from a configuration of the reference and run in double precision."""
 
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -9,58 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from fisc.core.knobs import Knobs, full_knobs
-from fisc.core.tax import TaxSystem
-from fisc.econ import welfare
 from fisc.economies.gather_trade_build import chart, market
 from fisc.economies.gather_trade_build import observe as see
-from fisc.economies.gather_trade_build.build import Building
-from fisc.economies.gather_trade_build.economy import GatherTradeBuild, Preferences, Rules, SameBeginning
-from fisc.economies.gather_trade_build.gather import Gathering
-from fisc.economies.gather_trade_build.market import Market
-from fisc.economies.gather_trade_build.regrow import Regrowth
+from fisc.economies.gather_trade_build.economy import GatherTradeBuild, SameBeginning
 from fisc.economies.gather_trade_build.state import GOODS, Draws, Start, State, units_on_map
-from fisc.taxes.fixed import free_market
-from fisc.taxes.planner import PlannerGrid
+from fisc.scenarios import foundation
 from fisc.taxes.saez import SaezEstimated
 
-from . import one_step_ours
-from .gtb_config import EVENTS, FIXED, Setup
+from .gtb_config import Setup
 
-WARMUPS = {"decay": "episodes", "auto": "rewarding steps"}
+CONVENTION = "foundation"
 
 
 def build(setup: Setup, draws: dict[str, Any]) -> GatherTradeBuild:
-    """Make the economy that the configuration describes; `draws` of a reset say how many people there are and where."""
-    start, environment = start_of(draws), setup.environment
-    constant = float(environment["energy_warmup_constant"])
-    most = max(1, int(draws["source_maps"].sum(axis=(1, 2)).max())) if setup.kind in FIXED else start.water.size
-    return GatherTradeBuild(
-        beginning=SameBeginning(start, most),
-        rules=_rules(setup),
-        preferences=Preferences(
-            eta=_number(environment["isoelastic_eta"]),
-            labor_cost=_number(environment["energy_cost"]),
-            warmup=_number(constant),
-            warmup_counts=WARMUPS[environment["energy_warmup_method"].lower()] if constant > 0 else "nothing",
-        ),
-        tax=tax_system(setup),
-        payment=_number(setup.components["Build"]["payment"]),
-        starting_coin=_number(environment["starting_agent_coin"]),
-        objective=_objective(environment),
-        periods=environment["episode_length"] // setup.period,
-        steps_per_period=setup.period,
-        events=tuple(EVENTS[name] for name in setup.listed),
-        sight=see.Sight(
-            halfwidth=environment["mobile_agent_observation_range"],
-            whole_map=environment["full_observability"],
-            planner_sees_map=environment["planner_gets_spatial_info"],
-            is_scaled=environment["allow_observation_scaling"],
-            shows_noise=True,
-            hides_places=environment["full_observability"],
-        ),
-        picks_from_every_menu=environment["multi_action_mode_agents"],
-        gini_convention="foundation",
-    )
+    """Make the economy that the importer makes, but for how an episode begins: that is what the reference drew."""
+    made = foundation.keywords(setup.config, CONVENTION)
+    return GatherTradeBuild(**made | {"beginning": SameBeginning(start_of(draws), made["beginning"].most_sources)})
 
 
 def start_of(draws: dict[str, Any]) -> Start:
@@ -92,30 +55,10 @@ def draws_of(economy: GatherTradeBuild, state: State, draws: dict[str, Any]) -> 
     )
 
 
-def tax_system(setup: Setup) -> TaxSystem:
-    """Make the tax system of a configuration."""
-    if not setup.has_taxes:
-        return free_market([0.0])
-    tax = setup.tax
-    if setup.has_planner:
-        cutoffs, limits = one_step_ours._cutoffs(tax), (float(tax["rate_min"]), float(tax["rate_max"]))
-        return PlannerGrid(cutoffs, float(tax["rate_disc"]), *limits)
-    return one_step_ours.tax_system(setup)
-
-
-def knobs_of(setup: Setup, economy: GatherTradeBuild, completed: int) -> Knobs:
+def knobs_of(setup: Setup, completed: int) -> Knobs:
     """The ceiling on rates after so many completed episodes, by the reference's annealing schedule."""
-    tax = setup.tax
-    limit, share = 0.0 if tax["disable_taxes"] else float(tax["rate_max"]), 1.0
-    if tax["tax_annealing_schedule"] is not None:
-        warmup, slope = tax["tax_annealing_schedule"]
-        share = min(1.0, max(0.0, slope * (completed - warmup)))
-    if isinstance(economy.tax, PlannerGrid):
-        # The reference compares rates with the limit to the last bit, fisc allows for rounding: hand over a rate of the
-        # grid, on which both agree.
-        grid = np.asarray(economy.tax._grid())
-        limit, share = max([0.0, *grid[grid <= share * grid[-1]]]), 1.0
-    return eqx.tree_at(lambda k: k.max_rate, full_knobs(), _number(share * limit))
+    ceiling = foundation.rate_ceiling(setup.config, completed, CONVENTION)
+    return eqx.tree_at(lambda k: k.max_rate, full_knobs(), _number(ceiling))
 
 
 class View(eqx.Module):
@@ -209,39 +152,6 @@ def _planner_blocks(economy: GatherTradeBuild, state: State, knobs: Knobs):
             1, -1
         ),
     }
-
-
-def _rules(setup: Setup) -> Rules:
-    environment, components = setup.environment, setup.components
-    auction, gather = components["ContinuousDoubleAuction"], components["Gather"]
-    if setup.kind in FIXED:
-        weights, halfwidth, most = (environment["resource_regen_prob"],) * 2, (0, 0), (1, 1)
-    else:
-        weights, halfwidth, most = (
-            tuple(environment[f"{good}_{argument}"] for good in GOODS)
-            for argument in ("regen_weight", "regen_halfwidth", "max_health")
-        )
-    return Rules(
-        building=Building(_number(components["Build"]["build_labor"])),
-        market=Market(
-            order_labor=_number(max(0.0, auction["order_labor"])),
-            max_price=int(auction["max_bid_ask"]),
-            order_duration=int(auction["order_duration"]),
-            max_orders=int(auction["max_num_orders"] or auction["order_duration"]),
-        ),
-        gathering=Gathering(_number(gather["move_labor"]), _number(gather["collect_labor"])),
-        regrowth=Regrowth(_number(weights), tuple(int(h) for h in halfwidth), tuple(int(m) for m in most)),
-    )
-
-
-def _objective(environment):
-    name = environment["planner_reward_type"]
-    if name == "inv_income_weighted_utility":
-        return welfare.inverse_income_weighted_utility
-    if name == "inv_income_weighted_coin_endowments":
-        return welfare.inverse_income_weighted_coin
-    mixing_weight = 1.0 - environment["mixing_weight_gini_vs_coin"]
-    return partial(welfare.equality_times_productivity, mixing_weight=mixing_weight, convention="foundation")
 
 
 def _number(value) -> jax.Array:

@@ -40,11 +40,7 @@ def observations(setup: Setup, view: View, own_names, citizen_names, stale: Stal
 def masks(setup: Setup, view: View, sizes, bracket_names: list[str]) -> dict[str, Any]:
     """Every agent's action mask. `sizes`: (name, number of entries) of a citizen's menus."""
     citizens, planner = view.mask.astype(float), view.planner_mask.astype(float)
-    by_bracket = planner.reshape(len(bracket_names), -1) if setup.has_planner else None
     if setup.environment["flatten_masks"]:
-        if setup.has_planner and not setup.environment["multi_action_mode_planner"]:
-            # One choice among all rates of all brackets: keeping comes once, in front.
-            planner = np.concatenate([[1.0], by_bracket[:, 1:].reshape(-1)])
         return {**{str(i): mask for i, mask in enumerate(citizens)}, "p": planner}
 
     names, counts = [name for name, _ in sizes], [count for _, count in sizes]
@@ -57,9 +53,18 @@ def masks(setup: Setup, view: View, sizes, bracket_names: list[str]) -> dict[str
     found = {
         str(i): {**dict(zip(names, np.split(row, ends), strict=True)), **passive} for i, row in enumerate(citizens)
     }
-    rates = {} if by_bracket is None else dict(zip(bracket_names, by_bracket[:, 1:], strict=True))
+    rates = dict(zip(bracket_names, _by_bracket(setup, planner, len(bracket_names)), strict=True))
     found["p"] = {**passive, **{f"{TAX}.TaxIndexBracket_{name}": flags for name, flags in rates.items()}}
     return found
+
+
+def _by_bracket(setup: Setup, mask: np.ndarray, num: int) -> list[np.ndarray]:
+    """The planner's mask by bracket, without keeping the rate; nothing without a planner."""
+    if not setup.has_planner:
+        return []
+    if setup.environment["multi_action_mode_planner"]:
+        return list(mask.reshape(num, -1)[:, 1:])
+    return list(mask[1:].reshape(num, -1))
 
 
 def _passive(setup: Setup) -> list[str]:

@@ -8,8 +8,9 @@ import jax
 import pytest
 
 from fisc.core.errors import ConfigError
+from fisc.scenarios import foundation
 
-from . import gtb_config, gtb_ours, gtb_reference, reference
+from . import gtb_config, gtb_reference, reference
 from .compare import Mismatch
 from .gather_trade_build import main, play
 
@@ -43,15 +44,15 @@ def test_every_number_agrees(name):
 @needs_reference
 def test_a_wrong_number_is_found_and_reported_with_code_1(monkeypatch, capsys):
     # The comparison itself: a cost of moving that is off by a millionth of itself does not pass.
-    rules = gtb_ours._rules
+    rules = foundation.rules
 
-    def tampered(setup):
-        gathering = rules(setup).gathering
+    def tampered(config):
+        gathering = rules(config).gathering
         return dataclasses.replace(
-            rules(setup), gathering=dataclasses.replace(gathering, move_labor=gathering.move_labor * (1 + 1e-6))
+            rules(config), gathering=dataclasses.replace(gathering, move_labor=gathering.move_labor * (1 + 1e-6))
         )
 
-    monkeypatch.setattr(gtb_ours, "_rules", tampered)
+    monkeypatch.setattr(foundation, "rules", tampered)
     path = str(FOLDER / "gather_only.yaml")
     assert main(["--config", path, "--episodes", "1"]) == 1
     assert "citizen labor" in capsys.readouterr().out
@@ -64,8 +65,8 @@ def test_a_wrong_number_is_found_and_reported_with_code_1(monkeypatch, capsys):
     [
         ({"scenario_name": "one-step-economy"}, "unknown scenario"),
         ({"components": [{"SimpleLabor": {}}]}, "unknown component 'SimpleLabor'"),
-        ({"components": [{"Trade": {}}]}, "must have Build or Gather"),
-        ({"isoelastic_eta": 1}, "isoelastic_eta 1 is not supported"),
+        ({"components": [{"WealthRedistribution": {}}]}, "must have Gather or Build"),
+        ({"isoelastic_eta": 1}, "isoelastic_eta 1 cannot be compared"),
         ({"episode_length": 99}, "episode_length 99 is not a whole number of tax periods of 25"),
     ],
 )

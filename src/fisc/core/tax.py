@@ -111,19 +111,25 @@ def announce(system: TaxSystem, treasury: Treasury, action: Any, draws: Any, kno
 
 
 def collect(
-    system: TaxSystem, treasury: Treasury, coin: Float[Array, " n"], purse: Float[Array, " n"]
+    system: TaxSystem,
+    treasury: Treasury,
+    purse: Float[Array, " n"],
+    escrow: Float[Array, " n"] | float = 0.0,
 ) -> tuple[Treasury, Float[Array, " n"]]:
     """End a period: tax the incomes, hand the revenue out in equal shares, and return the new purses.
 
+    Income is what a citizen's coin, purse and escrow, grew by since the last collection.
+
     Args:
-        coin: each citizen's coin, escrow included; income is what it grew by since the last collection.
-        purse: the part of it that can be taken; nobody pays more than that.
+        purse: coin of each citizen that can be taken; nobody pays more than that.
+        escrow: coin of each citizen that cannot.
     """
-    income = coin - treasury.tax_base
-    collection = brackets.collect(income, purse, system.cutoffs.astype(coin.dtype), treasury.rates)
-    change = collection.lump_sum - collection.paid
+    income = purse + escrow - treasury.tax_base
+    collection = brackets.collect(income, purse, system.cutoffs.astype(purse.dtype), treasury.rates)
+    kept = purse + (collection.lump_sum - collection.paid)
     memory = system.learn(treasury.memory, income, collection.marginal)
+    # The base is added up as coin will be next time, so that income starts at 0: rounding below it would be a loss.
     closed = Treasury(
-        memory, treasury.rates, coin + change, income, collection.marginal, collection.paid, collection.lump_sum
+        memory, treasury.rates, kept + escrow, income, collection.marginal, collection.paid, collection.lump_sum
     )
-    return closed, purse + change
+    return closed, kept

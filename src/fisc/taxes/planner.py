@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from fisc.core.spaces import Box, MultiDiscrete
+from fisc.core.spaces import Box, Discrete, MultiDiscrete
 from fisc.core.tax import TaxSystem
 
 SLACK = 1e-6
@@ -25,6 +25,9 @@ class PlannerGrid(TaxSystem[Int[Array, " b"]]):
     rate_step: float = eqx.field(static=True, default=0.05)
     rate_min: float = eqx.field(static=True, default=0.0)
     rate_max: float = eqx.field(static=True, default=1.0)
+    sets_one_rate: bool = eqx.field(static=True, default=False)
+    """Whether the planner changes the rate of one bracket a period at most: one choice among all rates of all brackets,
+    0 keeping everything. The reference's planner in single-action mode."""
 
     @property
     def num_rates(self) -> int:
@@ -33,7 +36,9 @@ class PlannerGrid(TaxSystem[Int[Array, " b"]]):
 
     @property
     def planner_space(self):
-        """One choice for each bracket: keep, or one of the rates."""
+        """One choice for each bracket: keep, or one of the rates; or one choice for all of them together."""
+        if self.sets_one_rate:
+            return Discrete(1 + self.num_rates * self.cutoffs.shape[-1])
         return MultiDiscrete((self.num_rates + 1,) * self.cutoffs.shape[-1])
 
     def _grid(self):
@@ -59,6 +64,8 @@ class PlannerGrid(TaxSystem[Int[Array, " b"]]):
         """Set the legal choices, keep the rate elsewhere."""
         if action is None:
             return memory
+        if self.sets_one_rate:
+            action = action - self.num_rates * jnp.arange(self.cutoffs.shape[-1], dtype=action.dtype)
         chosen = jnp.clip(action - 1, 0, self.num_rates - 1)
         is_legal = (action >= 1) & (action <= self.num_rates) & (self._grid()[chosen] <= knobs.max_rate + SLACK)
         return jnp.where(is_legal, chosen, memory)
@@ -69,8 +76,10 @@ class PlannerGrid(TaxSystem[Int[Array, " b"]]):
 
     def legal(self, memory, knobs):
         """Keeping is always legal; so is a rate under the ceiling."""
-        flags = jnp.concatenate([jnp.ones(1, bool), self._grid() <= knobs.max_rate + SLACK])
-        return jnp.tile(flags, self.cutoffs.shape[-1])
+        keep, is_under, num = jnp.ones(1, bool), self._grid() <= knobs.max_rate + SLACK, self.cutoffs.shape[-1]
+        if self.sets_one_rate:
+            return jnp.concatenate([keep, jnp.tile(is_under, num)])
+        return jnp.tile(jnp.concatenate([keep, is_under]), num)
 
 
 class PlannerContinuous(TaxSystem[Float[Array, " b"]]):

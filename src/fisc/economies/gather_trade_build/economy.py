@@ -110,6 +110,8 @@ class GatherTradeBuild(Economy[State, Draws]):
     picks_from_every_menu: bool = eqx.field(static=True, default=False)
     """Multi-action mode: a citizen may build, place an order of each kind and walk in one step."""
     gini_convention: str = eqx.field(static=True, default="exact")
+    bids_shelter_coin: bool = eqx.field(static=True, default=True)
+    """Whether taxes leave coin in escrow alone; otherwise bids of whoever cannot pay are withdrawn on tax day."""
 
     @property
     def menus(self) -> Menus:
@@ -247,7 +249,8 @@ class GatherTradeBuild(Economy[State, Draws]):
             walked = walk(state, choices.direction, draws.turn, rules.gathering)
             return collect(walked, draws.bonus, rules.gathering)
         if event == "tax":
-            return levy.collect(state, self.tax, rules.market, period=self.steps_per_period)
+            shelters = self.bids_shelter_coin
+            return levy.collect(state, self.tax, rules.market, period=self.steps_per_period, bids_shelter_coin=shelters)
         return redistribute(state, rules.market)
 
     def coin(self, state: State) -> Float[Array, " n"]:

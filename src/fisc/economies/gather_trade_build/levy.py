@@ -1,7 +1,8 @@
 """Taxes: rates are announced in the first step of a period and collected in its last. Axes: `n` citizens, `b` brackets.
 
 Income is what a citizen's coin grew by since the last collection, coin set aside for bids included; but taxes are taken
-only from the purse, so open bids shelter coin on tax day. Source: the reference program's `PeriodicBracketTax`.
+only from the purse, so open bids shelter coin on tax day, unless the economy withdraws the bids of whoever owes more
+than the purse holds. Source: the reference program's `PeriodicBracketTax`.
 """
 
 from dataclasses import replace
@@ -15,7 +16,7 @@ from fisc.core.knobs import Knobs
 from fisc.core.tax import TaxSystem, Treasury
 from fisc.econ import brackets
 from fisc.economies.gather_trade_build import market
-from fisc.economies.gather_trade_build.state import Journal, State
+from fisc.economies.gather_trade_build.state import NO_ORDER, Journal, State
 
 
 def announce(state: State, system: TaxSystem, action: Any, draws: Any, knobs: Knobs, *, period: int) -> State:
@@ -25,15 +26,27 @@ def announce(state: State, system: TaxSystem, action: Any, draws: Any, knobs: Kn
     return replace(state, treasury=treasury)
 
 
-def collect(state: State, system: TaxSystem, rules: market.Market, *, period: int) -> State:
+def collect(
+    state: State, system: TaxSystem, rules: market.Market, *, period: int, bids_shelter_coin: bool = True
+) -> State:
     """Tax everybody's income and hand the revenue out in equal shares in the last step of a period."""
-    reserved = market.coin_in_escrow(state.book, rules).astype(state.coin.dtype)
-    treasury, purse = fiscal.collect(system, state.treasury, state.coin + reserved, state.coin)
-    # Added up as it will be next time, so that income starts at exactly 0: rounding below 0 would read as a loss.
-    treasury = replace(treasury, tax_base=purse + reserved)
-    collected = replace(state, treasury=treasury, coin=purse, journal=_entered(state.journal, treasury, system))
+    paying = state if bids_shelter_coin else _withdraw_bids(state, system, rules)
+    reserved = market.coin_in_escrow(paying.book, rules).astype(state.coin.dtype)
+    treasury, purse = fiscal.collect(system, state.treasury, paying.coin, reserved)
+    collected = replace(paying, treasury=treasury, coin=purse, journal=_entered(state.journal, treasury, system))
     is_tax_day = state.step % period == period - 1
     return jax.tree.map(lambda yes, no: jnp.where(is_tax_day, yes, no), collected, state)
+
+
+def _withdraw_bids(state: State, system: TaxSystem, rules: market.Market) -> State:
+    """Give the coin of their open bids back to citizens whose purse cannot pay their tax."""
+    reserved = market.coin_in_escrow(state.book, rules).astype(state.coin.dtype)
+    income = state.coin + reserved - state.treasury.tax_base
+    due = brackets.tax_due(income, system.cutoffs.astype(income.dtype), state.treasury.rates)
+    is_short = due > state.coin
+    bids = jnp.where(is_short[None, :, None], NO_ORDER, state.book.bids)
+    coin = state.coin + jnp.where(is_short, reserved, 0.0)
+    return replace(state, coin=coin, book=replace(state.book, bids=bids))
 
 
 def _entered(journal: Journal, treasury: Treasury, system: TaxSystem) -> Journal:

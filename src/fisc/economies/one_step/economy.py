@@ -140,7 +140,7 @@ class OneStep(Economy[State, Draws]):
         hours = hours_of(actions["citizen"], self.labor, self.labor_unit, is_open)
         worked = work(state, self.skills, hours)
 
-        collected, coin_after = fiscal.collect(self.tax, treasury, worked.coin, worked.coin)
+        collected, coin_after = fiscal.collect(self.tax, treasury, worked.coin)
         treasury = _choose(is_period_end, collected, treasury)
         coin = jnp.where(is_period_end, coin_after, worked.coin)
 

@@ -1,0 +1,80 @@
+"""Play every stored configuration of Gather-Trade-Build against the reference program, and keep the counts.
+
+    python -m tests.oracle.gtb_tally --into FILE --steps N --seed S [--only NAME ...]
+
+Each configuration is played in one environment, for whole episodes, until it has taken N steps or more; the samples of
+the Saez formula, completed episodes and the labor warm-up carry over from one to the next. FILE gets a line for each
+configuration as soon as it is played. Configurations that FILE already has are not played again, so an interrupted run
+goes on where it was; delete FILE to start over. Exit code 1: somewhere something disagreed.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import jax
+
+from fisc.core.errors import ConfigError
+
+from . import gtb_config, gtb_reference
+from .compare import Mismatch
+from .gather_trade_build import play
+
+FOLDER = Path(__file__).parent / "configs" / "gather_trade_build"
+LINE = re.compile(r"^(\S+\.yaml): .*?([\d,]+) steps, ([\d,]+) values, (\d+) mismatches", re.MULTILINE)
+FEWEST_EPISODES = 2
+
+
+def count(path: Path, steps: int, seed: int) -> str:
+    """Play one configuration, and say in a line what was compared."""
+    setup = gtb_config.resolve(gtb_reference.read(path))
+    length = setup.environment["episode_length"]
+    episodes = max(FEWEST_EPISODES, -(-steps // length))
+    try:
+        tally = play(setup, episodes, seed)
+    except Mismatch as mismatch:
+        return f"{path.name}: 0 steps, 0 values, 1 mismatches: {mismatch}"
+    finally:
+        jax.clear_caches()  # seventy compiled economies would otherwise stay in memory
+    kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(tally.by_kind.items()))
+    values = sum(tally.by_kind.values())
+    return f"{path.name}: {episodes:,} episodes, {tally.steps:,} steps, {values:,} values, 0 mismatches ({kinds})"
+
+
+def total(text: str) -> str:
+    """The last line of a tally: sums over all configurations that it has."""
+    rows = [[int(number.replace(",", "")) for number in match[1:]] for match in LINE.findall(text)]
+    steps, values, mismatches = (sum(column) for column in zip(*rows, strict=True))
+    return f"total: {len(rows)} configurations, {steps:,} steps, {values:,} values, {mismatches} mismatches"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run from the command line and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.oracle.gtb_tally", description=__doc__.splitlines()[0])
+    parser.add_argument("--into", type=Path, required=True, help="file with one line for each configuration")
+    parser.add_argument("--steps", type=int, default=2800, help="fewest steps of each (default: 2,800)")
+    parser.add_argument("--seed", type=int, default=1, help="of everything drawn, above 0 (default: 1)")
+    parser.add_argument("--only", nargs="*", default=[], help="names of configurations, by default all")
+    options = parser.parse_args(arguments)
+    text = options.into.read_text(encoding="utf-8") if options.into.is_file() else ""
+    played = [match[0] for match in LINE.findall(text)]
+    lines = [line for line in text.splitlines() if LINE.match(line)]
+    for path in sorted(FOLDER.glob("*.yaml")):
+        if path.name in played or (options.only and path.stem not in options.only):
+            continue
+        try:
+            lines.append(count(path, options.steps, options.seed))
+        except ConfigError as error:
+            print(f"error: {path}: {error}", file=sys.stderr)
+            return 2
+        print(lines[-1], flush=True)
+        ordered = "\n".join(sorted(lines))
+        options.into.write_text(f"{ordered}\n{total(ordered)}\n", encoding="utf-8")
+    text = "\n".join(lines)
+    print(total(text))
+    return int(any(match[3] != "0" for match in LINE.findall(text)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
