@@ -12,7 +12,7 @@ from typing import Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int, Int8, Key
 
 from fisc.core import tax as fiscal
 from fisc.core.economy import Economy, EconomySpec, Observation, RoleSpec, Transition
@@ -228,6 +228,7 @@ class GatherTradeBuild(Economy[State, Draws]):
             if event == "tax":
                 after = levy.announce(after, self.tax, planner, draws.tax, knobs, period=self.steps_per_period)
             after = self._happen(event, after, choices, draws)
+        left = after.units
         after = regrow(after, draws.regrowth, self.rules.regrowth)
         after = self._valued(replace(after, step=state.step + 1), knobs)
 
@@ -236,7 +237,7 @@ class GatherTradeBuild(Economy[State, Draws]):
         rewards = {"citizen": gains}
         if self.has_planner:
             rewards["planner"] = (after.welfare - state.welfare)[None]
-        return Transition(replace(after, rewarding_steps=rewarding), rewards, self._ledger(state, after))
+        return Transition(replace(after, rewarding_steps=rewarding), rewards, self._ledger(state, left, after))
 
     def _happen(self, event: str, state: State, choices: Choices, draws: Draws) -> State:
         """One event of a step."""
@@ -273,18 +274,30 @@ class GatherTradeBuild(Economy[State, Draws]):
         reached = utility.isoelastic_coin_minus_labor(coin, state.labor, wants.eta, cost)
         return replace(state, utility=reached, welfare=self.objective(coin, reached, coin))
 
-    def _ledger(self, before: State, after: State) -> Ledger:
-        """Coin is created by building alone, goods by gathering less building; trade and taxes move them."""
+    def _ledger(self, before: State, left: Int8[Array, "g s"], after: State) -> Ledger:
+        """Coin is created by building alone, goods by gathering less building; trade and taxes move them.
+
+        The journal's entries are held against the map: a house for each building, and one unit or two gathered for each
+        that is gone. So an event that gives too much and enters just that is found out. `left`: units before regrowth.
+        """
         dtype = before.coin.dtype
         built = after.journal.builds - before.journal.builds
-        gathered = jnp.sum(after.journal.gathered - before.journal.gathered, axis=1) - jnp.sum(built)
+        taken = jnp.sum(before.units - left, axis=1, dtype=jnp.int32)
+        entered = jnp.sum(after.journal.gathered - before.journal.gathered, axis=1)
+        gathered = jnp.clip(entered, taken, 2 * taken) - jnp.sum(built)
         paid = jnp.sum(built.astype(dtype) * before.build_payment)
-        created = {"coin": paid, **dict(zip(GOODS, gathered.astype(dtype), strict=True))}
+        created = {
+            "coin": paid,
+            "houses": jnp.sum(built).astype(dtype),
+            **dict(zip(GOODS, gathered.astype(dtype), strict=True)),
+        }
         return Ledger(opening=self._stocks(before), created=created, closing=self._stocks(after))
 
     def _stocks(self, state: State) -> dict[str, Float[Array, ""]]:
-        held = jnp.sum(state.goods + market.goods_in_escrow(state.book), axis=1).astype(state.coin.dtype)
-        return {"coin": jnp.sum(self.coin(state)), **dict(zip(GOODS, held, strict=True))}
+        dtype = state.coin.dtype
+        held = jnp.sum(state.goods + market.goods_in_escrow(state.book), axis=1).astype(dtype)
+        houses = jnp.sum(state.owner != NO_OWNER).astype(dtype)
+        return {"coin": jnp.sum(self.coin(state)), "houses": houses, **dict(zip(GOODS, held, strict=True))}
 
     def metrics(self, state):
         """The economy's aggregates; see the records' schema for their meaning."""
