@@ -29,7 +29,7 @@ from fisc.economies.gather_trade_build.market import Market, trade
 from fisc.economies.gather_trade_build.masks import legal_entries
 from fisc.economies.gather_trade_build.redistribute import redistribute
 from fisc.economies.gather_trade_build.regrow import Regrowth, regrow
-from fisc.economies.gather_trade_build.state import GOODS, NO_OWNER, Draws, Journal, Start, State, terrain_of
+from fisc.economies.gather_trade_build.state import GOODS, NO_OWNER, Book, Draws, Journal, Start, State, terrain_of
 
 EVENTS = ("build", "trade", "gather", "tax")
 """The events of a step, in the order of the papers. "redistribute" is one more; regrowth always comes last."""
@@ -225,9 +225,7 @@ class GatherTradeBuild(Economy[State, Draws]):
         planner = actions["planner"][0] if "planner" in actions else None
         after = state
         for event in self.events:
-            if event == "tax":
-                after = levy.announce(after, self.tax, planner, draws.tax, knobs, period=self.steps_per_period)
-            after = self._happen(event, after, choices, draws)
+            after = self._happen(event, after, choices, planner, draws, knobs)
         left = after.units
         after = regrow(after, draws.regrowth, self.rules.regrowth)
         after = self._valued(replace(after, step=state.step + 1), knobs)
@@ -239,8 +237,18 @@ class GatherTradeBuild(Economy[State, Draws]):
             rewards["planner"] = (after.welfare - state.welfare)[None]
         return Transition(replace(after, rewarding_steps=rewarding), rewards, self._ledger(state, left, after))
 
-    def _happen(self, event: str, state: State, choices: Choices, draws: Draws) -> State:
-        """One event of a step."""
+    def placed_orders(self, state: State, actions, draws: Draws, knobs: Knobs) -> Book:
+        """The book of a step when all orders are placed and none is matched: who will trade with whom, for a record."""
+        choices = self.menus.choices(actions["citizen"])
+        planner = actions["planner"][0] if "planner" in actions else None
+        for event in self.events:
+            if event == "trade":
+                return market.place(state, choices, self.rules.market).book
+            state = self._happen(event, state, choices, planner, draws, knobs)
+        return state.book
+
+    def _happen(self, event: str, state: State, choices: Choices, planner, draws: Draws, knobs: Knobs) -> State:
+        """One event of a step. `planner`: the planner's action, or None without one."""
         rules = self.rules
         if event == "build":
             return build(state, choices.build, rules.building)
@@ -250,6 +258,7 @@ class GatherTradeBuild(Economy[State, Draws]):
             walked = walk(state, choices.direction, draws.turn, rules.gathering)
             return collect(walked, draws.bonus, rules.gathering)
         if event == "tax":
+            state = levy.announce(state, self.tax, planner, draws.tax, knobs, period=self.steps_per_period)
             shelters = self.bids_shelter_coin
             return levy.collect(state, self.tax, rules.market, period=self.steps_per_period, bids_shelter_coin=shelters)
         return redistribute(state, rules.market)
