@@ -44,6 +44,13 @@ class Policy(eqx.Module):
     def act_greedily(self, observation: Observation) -> Shaped[Array, "n ..."]:
         """The most likely actions: how a policy is evaluated."""
 
+    def digest(self, observation: Observation) -> Observation:
+        """What of an observation the policy needs to decide or to evaluate: that is what a trajectory keeps.
+
+        A policy takes an observation and its digest for the same. All of it by default.
+        """
+        return observation
+
 
 class TrainablePolicy(Policy):
     """A policy that a gradient can improve."""
