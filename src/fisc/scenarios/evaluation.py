@@ -13,7 +13,7 @@ from fisc.core.errors import DivergenceError
 from fisc.core.knobs import full_knobs
 from fisc.core.ledger import tolerance
 from fisc.core.policy import Policy
-from fisc.learning.rollout import play_episode
+from fisc.learning.rollout import play_episodes
 from fisc.learning.two_level import TrainState
 from fisc.policies.scripted import Greedy
 from fisc.scenarios import build
@@ -48,16 +48,13 @@ class Played:
 
 
 @eqx.filter_jit
-def _play(economy: Economy, policies: dict[str, Policy], keys: Any, states: Any, kind: build.Kind) -> Any:
-    """Play an episode from each state: its metrics, accounts, rates and largest ledger residual."""
-
-    def play(key, state):
-        episode = play_episode(economy, policies, key, state, full_knobs())
-        final = episode.state
-        accounts = by_skill(economy.accounts(final))
-        return economy.metrics(final), accounts, kind.schedule_of(economy, final), episode.residual
-
-    return jax.vmap(play)(keys, states)
+def _play(economy: Economy, policies: dict[str, Policy], key: Any, states: Any, kind: build.Kind) -> Any:
+    """Play an episode from each state: metrics, accounts, rates and the largest ledger residual of each."""
+    played = play_episodes(economy, policies, key, states, full_knobs())
+    metrics = jax.vmap(economy.metrics)(played.state)
+    accounts = jax.vmap(lambda state: by_skill(economy.accounts(state)))(played.state)
+    rates = jax.vmap(lambda state: kind.schedule_of(economy, state))(played.state)
+    return metrics, accounts, rates, played.residual
 
 
 def by_skill(accounts: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +109,7 @@ def _evaluate_one(scenario: Scenario, world: World, economy: Economy, trained: d
         states = jax.vmap(lambda key: economy.reset(key, first))(keys_reset)
     if scenario.evaluation.actions == "greedy":
         policies = {role: Greedy(policy) for role, policy in policies.items()}
-    metrics, accounts, rates, residual = _play(economy, policies, jax.random.split(key_play, num), states, kind)
+    metrics, accounts, rates, residual = _play(economy, policies, key_play, states, kind)
     worst = float(residual.max())
     if not worst <= tolerance(rates.dtype):
         raise DivergenceError(
