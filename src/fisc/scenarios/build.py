@@ -159,8 +159,17 @@ def _ppo(config: RoleConfig) -> Learner:
         kl_limit=config.kl_limit,
         max_gradient_norm=config.max_gradient_norm,
         per_agent=config.per_agent,
+        shuffles_rows=config.shuffles,
     )
-    return ppo(settings, make_policy(config.hidden, config.head), set_scale)
+    policy = make_policy(
+        config.hidden,
+        config.head,
+        critic_hidden=config.critic_hidden or None,
+        radius=config.radius,
+        critic_sees_maps=config.critic_sees_maps,
+        actor_sees_mask=config.actor_sees_mask,
+    )
+    return ppo(settings, policy, set_scale)
 
 
 def make_system(scenario: Scenario, budget: BudgetConfig, has_planner: bool) -> TwoLevel:
@@ -177,10 +186,12 @@ def make_system(scenario: Scenario, budget: BudgetConfig, has_planner: bool) -> 
         )
         for name, role in roles.items()
     }
-    curriculum = Phases(schedules, (learning.max_rate_start, 1.0), (learning.labor_cost_start, 1.0))
+    costs = (learning.labor_cost_start, 1.0)
+    curriculum = Phases(schedules, (learning.max_rate_start, 1.0), costs, learning.labor_cost_full_at)
     return TwoLevel(
         make_learners(scenario),
         curriculum,
         budget.planner_updates if has_planner else budget.updates,
         learning.environments,
+        learning.periods_per_update or None,
     )

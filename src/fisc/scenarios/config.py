@@ -71,6 +71,15 @@ class RoleConfig:
     """How one role learns, and when."""
 
     hidden: tuple[int, ...] = (64, 64)
+    critic_hidden: tuple[int, ...] = ()
+    """Hidden layers of the critic; empty: as the actor's."""
+    radius: dict[str, int] = field(default_factory=dict)
+    """How many cells from the center of a map are read, by map or layer, such as "map/wood" = 5; -1 leaves it out, and
+    what has no entry is read in full."""
+    critic_sees_maps: bool = True
+    """Whether the critic reads maps, which cost most of the time."""
+    actor_sees_mask: bool = False
+    """Whether the legal actions are also features of the choice."""
     head: Literal["categorical", "ordinal"] = "ordinal"
     """How one integer is chosen: each by its own logit, or around a location, for choices that are ordered."""
     learning_rate: float = 3e-3
@@ -90,6 +99,8 @@ class RoleConfig:
     """Lambda of generalized advantages: 1 waits for what happens, 0 trusts the critic."""
     epochs: int = 2
     minibatches: int = 2
+    shuffles: bool = True
+    """Whether minibatches are drawn row by row; else they are stretches of time, which copies less."""
     clip: float = 0.2
     kl_limit: float = 0.05
     max_gradient_norm: float = 1.0
@@ -147,6 +158,8 @@ class LearningConfig:
     """Whether citizens learn, or solve their own problem exactly."""
     environments: int = 64
     """Economies played side by side for every update, at least 2."""
+    periods_per_update: int = 0
+    """Tax periods that each of them plays for an update; 0: whole episodes."""
     citizen: RoleConfig = field(default_factory=lambda: RoleConfig(per_agent=True))
     planner: RoleConfig = field(
         default_factory=lambda: RoleConfig(
@@ -157,13 +170,17 @@ class LearningConfig:
     max_rate_start: float = 1.0
     """Ceiling on rates when the planner joins; it rises to 1 by the time it settles, or the end."""
     labor_cost_start: float = 1.0
-    """Weight of the disutility of labor at the start; it rises to 1 by the time the planner joins."""
+    """Weight of the disutility of labor at the start; it rises to 1 by the time the planner joins, if there is one."""
+    labor_cost_full_at: float = 0.0
+    """Share of the run after which labor costs in full, under every tax system; 0: when the planner joins."""
 
     def __post_init__(self):
         # What is better than average is judged by comparing environments.
         check("learning.environments", self.environments, self.environments >= 2, "at least 2")
+        check("learning.periods_per_update", self.periods_per_update, self.periods_per_update >= 0, "at least 0")
+        check("learning.labor_cost_full_at", self.labor_cost_full_at, 0 <= self.labor_cost_full_at <= 1, "in [0, 1]")
         for name in ("max_rate_start", "labor_cost_start"):
-            check(f"learning.{name}", getattr(self, name), 0 < getattr(self, name) <= 1, "in (0, 1]")
+            check(f"learning.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1, "in [0, 1]")
         for role, other in (("citizen", self.planner), ("planner", self.citizen)):
             settles, joins = getattr(self, role).settles_at, other.joins_at
             allowed = f"above {joins}, when the other role joins"

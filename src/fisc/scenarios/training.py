@@ -50,7 +50,7 @@ class Group:
     @property
     def steps_per_update(self) -> int:
         """Environment steps of all jobs together in one update."""
-        return self.system.num_environments * self.jobs[0].economy.spec.steps * len(self.jobs)
+        return self.system.steps_per_update(self.jobs[0].economy) * len(self.jobs)
 
 
 @dataclass(frozen=True)
