@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.table import Table
 from fisc.core.errors import ConfigError, unknown
 from fisc.scenarios import registry
 from fisc.scenarios.config import OBJECTIVES, Scenario
+from fisc.scenarios.reading import to_toml
 
 console = Console(highlight=False)
 
@@ -172,21 +174,32 @@ def show_list(options: Namespace) -> None:
 
 
 def import_foundation(options: Namespace) -> None:
-    """Print a configuration of the reference program in the words of fisc, and write it if --out is given.
+    """Print a configuration of the reference program as a scenario, or write it to --out.
 
     Raises:
-        ConfigError: a file that cannot be read, or a configuration that fisc cannot express.
+        ConfigError: a file that cannot be read, a configuration that fisc cannot express, or a file in the way.
     """
-    from fisc.scenarios.foundation import describe
     from fisc.scenarios.foundation_config import read
+    from fisc.scenarios.foundation_scenario import scenario_of
 
-    text = json.dumps(describe(read(options.file)), indent=2)
-    console.print(text, soft_wrap=True)
-    if options.out is not None:
-        try:
-            Path(options.out).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"--out {options.out} cannot be written: {error.strerror}") from None
+    name = Path(options.out or options.file).stem
+    scenario = scenario_of(read(options.file), name, options.convention)
+    text = to_toml(json.loads(json.dumps(asdict(scenario))))
+    if options.out is None:
+        console.print(text, soft_wrap=True, markup=False)
+        return
+    if not options.out.endswith(".toml"):
+        raise ConfigError(f"--out {options.out}: a scenario is a .toml file")
+    try:
+        with Path(options.out).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError(f"--out {options.out} already exists: choose another name") from None
+    except OSError as error:
+        raise ConfigError(f"--out {options.out} cannot be written: {error.strerror}") from None
+    for caveat in scenario.caveats:
+        console.print(f"note: {caveat}")
+    console.print(f"scenario: {options.out} (run it: fisc compare {options.out} --budget quick)")
 
 
 def cite(options: Namespace) -> None:

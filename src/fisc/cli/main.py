@@ -33,7 +33,10 @@ def make_parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="train and compare tax systems; writes a run folder with a report")
     _scenario_flags(compare)
     _run_flags(compare)
-    compare.add_argument("--arms", help="tax systems, comma separated (see `fisc list`), or FILE.py:FUNCTION")
+    compare.add_argument(
+        "--arms",
+        help="tax systems, comma separated (see `fisc list`), or FILE.py:FUNCTION (default: the scenario's own)",
+    )
 
     train = commands.add_parser("train", help="train one arm without drawing anything")
     _scenario_flags(train)
@@ -57,10 +60,16 @@ def make_parser() -> argparse.ArgumentParser:
     )
 
     foundation = commands.add_parser(
-        "import-foundation", help="read a configuration of the reference program (ai-economist) and show it as ours"
+        "import-foundation", help="turn a configuration of the reference program (ai-economist) into a scenario"
     )
     foundation.add_argument("file", help="YAML or JSON with a section env, as its training script takes it")
-    foundation.add_argument("--out", help="write the result there as JSON, besides printing it")
+    foundation.add_argument("--out", help="write the scenario there, a new .toml file, instead of printing it")
+    foundation.add_argument(
+        "--convention",
+        choices=("exact", "foundation"),
+        default="exact",
+        help="foundation keeps the reference program's known errors (default: exact)",
+    )
 
     cite = commands.add_parser("cite", help="the references of what a scenario uses")
     cite.add_argument("scenario", help="a preset or a .toml file")
@@ -74,7 +83,11 @@ def _scenario_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, help="how many people live in the economy")
     parser.add_argument("--year", type=int, help="year of US law and wages (us-2024 only)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override any key, such as taxes.flat_rate=0.3"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change any key of the scenario, such as taxes.flat_rate=0.3 (docs/scenarios.md lists them)",
     )
 
 

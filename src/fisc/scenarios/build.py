@@ -87,17 +87,22 @@ def make_tax(scenario: Scenario, people: People, arm: str, rates: np.ndarray | N
     cutoffs = jnp.asarray(people.cutoffs, float)
     if rates is not None:
         return fixed(people.cutoffs, np.clip(rates, 0.0, 1.0))
+    taxes = scenario.taxes
+    if arm == "planner" and taxes.planner == "grid":
+        return PlannerGrid(cutoffs, taxes.rate_step, taxes.min_rate, taxes.max_rate, taxes.sets_one_rate)
     if arm == "planner":
-        is_grid = scenario.taxes.planner == "grid"
-        return PlannerGrid(cutoffs, scenario.taxes.rate_step) if is_grid else PlannerContinuous(cutoffs)
+        return PlannerContinuous(cutoffs)
     if arm == "saez_estimated":
-        given = scenario.taxes.saez_elasticity
+        given = taxes.saez_elasticity
         return saez_estimated(
             cutoffs,
             # Citizens are in order of skill: a window shorter than the population would see only the richest.
             window=max(WINDOW, scenario.economy.num_people),
             num_environments=scenario.learning.environments,
             fixed_elasticity=None if isinstance(given, str) else given,
+            weight_type=taxes.saez_weights,
+            convention=scenario.economy.convention_of_taxes,
+            rate_min=taxes.min_rate,
         )
     return _load_tax(check_arm(arm), cutoffs)
 

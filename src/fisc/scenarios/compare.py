@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import platform
-import re
 import shlex
 import subprocess
 import time
@@ -30,7 +29,7 @@ from fisc.records.store import RunFolder
 from fisc.scenarios import build
 from fisc.scenarios.config import BudgetConfig, Scenario
 from fisc.scenarios.evaluation import World, evaluate
-from fisc.scenarios.reading import parse
+from fisc.scenarios.reading import parse, to_toml
 from fisc.scenarios.registry import ARMS, check_arm, load_scenario
 from fisc.scenarios.training import Group, Job, Report, train_group
 
@@ -318,22 +317,6 @@ def _commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None
-
-
-def to_toml(data: dict[str, Any], path: str = "") -> str:
-    """Write plain tables as TOML: values first, then sub-tables. Nothing in a scenario needs more than this."""
-    values = [f"{_toml_key(key)} = {json.dumps(value)}" for key, value in data.items() if not isinstance(value, dict)]
-    tables = []
-    for key, value in data.items():
-        if isinstance(value, dict):
-            dotted = f"{path}.{_toml_key(key)}" if path else _toml_key(key)
-            tables.append(f"[{dotted}]\n{to_toml(value, dotted)}")
-    return "\n".join([*values, "", *tables])
-
-
-def _toml_key(key: str) -> str:
-    """A key as TOML takes it: quoted if it has anything but letters, digits, dashes and underscores."""
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
 
 
 def solve_worlds(planned: Plan, folder: RunFolder, note: Callable[[str], None]) -> list[World]:

@@ -46,18 +46,31 @@ class TaxesConfig:
     planner: Literal["grid", "continuous"] = "grid"
     rate_step: float = 0.05
     """Distance of the rates on the planner's grid."""
+    min_rate: float = 0.0
+    max_rate: float = 1.0
+    """Lowest and highest rate on it."""
+    sets_one_rate: bool = False
+    """Whether the planner changes the rate of one bracket at a time, instead of all."""
     saez_bandwidth: float = 0.2
     """Smoothing of the income distribution in the Saez formula, in log income."""
     saez_elasticity: float | Literal["own"] = "own"
     """Elasticity in the Saez formula, or 'own': the economy's for arm saez, the running estimate for saez_estimated."""
+    saez_weights: Literal["inverse_income", "uniform"] = "inverse_income"
+    """Welfare weights of arm saez_estimated."""
 
     def __post_init__(self):
         check("taxes.dollars_per_coin", self.dollars_per_coin, self.dollars_per_coin > 0, "above 0")
         check("taxes.num_brackets", self.num_brackets, self.num_brackets >= 2, "at least 2")
         check("taxes.top_cutoff", self.top_cutoff, self.top_cutoff > 0, "above 0")
-        steps = 1.0 / self.rate_step if self.rate_step > 0 else 0.5
+        for name in ("min_rate", "max_rate"):
+            check(f"taxes.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1, "in [0, 1]")
+        check("taxes.max_rate", self.max_rate, self.max_rate >= self.min_rate, f"at least min_rate, {self.min_rate}")
+        steps = (self.max_rate - self.min_rate) / self.rate_step if self.rate_step > 0 else 0.5
         check(
-            "taxes.rate_step", self.rate_step, abs(steps - round(steps)) < 1e-6, "a fraction that divides 1, like 0.05"
+            "taxes.rate_step",
+            self.rate_step,
+            abs(steps - round(steps)) < 1e-6,
+            "a fraction that divides max_rate - min_rate, like 0.05",
         )
         check("taxes.saez_bandwidth", self.saez_bandwidth, self.saez_bandwidth > 0, "above 0")
         if self.flat_rate != "best":

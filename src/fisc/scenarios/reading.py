@@ -1,11 +1,13 @@
-"""Read plain data (as TOML gives it) strictly, as frozen dataclasses. No jax here.
+"""Read plain data (as TOML gives it) strictly, as frozen dataclasses, and write it. No jax here.
 
 An unknown key, a wrong type or an impossible value is a `ConfigError` that names the key, the value and what is
 allowed.
 """
 
 import dataclasses
+import json
 import math
+import re
 import types
 import typing
 from typing import Any, Literal
@@ -117,3 +119,19 @@ def _describe(kind: Any) -> str:
     if typing.get_origin(kind) is Literal:
         return " or ".join(repr(a) for a in typing.get_args(kind))
     return names.get(kind, str(kind))
+
+
+def to_toml(data: dict[str, Any], path: str = "") -> str:
+    """Write plain tables as TOML: values first, then sub-tables. Nothing in a scenario needs more than this."""
+    values = [f"{_toml_key(key)} = {json.dumps(value)}" for key, value in data.items() if not isinstance(value, dict)]
+    tables = []
+    for key, value in data.items():
+        if isinstance(value, dict):
+            dotted = f"{path}.{_toml_key(key)}" if path else _toml_key(key)
+            tables.append(f"[{dotted}]\n{to_toml(value, dotted)}")
+    return "\n".join([*values, "", *tables])
+
+
+def _toml_key(key: str) -> str:
+    """A key as TOML takes it: quoted if it has anything but letters, digits, dashes and underscores."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)

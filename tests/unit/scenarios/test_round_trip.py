@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from fisc.scenarios.compare import to_toml
+from fisc.scenarios.reading import to_toml
 from fisc.scenarios.registry import PRESETS, load_scenario
 
 ODD_ECONOMY = {

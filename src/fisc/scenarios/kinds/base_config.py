@@ -37,6 +37,11 @@ class EconomyConfig(abc.ABC):
         return None
 
     @property
+    def convention_of_taxes(self) -> str:
+        """How the running Saez estimate is made: "exact", or "foundation" with the reference program's errors."""
+        return "exact"
+
+    @property
     @abc.abstractmethod
     def flag_keys(self) -> dict[str, str]:
         """The scenario key that each of the command line's flags --elasticity, --workers and --year sets."""

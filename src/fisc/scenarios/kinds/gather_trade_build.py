@@ -55,6 +55,7 @@ class GatherTradeBuildKind(Kind):
             ),
             picks_from_every_menu=config.choices == "one_of_each",
             gini_convention=config.convention,
+            bids_shelter_coin=config.bids_shelter_coin,
         )
 
     def schedule_of(self, economy, state):

@@ -164,6 +164,8 @@ class GatherTradeBuildConfig(EconomyConfig):
     choices: Literal["one", "one_of_each"] = "one"
     """Whether a citizen does one thing a step, or one of each kind."""
     sight: SightConfig = field(default_factory=SightConfig)
+    bids_shelter_coin: bool = True
+    """Whether taxes leave coin in open bids alone, as published; else bids of whoever cannot pay are withdrawn."""
     starting_coin: float = 0.0
     eta: float = 0.23
     """Curvature of utility in coin; 1 is the logarithm."""
@@ -217,6 +219,11 @@ class GatherTradeBuildConfig(EconomyConfig):
     def references(self):
         """The papers that describe the economy."""
         return ("zheng2020", "zheng2022")
+
+    @property
+    def convention_of_taxes(self):
+        """One convention for everything."""
+        return self.convention
 
     @property
     def flag_keys(self):
