@@ -191,12 +191,21 @@ def make_system(scenario: Scenario, budget: BudgetConfig, has_planner: bool) -> 
         )
         for name, role in roles.items()
     }
-    costs = (learning.labor_cost_start, 1.0)
+    costs = (1.0 if budget.common_updates else learning.labor_cost_start, 1.0)
     curriculum = Phases(schedules, (learning.max_rate_start, 1.0), costs, learning.labor_cost_full_at)
-    return TwoLevel(
-        make_learners(scenario),
-        curriculum,
-        budget.planner_updates if has_planner else budget.updates,
-        learning.environments,
-        learning.periods_per_update or None,
-    )
+    return _two_level(scenario, curriculum, budget.planner_updates if has_planner else budget.updates)
+
+
+def make_common_system(scenario: Scenario, budget: BudgetConfig) -> TwoLevel:
+    """What all arms go on from: citizens learn in the free market while labor becomes as costly as it is."""
+    learning, role = scenario.learning, scenario.learning.citizen
+    schedule = RoleSchedule(entropy=(role.entropy, role.entropy), learning_rate=(1.0, 1.0))
+    costs, full_at = (learning.labor_cost_start, 1.0), learning.labor_cost_full_at or 1.0
+    curriculum = Phases({"citizen": schedule}, labor_cost=costs, labor_cost_full_at=full_at)
+    return _two_level(scenario, curriculum, budget.common_updates)
+
+
+def _two_level(scenario: Scenario, curriculum: Phases, num_updates: int) -> TwoLevel:
+    learning = scenario.learning
+    periods = learning.periods_per_update or None
+    return TwoLevel(make_learners(scenario), curriculum, num_updates, learning.environments, periods)

@@ -33,6 +33,8 @@ from fisc.scenarios.reading import parse, to_toml
 from fisc.scenarios.registry import ARMS, check_arm, load_scenario
 from fisc.scenarios.training import Group, Job, Report, train_group
 
+COMMON = "common"
+"""Name of the group that all others go on from."""
 PACKAGES = ("fisc", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "polars")
 Say = Callable[[Report], None]
 SMOKE = "This was a smoke run: what learns has hardly been trained. It shows that everything works, and nothing else."
@@ -346,19 +348,36 @@ def _train(
     may_train: bool = True,
 ) -> tuple[dict[tuple[str, int], TrainState], int]:
     """Train every job that learns, in groups that share a compiled program. Returns states and environment steps."""
-    trained, rows, env_steps = {}, [], 0
-    for group in group_jobs(planned, worlds):
+    trained, rows, env_steps, citizens = {}, [], 0, {}
+    for group in [*common_start(planned, worlds), *group_jobs(planned, worlds)]:
+        group.citizens = citizens
         if may_train:
             runs = "run" if len(group.jobs) == 1 else "runs"
             length = f"{group.system.num_updates} updates each"
             note(f"training {group.name}: {len(group.jobs)} {runs}, {length} (compiling first)")
         states = train_group(group, folder, say, may_train)
-        trained |= {(job.arm, job.seed): state for job, state in zip(group.jobs, states, strict=True)}
+        if group.name == COMMON:
+            citizens = {job.seed: state.learners["citizen"] for job, state in zip(group.jobs, states, strict=True)}
+        else:
+            trained |= {(job.arm, job.seed): state for job, state in zip(group.jobs, states, strict=True)}
         rows += group.rows
         env_steps += group.system.num_updates * group.steps_per_update
     if rows:
         folder.write_table("metrics", pl.concat(rows))
     return trained, env_steps
+
+
+def common_start(planned: Plan, worlds: list[World]) -> list[Group]:
+    """Citizens in the free market, one job a seed, from whom all arms go on; nothing if they begin on their own."""
+    scenario, budget = planned.scenario, planned.budget
+    if not budget.common_updates or scenario.learning.citizens != "learn":
+        return []
+    jobs = {}
+    for world in worlds:
+        tax = build.make_tax(scenario, world.people, "free_market", np.zeros(len(world.people.cutoffs)))
+        economy = build.make_economy(scenario, world.people, tax)
+        jobs.setdefault(world.seed, Job("free_market", world.seed, economy))
+    return [Group(COMMON, list(jobs.values()), build.make_common_system(scenario, budget), budget.block)]
 
 
 def group_jobs(planned: Plan, worlds: list[World]) -> list[Group]:
@@ -379,6 +398,7 @@ def group_jobs(planned: Plan, worlds: list[World]) -> list[Group]:
             jobs,
             build.make_system(scenario, budget, has_planner="planner" in jobs[0].economy.spec.roles),
             budget.block,
+            budget.common_updates if citizens_learn else 0,
         )
         for name, jobs in batches.items()
     ]

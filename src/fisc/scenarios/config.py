@@ -138,6 +138,8 @@ class RoleConfig:
 class BudgetConfig:
     """How long to train."""
 
+    common_updates: int = 0
+    """Of citizens in the free market, before the arms part: every arm goes on from there. 0: all begin from nothing."""
     updates: int = 300
     """Of citizens under a given schedule."""
     planner_updates: int = 1000
@@ -146,6 +148,7 @@ class BudgetConfig:
     """Updates between two checkpoints."""
 
     def __post_init__(self):
+        check("budgets.*.common_updates", self.common_updates, self.common_updates >= 0, "at least 0")
         for name in ("updates", "planner_updates", "block"):
             check(f"budgets.*.{name}", getattr(self, name), getattr(self, name) >= 1, "at least 1")
 
@@ -185,7 +188,8 @@ class LearningConfig:
     labor_cost_start: float = 1.0
     """Weight of the disutility of labor at the start; it rises to 1 by the time the planner joins, if there is one."""
     labor_cost_full_at: float = 0.0
-    """Share of the run after which labor costs in full, under every tax system; 0: when the planner joins."""
+    """Share of the run after which labor costs in full, under every tax system; 0: when the planner joins. If arms go
+    on from a common start, it is a share of that, and labor costs in full ever after."""
 
     def __post_init__(self):
         # What is better than average is judged by comparing environments.

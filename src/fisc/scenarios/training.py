@@ -45,6 +45,10 @@ class Group:
     jobs: list[Job]
     system: TwoLevel
     block: int
+    earlier_updates: int = 0
+    """Of the common start that citizens come from."""
+    citizens: dict[int, PyTree[Any]] = field(default_factory=dict)
+    """How citizens start, by seed: a learner's state. Empty: from nothing."""
     rows: list[pl.DataFrame] = field(default_factory=list)
 
     @property
@@ -86,13 +90,16 @@ def train_group(
     template = eqx.filter_eval_shape(group.system.init, group.jobs[0].economy, jax.random.key(0))
     _, static = eqx.partition(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     run = eqx.combine(over_jobs(group.system.init, len(group.jobs))(economies, keys), static)
+    if group.citizens:
+        citizens = stack([group.citizens[job.seed] for job in group.jobs])
+        run = eqx.tree_at(lambda r: r.learners["citizen"], run, citizens)
 
     path = folder.path / "checkpoints" / f"{group.name}.ckpt"
     done = 0
     if path.exists():
         run, note = checkpoint.load(path, run)
         done = note["updates"]
-        group.rows = _read_rows(path.with_suffix(".parquet"), done)
+        group.rows = _read_rows(path.with_suffix(".parquet"), group.earlier_updates + done)
     if done < group.system.num_updates and not may_train:
         what = f"ends at update {done} of {group.system.num_updates}" if done else "is missing"
         raise RunError(f"checkpoint {path} {what}: train it again with --resume, or restore the file")
@@ -159,9 +166,20 @@ def _rows(group: Group, metrics: dict[str, np.ndarray], before: int) -> pl.DataF
             for i in picks:
                 if learning is not None and not learning[j, i] and metric in LEARNING_METRICS:
                     continue  # a role that does not learn has no losses
-                phase, update = f"phase {int(metrics['phase'][j, i])}", before + i + 1
+                phase = int(metrics["phase"][j, i]) + (group.earlier_updates > 0)
+                update = group.earlier_updates + before + i + 1
                 rows.append(
-                    (group.name, job.arm, job.seed, phase, update, update * steps, role, metric, float(values[j, i]))
+                    (
+                        group.name,
+                        job.arm,
+                        job.seed,
+                        f"phase {phase}",
+                        update,
+                        update * steps,
+                        role,
+                        metric,
+                        float(values[j, i]),
+                    )
                 )
     columns = ["run", "arm", "seed", "phase", "update", "env_steps", "role", "metric", "value"]
     frame = pl.DataFrame(rows, schema=columns, orient="row")
