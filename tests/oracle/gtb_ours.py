@@ -138,20 +138,25 @@ def _play(economy: GatherTradeBuild, start: Start, before: Carried, actions, dra
     first = economy.begin(start, before.memory, before.completed, before.rewarding_steps)
 
     def advance(carry, given):
-        state, rewards = carry
+        state, counted, rewards = carry
         view = _view(economy, state, knobs, *rewards)
         action, drawn, theirs = given
         state = _with_amounts(state, theirs)
+        # Utility of these amounts, with the warm-up as far as it was when it was taken: a step in which nothing happens
+        # has to bring exactly nothing.
+        valued = economy._valued(replace(state, rewarding_steps=counted), knobs)
+        state = replace(state, utility=valued.utility, welfare=valued.welfare)
         # Cells in the list's padding are no cells; whatever is drawn there is not used.
         regrowth = jnp.take_along_axis(drawn["maps"], state.terrain.cells, axis=1)
         tax = drawn["tax"] if isinstance(economy.tax, SaezEstimated) else ()
         done = economy.transition(state, action, Draws(drawn["turn"], drawn["bonus"], regrowth, tax), knobs)
         gain = done.rewards["planner"][0] if economy.has_planner else done.state.welfare - state.welfare
         following = (done.rewards["citizen"], gain, done.ledger.residual())
-        return (done.state, following), view
+        return (done.state, state.rewarding_steps, following), view
 
     zero = jnp.zeros(())
-    return jax.lax.scan(advance, (first, (jnp.zeros_like(first.coin), zero, zero)), (actions, draws, theirs))[1]
+    beginning = (first, first.rewarding_steps, (jnp.zeros_like(first.coin), zero, zero))
+    return jax.lax.scan(advance, beginning, (actions, draws, theirs))[1]
 
 
 def play(
