@@ -7,7 +7,6 @@ this file were typed in from an independent listing of the same episode.
 import json
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -95,30 +94,21 @@ def test_the_stored_episode_has_the_listed_metrics(stored):
         assert metrics[name] == pytest.approx(value, abs=6e-5 if value < 100 else 6e-4), name
 
 
-def test_an_episode_played_with_the_stored_draws_comes_out_the_same(stored):
+@pytest.fixture(scope="module")
+def played(stored):
+    """The setup, the economy, and everything at every moment."""
     # In double precision sums of flags are 64-bit integers, which strict promotion does not add to 32-bit ones.
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
         setup = gtb_config.resolve(gtb_reference.read(CONFIG))
         start = {key: stored[f"start_{key}"] for key in START}
         economy = gtb_ours.build(setup, start)
+        drawn = zip(stored["draw_gather_order"], stored["draw_gather_uniforms"], regrowth_maps(stored), strict=True)
+        names = ("gather_order", "gather_uniforms", "regeneration")
+        draws = gtb_ours.draws_of(economy, [dict(zip(names, values, strict=True)) for values in drawn])
+        actions = {"citizen": stored["draw_citizens"], "planner": stored["draw_planner"][:, None, :]}
+        amounts = {"coin": stored["each_inventory_Coin"], "tax_base": stored["each_tax_base"]}
         knobs = gtb_ours.knobs_of(setup, 0)
-        state = gtb_ours.begin(economy, gtb_ours.start_of(start), None)
-        view = jax.device_get(gtb_ours.look(economy, state, knobs))
-        check_numbers(stored, 0, view)
-        check_pictures(stored, 0, setup, economy, view)
-        maps = regrowth_maps(stored)
-        for step in range(1, STEPS + 1):
-            drawn = {key: stored[f"draw_{key}"][step - 1] for key in ("gather_order", "gather_uniforms")}
-            draws = gtb_ours.draws_of(economy, state, {**drawn, "regeneration": next(maps)})
-            actions = {
-                "citizen": jnp.asarray(stored["draw_citizens"][step - 1], jnp.int32),
-                "planner": jnp.asarray(stored["draw_planner"][step - 1], jnp.int32)[None, :],
-            }
-            state, view = gtb_ours.advance(economy, state, actions, draws, knobs)
-            view = jax.device_get(view)
-            check_numbers(stored, step, view)
-            if step % EVERY == 0:
-                check_pictures(stored, step, setup, economy, view)
+        return setup, economy, gtb_ours.play(economy, gtb_ours.start_of(start), None, actions, draws, amounts, knobs)
 
 
 def regrowth_maps(stored):
@@ -130,16 +120,17 @@ def regrowth_maps(stored):
         yield maps
 
 
-def check_numbers(stored, step, view):
+def test_an_episode_played_with_the_stored_draws_comes_out_the_same(stored, played):
+    view = played[-1]
     state = view.state
     pairs = {
-        "locations": np.stack([state.cell // 25, state.cell % 25], axis=1),
+        "locations": np.stack([state.cell // 25, state.cell % 25], axis=2),
         "inventory_Coin": state.coin,
-        "inventory_Stone": state.goods[0],
-        "inventory_Wood": state.goods[1],
+        "inventory_Stone": state.goods[:, 0],
+        "inventory_Wood": state.goods[:, 1],
         "escrow_Coin": view.coin_in_escrow,
-        "escrow_Stone": view.goods_in_escrow[0],
-        "escrow_Wood": view.goods_in_escrow[1],
+        "escrow_Stone": view.goods_in_escrow[:, 0],
+        "escrow_Wood": view.goods_in_escrow[:, 1],
         "labor": state.labor,
         "rewards": view.reward,
         "planner_reward": view.planner_reward,
@@ -147,24 +138,24 @@ def check_numbers(stored, step, view):
         "tax_base": state.treasury.tax_base,
         "incomes": state.treasury.incomes,
         "history": state.book.history,
-        "houses": (state.owner >= 0).sum(),
-        "units": np.asarray(view.units).sum(axis=(1, 2)),
+        "houses": (state.owner >= 0).sum(axis=(1, 2)),
+        "units": view.units.sum(axis=(2, 3)),
     }
     for name, ours in pairs.items():
-        np.testing.assert_allclose(ours, stored[f"each_{name}"][step], atol=1e-9, err_msg=f"{name} after step {step}")
+        np.testing.assert_allclose(ours, stored[f"each_{name}"], atol=1e-9, err_msg=name)
 
 
-def check_pictures(stored, step, setup, economy, view):
-    place = step // EVERY
-    np.testing.assert_array_equal(view.state.owner, stored["some_owners"][place])
-    np.testing.assert_array_equal(view.units[0], stored["some_stone"][place])
-    np.testing.assert_array_equal(view.units[1], stored["some_wood"][place])
-    np.testing.assert_array_equal(view.mask, stored["some_masks"][place])
-    np.testing.assert_array_equal(view.planner_mask, stored["some_mask_planner"][place])
+def test_maps_masks_and_observations_come_out_the_same(stored, played):
+    setup, economy, view = played
+    view = jax.tree.map(lambda rows: rows[::EVERY], view)
+    np.testing.assert_array_equal(view.state.owner, stored["some_owners"])
+    np.testing.assert_array_equal(view.units[:, 0], stored["some_stone"])
+    np.testing.assert_array_equal(view.units[:, 1], stored["some_wood"])
+    np.testing.assert_array_equal(view.mask, stored["some_masks"])
+    np.testing.assert_array_equal(view.planner_mask, stored["some_mask_planner"])
     names = (economy.layout.own_names(), economy.layout.citizen_names())
     seen = gtb_view.observations(setup, view, *names, None)
     # The reference's flat observations are in single precision.
-    np.testing.assert_allclose(
-        [seen[str(i)]["flat"] for i in range(4)], stored["some_flat"][place], atol=1e-5, rtol=1e-6
-    )
-    np.testing.assert_allclose(seen["p"]["flat"], stored["some_flat_planner"][place], atol=1e-5, rtol=1e-6)
+    flat = np.stack([seen[str(i)]["flat"] for i in range(4)], axis=1)
+    np.testing.assert_allclose(flat, stored["some_flat"], atol=1e-5, rtol=1e-6)
+    np.testing.assert_allclose(seen["p"]["flat"], stored["some_flat_planner"], atol=1e-5, rtol=1e-6)

@@ -4,29 +4,25 @@ from typing import Any
 
 import numpy as np
 
-from fisc.economies.gather_trade_build.economy import GatherTradeBuild
-
 from .gtb_config import Setup
-from .gtb_ours import View
+from .gtb_ours import View, at
 from .one_step_books import _first_of_the_most
 
 GOODS = ("Stone", "Wood")
 
 
 class Books:
-    """An episode's metrics, and the one number that the reference reports late."""
+    """An episode's metrics."""
 
-    def __init__(self, setup: Setup, economy: GatherTradeBuild, bracket_names: list[str]):
-        self.setup, self.economy, self.bracket_names = setup, economy, bracket_names
-        self.elasticity = 0.5
+    def __init__(self, setup: Setup, bracket_names: list[str], episode: View):
+        self.setup, self.bracket_names, self.view = setup, bracket_names, at(episode, -1)
+        if setup.is_saez:
+            # The reference reports the estimate before the latest decision, which was at the start of the last period.
+            self.elasticity = float(episode.state.treasury.memory.elasticity[-1 - setup.period])
 
-    def note_memory(self, view: View) -> None:
-        """Remember the elasticity before a decision: the reference reports the estimate before the latest one."""
-        if self.setup.is_saez and int(view.state.step) % self.setup.period == 0:
-            self.elasticity = float(view.state.treasury.memory.elasticity)
-
-    def metrics(self, view: View, theirs: dict[str, Any]) -> dict[str, Any]:
+    def metrics(self, theirs: dict[str, Any]) -> dict[str, Any]:
         """The reference's metrics of a completed episode. `theirs` only settles who is the richest of equals."""
+        view = self.view
         state, n = view.state, len(view.coin)
         economy_wide = {name: float(value) for name, value in view.metrics.items()}
         coin, goods = view.coin, state.goods + view.goods_in_escrow

@@ -1,5 +1,7 @@
 """The gather-trade-build economy of fisc, built from a configuration of the reference and run in double precision."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -40,19 +42,46 @@ def start_of(draws: dict[str, Any]) -> Start:
     )
 
 
-def draws_of(economy: GatherTradeBuild, state: State, draws: dict[str, Any]) -> Draws:
-    """The reference's draws of a step in the form that fisc takes."""
-    num, cells = state.cell.shape[0], np.asarray(state.terrain.cells)
-    maps = np.asarray(draws["regeneration"]).reshape(len(GOODS), -1)
-    # Cells in the list's padding are no cells; whatever is drawn there is not used.
-    regrowth = np.take_along_axis(np.concatenate([maps, np.ones((len(GOODS), 1))], axis=1), cells, axis=1)
-    shares = draws.get("tax_shares", np.zeros(economy.tax.cutoffs.shape[0]))
-    return Draws(
-        turn=jnp.asarray(np.argsort(draws.get("gather_order", np.arange(num))), jnp.int32),
-        bonus=_number(draws.get("gather_uniforms", np.ones((num, len(GOODS)))).T),
-        regrowth=_number(regrowth),
-        tax=_number(shares) if isinstance(economy.tax, SaezEstimated) else (),
-    )
+def draws_of(economy: GatherTradeBuild, draws: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """The reference's draws of all steps, on a leading axis; of regrowth whole maps, and 1 after their last cell."""
+    num, shape = economy.beginning.shape[0], economy.beginning.start.water.shape
+    steps, brackets = len(draws), economy.tax.cutoffs.shape[0]
+    nobody, unlucky = np.arange(num), np.ones((num, len(GOODS)))
+    maps = np.stack([draw["regeneration"] for draw in draws]).reshape(steps, len(GOODS), shape[0] * shape[1])
+    return {
+        "turn": np.stack([np.argsort(draw.get("gather_order", nobody)) for draw in draws]).astype(np.int32),
+        "bonus": np.stack([draw.get("gather_uniforms", unlucky).T for draw in draws]),
+        "maps": np.concatenate([maps, np.ones((steps, len(GOODS), 1))], axis=2),
+        "tax": np.stack([draw.get("tax_shares", np.zeros(brackets)) for draw in draws]),
+    }
+
+
+def amounts_of(setup: Setup, snapshots: Sequence[dict[str, Any]], window: int) -> dict[str, np.ndarray]:
+    """Amounts of the reference at every moment, from which fisc goes on: see `_with_amounts`."""
+    found = {"coin": np.stack([snapshot["inventory"]["Coin"] for snapshot in snapshots])}
+    if setup.has_taxes:
+        found["tax_base"] = np.stack([snapshot["tax"]["tax_base"] for snapshot in snapshots])
+    if setup.is_saez:
+        saez = [snapshot["tax"]["saez"] for snapshot in snapshots]
+        buffers = np.zeros((len(saez), window, 2))
+        for rows, one in zip(buffers, saez, strict=True):
+            rows[window - len(one["buffer"]) :] = one["buffer"]
+        found |= {"incomes": buffers[..., 0], "marginal_rates": buffers[..., 1]}
+        names = {"elasticity": "elasticity", "current": "computed_rates", "average": "average_rates"}
+        found |= {ours: np.stack([one[theirs] for one in saez]) for ours, theirs in names.items()}
+    return found
+
+
+def _with_amounts(state: State, theirs: dict[str, Any]) -> State:
+    """Go on from the reference's amounts, which have just been found to be those of fisc but for rounding.
+
+    Without this, rounding adds up until an income that is 0 in one program is -1e-15, which is a loss, in the other.
+    """
+    treasury = state.treasury
+    names = [name for name in ("incomes", "marginal_rates", "elasticity", "current", "average") if name in theirs]
+    memory = eqx.tree_at(lambda m: [getattr(m, name) for name in names], treasury.memory, [theirs[n] for n in names])
+    base = theirs.get("tax_base", treasury.tax_base)
+    return replace(state, coin=theirs["coin"], treasury=replace(treasury, tax_base=base, memory=memory))
 
 
 def knobs_of(setup: Setup, completed: int) -> Knobs:
@@ -62,7 +91,7 @@ def knobs_of(setup: Setup, completed: int) -> Knobs:
 
 
 class View(eqx.Module):
-    """Everything that a comparison may want to know about a state."""
+    """Everything that a comparison may want to know about a state; of an episode, with moments on a leading axis."""
 
     state: Any
     units: Any
@@ -86,27 +115,75 @@ class View(eqx.Module):
     residual: Any
 
 
-@eqx.filter_jit
-def look(economy: GatherTradeBuild, state: State, knobs: Knobs) -> View:
-    """Observe and measure a state at the start of an episode."""
-    return _view(economy, state, knobs, jnp.zeros_like(state.coin), jnp.zeros(()), jnp.zeros(()))
+class Carried(eqx.Module):
+    """What an episode takes over from those before it."""
+
+    memory: Any
+    """The tax system's."""
+    completed: Any
+    rewarding_steps: Any
 
 
-@eqx.filter_jit
-def advance(economy: GatherTradeBuild, state: State, actions, draws: Draws, knobs: Knobs) -> tuple[State, View]:
-    """One step, observed."""
-    done = economy.transition(state, actions, draws, knobs)
-    gain = done.rewards["planner"][0] if economy.has_planner else done.state.welfare - state.welfare
-    return done.state, _view(economy, done.state, knobs, done.rewards["citizen"], gain, done.ledger.residual())
-
-
-@eqx.filter_jit
-def begin(economy: GatherTradeBuild, start: Start, last: State | None) -> State:
-    """The first state of an episode that begins as given."""
-    zero = jnp.zeros((), jnp.int32)
+def carried(economy: GatherTradeBuild, last: State | None) -> Carried:
+    """What the next episode takes over. `last`: the last state of the one before it, None at first."""
     if last is None:
-        return economy.begin(start, economy.tax.init(), zero, zero)
-    return economy.begin(start, economy.tax.reset(last.treasury.memory), last.completed + 1, last.rewarding_steps)
+        return Carried(economy.tax.init(), jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
+    count = lambda number: jnp.asarray(number, jnp.int32)  # noqa: E731
+    memory = economy.tax.reset(jax.tree.map(jnp.asarray, last.treasury.memory))
+    return Carried(memory, count(last.completed + 1), count(last.rewarding_steps))
+
+
+@eqx.filter_jit
+def _play(economy: GatherTradeBuild, start: Start, before: Carried, actions, draws, theirs, knobs: Knobs) -> View:
+    first = economy.begin(start, before.memory, before.completed, before.rewarding_steps)
+
+    def advance(carry, given):
+        state, counted, rewards = carry
+        view = _view(economy, state, knobs, *rewards)
+        action, drawn, theirs = given
+        state = _with_amounts(state, theirs)
+        # Utility of these amounts, with the warm-up as far as it was when it was taken: a step in which nothing happens
+        # has to bring exactly nothing.
+        valued = economy._valued(replace(state, rewarding_steps=counted), knobs)
+        state = replace(state, utility=valued.utility, welfare=valued.welfare)
+        # Cells in the list's padding are no cells; whatever is drawn there is not used.
+        regrowth = jnp.take_along_axis(drawn["maps"], state.terrain.cells, axis=1)
+        tax = drawn["tax"] if isinstance(economy.tax, SaezEstimated) else ()
+        done = economy.transition(state, action, Draws(drawn["turn"], drawn["bonus"], regrowth, tax), knobs)
+        gain = done.rewards["planner"][0] if economy.has_planner else done.state.welfare - state.welfare
+        following = (done.rewards["citizen"], gain, done.ledger.residual())
+        return (done.state, state.rewarding_steps, following), view
+
+    zero = jnp.zeros(())
+    beginning = (first, first.rewarding_steps, (jnp.zeros_like(first.coin), zero, zero))
+    return jax.lax.scan(advance, beginning, (actions, draws, theirs))[1]
+
+
+def play(
+    economy: GatherTradeBuild,
+    start: Start,
+    last: State | None,
+    actions: dict[str, np.ndarray],
+    draws: dict[str, np.ndarray],
+    amounts: dict[str, np.ndarray],
+    knobs: Knobs,
+) -> View:
+    """Everything at every moment of an episode, the beginning included.
+
+    Args:
+        actions, draws: of all steps.
+        amounts: of all moments, see `amounts_of`.
+    """
+    # Another step, of which nothing is looked at, so that one function both looks and steps.
+    longer = lambda rows: jnp.asarray(np.concatenate([rows, rows[-1:]]))  # noqa: E731
+    given = jax.tree.map(longer, ({role: rows.astype(np.int32) for role, rows in actions.items()}, draws))
+    theirs = jax.tree.map(jnp.asarray, amounts)
+    return jax.device_get(_play(economy, start, carried(economy, last), *given, theirs, knobs))
+
+
+def at(view: View, moment: int) -> View:
+    """One moment of an episode."""
+    return jax.tree.map(lambda rows: rows[moment], view)
 
 
 def _view(economy: GatherTradeBuild, state: State, knobs: Knobs, reward, planner_reward, residual) -> View:

@@ -126,7 +126,7 @@ def collect(
     """
     income = purse + escrow - treasury.tax_base
     collection = brackets.collect(income, purse, system.cutoffs.astype(purse.dtype), treasury.rates)
-    kept = purse + (collection.lump_sum - collection.paid)
+    kept = purse - collection.paid + collection.lump_sum
     memory = system.learn(treasury.memory, income, collection.marginal)
     # The base is added up as coin will be next time, so that income starts at 0: rounding below it would be a loss.
     closed = Treasury(
