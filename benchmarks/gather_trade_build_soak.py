@@ -37,7 +37,6 @@ ONE_CORE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 def shapes(seed: int) -> list:
     """Random shapes, dealt such that every tax system, both action modes and every convention come up."""
     import numpy as np
-
     from tests.unit.economies.gather_trade_build.random_worlds import TAXES, Shape
 
     rng, dealt = np.random.default_rng(seed), []
@@ -81,7 +80,6 @@ def inspector(shape, seed: int):
     """A compiled program that plays environments by number: promises broken, first steps that did, what went on."""
     import jax
     import jax.numpy as jnp
-
     from tests.unit.economies.gather_trade_build.random_worlds import random_episodes
 
     def play(numbers):

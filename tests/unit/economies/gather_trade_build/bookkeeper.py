@@ -258,8 +258,7 @@ def _gather(moment: Moment, page: Page) -> tuple[Page, Faults]:
     is_met = jnp.any((seen == goal[:, None]) & is_other, axis=1)
     goes = (way > 0) & may_go & ~is_met
     cell = jnp.where(goes, goal, before.cell)
-    units, lies = before.units, _lies(before, cell)
-    found = jnp.any(lies, axis=2)
+    found = jnp.any(_lies(before, cell), axis=2)
     lucky = moment.draws.bonus < before.gather_bonus[None, :]
     gained = jnp.where(found, 1 + lucky, 0).astype(jnp.int32)
     page = replace(
@@ -274,7 +273,7 @@ def _gather(moment: Moment, page: Page) -> tuple[Page, Faults]:
     landlord = after.owner.reshape(-1)[after.cell]
     is_abroad = jnp.any((landlord >= 0) & (landlord != jnp.arange(num)))
     return page, {
-        "count of gathered units": jnp.any(moment.change("gathered") != gained) | jnp.any(units < 0),
+        "count of gathered units": jnp.any(moment.change("gathered") != gained),
         "one citizen a cell": is_shared | jnp.any((after.cell < 0) | (after.cell >= after.owner.size)),
         "nobody on water": jnp.any(after.terrain.water.reshape(-1)[after.cell]),
         "nobody in another's house": is_abroad,
@@ -364,7 +363,7 @@ def _redistribute(moment: Moment, page: Page) -> tuple[Page, Faults]:
 
 def _values(moment: Moment, rewards) -> Faults:
     """Utility is what coin is worth less what labor costs, and rewards are its changes."""
-    world, before, after, wants = moment.world, moment.before, moment.after, moment.world.preferences
+    before, after, wants = moment.before, moment.after, moment.world.preferences
     coin = after.coin + escrow(after, moment.market)[0]
     curve = jnp.where(wants.eta == 1, 0.5, 1 - wants.eta)
     worth = jnp.where(wants.eta == 1, jnp.log(jnp.maximum(coin, 1)), (jnp.maximum(coin, 0) ** curve - 1) / curve)

@@ -3,7 +3,6 @@
 Axes: `n` citizens, `a` entries of a mask.
 """
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
@@ -11,7 +10,6 @@ from fisc.economies.gather_trade_build.economy import GatherTradeBuild
 from fisc.economies.gather_trade_build.state import State
 
 from .bookkeeper import GOODS, is_plain, menus_of, targets, wishes
-
 
 
 def feasible(world: GatherTradeBuild, state: State) -> Bool[Array, "n a"]:
