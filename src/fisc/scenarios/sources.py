@@ -16,6 +16,13 @@ from fisc.scenarios.registry import PRESETS, check_arm, load_scenario
 from fisc.scenarios.settings import Setting, load_setting, make_setting
 
 CONFIGURATIONS = (".yaml", ".yml", ".json")
+TAX_WORDS = {
+    "model_wrapper": "taxes by a planner",
+    "saez": "Saez formula",
+    "fixed-bracket-rates": "fixed tax rates",
+    "us-federal-single-filer-2018-scaled": "US federal tax rates of 2018",
+}
+"""How the taxes of a reference configuration are called."""
 
 
 def stage(source: str, arm: str | None = None, seed: int = 0, players: str = "thumb") -> Stage:
@@ -71,8 +78,7 @@ def _from_configuration(path: Path, players: str) -> Stage:
         **config.environment,
     }
     tax = config.tax["tax_model"] if config.has_taxes and not config.tax["disable_taxes"] else "no taxes"
-    words = {"model_wrapper": "planner", "saez": "Saez formula", "fixed-bracket-rates": "fixed rates"}
-    title = f"{path.stem}, {words.get(tax, tax.replace('-', ' '))}"
+    title = f"{path.stem}, {TAX_WORDS.get(tax, tax)}"
     setting = Setting(foundation.economy(config))
     return cast(setting, title, {"kind": "configuration", "env": env}, players)
 

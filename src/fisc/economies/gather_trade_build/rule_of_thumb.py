@@ -10,7 +10,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
 from fisc.core.economy import Observation
 from fisc.core.policy import Decision, Policy
@@ -24,14 +24,29 @@ WANDERING = 40.0
 """Steps that unknown land seems to lie away, beyond what can be seen."""
 STRIDE = 25
 """Steps for which somebody who sees nothing keeps to one direction."""
+PLACE = ("row", "column")
 BLOCKED = 1e6
 OUT_OF_REACH = 1e5
 SHARE_OF_GAIN = 0.7
 """Of what a house earns beyond the last unit it needs, the share that a builder would pay for that unit."""
 OPEN_ASKS = 2
 """Units of a good that a citizen keeps on offer."""
-SEARCH = 8.0
-"""Steps that finding a unit takes, by rule of thumb."""
+SEARCH = 4.0
+"""Steps a unit that is not in sight is expected to take: a way is long, but it leads to several."""
+
+
+class _View(NamedTuple):
+    """What a citizen sees around itself."""
+
+    units: dict[str, Shaped[Array, "n h w"]]
+    blocked: Bool[Array, "n h w"]
+    """Water, the edge of the map, others' houses, and others."""
+    sites: Bool[Array, "n h w"]
+    """Plain ground that is free."""
+    good_sites: Bool[Array, "n h w"]
+    """Sites on every other row and column: houses there leave lanes open, also to those who follow."""
+    here: Int[Array, " n"]
+    """Where in the view the citizen stands."""
 
 
 class _Situation(NamedTuple):
@@ -47,6 +62,8 @@ class _Situation(NamedTuple):
     """Coin that a unit is worth to the citizen: half a house, or what others bid if that is more."""
     limit: Float[Array, "g n"]
     """Highest price the citizen would pay."""
+    is_carrying: Bool[Array, " n"]
+    """Has all that a house needs, and building pays."""
     effort: Float[Array, " n"]
     """Coin that makes up for a unit of labor, after tax."""
 
@@ -66,12 +83,15 @@ class RuleOfThumb(Policy):
         key_price, key_walk = jax.random.split(key)
         legal, now = self._legal(observation), self._situation(observation)
         picks: dict[str, Int[Array, " n"]] = {}
+        view = self._look(observation)
         if "build" in self.layout.events:
-            picks["build"] = (legal["build"][:, 0] & now.pays).astype(jnp.int32)
+            everybody = jnp.arange(view.here.shape[0])
+            has_better = jnp.any(view.good_sites, axis=(1, 2)) & ~_flat(view.good_sites)[everybody, view.here]
+            picks["build"] = (legal["build"][:, 0] & now.pays & ~has_better).astype(jnp.int32)
         if "trade" in self.layout.events:
             picks |= self._orders(key_price, observation, now, legal)
         if "gather" in self.layout.events:
-            picks["walk"] = self._walk(key_walk, observation, now, legal["walk"])
+            picks["walk"] = self._walk(key_walk, observation, view, now, legal["walk"])
         action = self._action(picks)
         zeros = jnp.zeros(action.shape[0])
         return Decision(action, action, zeros, zeros)
@@ -125,7 +145,8 @@ class RuleOfThumb(Policy):
         if "trade" in self.layout.events:
             worth = jnp.maximum(half, self._best_bids(observation).astype(coin.dtype))
         limit = jnp.where(other > held, jnp.maximum(SHARE_OF_GAIN * gain, 0.0)[None, :], half)
-        return _Situation(coin, held, held > other, gain > 0, worth, limit, effort)
+        is_carrying = (jnp.min(held, axis=0) >= 1) & (gain > 0)
+        return _Situation(coin, held, held > other, gain > 0, worth, limit, is_carrying, effort)
 
     def _prices(self, observation: Observation, name: str) -> Bool[Array, "g n p"]:
         """At which prices others have open bids or asks."""
@@ -175,53 +196,69 @@ class RuleOfThumb(Policy):
         price |= {f"buy {good}": bid[g] for g, good in enumerate(GOODS)}
         return {name: jnp.where(quick[name] | (slow[name] & ~is_settling), price[name] + 1, 0) for name in price}
 
-    def _walk(self, key, observation: Observation, now: _Situation, legal: Bool[Array, "n d"]) -> Int[Array, " n"]:
-        """Walk to what is nearest and worth the way: a unit, a place to build, or else to land not seen yet."""
+    def _look(self, observation: Observation) -> _View:
+        """Read the map."""
         seen = dict(zip((*chart.CHANNELS, chart.INSIDE), jnp.moveaxis(observation.features["map"], 1, 0), strict=False))
         num = observation.mask.shape[0]
         seen = {name: jnp.broadcast_to(layer, (num, *layer.shape[1:])) for name, layer in seen.items()}
         owner, citizen = jnp.moveaxis(observation.features["labels"], 1, 0)
-        inside = seen.get(chart.INSIDE, jnp.ones_like(seen["water"]))
-        blocked = (seen["water"] > 0) | (owner > 1) | (citizen > 1) | (inside == 0)
-        sources = sum(seen[f"{good}_source"] for good in GOODS) > 0
-        here = jnp.argmax((citizen == 1).reshape(num, -1), axis=1)
+        inside = seen.get(chart.INSIDE, jnp.ones_like(seen["water"])) > 0
+        blocked = (seen["water"] > 0) | (owner > 1) | (citizen > 1) | ~inside
+        is_source = sum(seen[f"{good}_source"] for good in GOODS) > 0
+        sites = ~is_source & (seen["house"] == 0) & ~blocked
+        row, column = self._coordinates(observation, owner.shape[1:])
+        is_lane = (jnp.round(row).astype(jnp.int32) % 2 == 1) | (jnp.round(column).astype(jnp.int32) % 2 == 1)
+        here = jnp.argmax(_flat(citizen == 1), axis=1)
+        return _View({good: seen[good] for good in GOODS}, blocked, sites, sites & ~is_lane, here)
 
-        away = WANDERING + self._distance_to_goal(observation, here, owner.shape[1:])
-        for g, good in enumerate(GOODS):
-            detour = jnp.where(now.spare[g], 3.0, 0.0)[:, None, None]
-            away = jnp.where(seen[good] > 0, jnp.minimum(away, detour), away)
-        is_carrying = (jnp.min(now.held, axis=0) >= 1) & now.pays
-        site = ~sources & (seen["house"] == 0)
-        away = jnp.where(is_carrying[:, None, None], jnp.where(site, 0.0, WANDERING), away)
-        away = _spread(away, blocked)
+    def _coordinates(self, observation: Observation, grid: tuple[int, int]) -> tuple[Float[Array, "n h 1"], ...]:
+        """Row and column, on the whole map, of every cell in view."""
+        row, column = (jnp.arange(size, dtype=jnp.float32) for size in grid)
+        if self.layout.sight.whole_map:
+            return row[None, :, None], column[None, None, :]
+        size, middle = (self.layout.height, self.layout.width), self.layout.sight.halfwidth
+        own = [(self._own(observation, name) * size[k] - middle)[:, None, None] for k, name in enumerate(PLACE)]
+        dtype = own[0].dtype
+        return own[0] + row.astype(dtype)[None, :, None], own[1] + column.astype(dtype)[None, None, :]
 
-        around = _around(away, here)
+    def _walk(self, key, observation: Observation, view: _View, now: _Situation, legal) -> Int[Array, " n"]:
+        """Walk to what is nearest and worth the way: a unit, a place to build, or else to land not seen yet."""
+        away = self._distances(observation, view, now)
+        around = _around(away, view.here)
         around = jnp.where(legal, around + jax.random.uniform(key, around.shape, away.dtype, 0.0, 0.1), OUT_OF_REACH)
         best = jnp.argmin(around, axis=1).astype(jnp.int32)
         nearest = jnp.min(around, axis=1)
         moving, taking = (self.rules.gathering.move_labor, jnp.mean(self.rules.gathering.collect_labor))
         way = jnp.where(nearest < WANDERING, nearest + 1.0, SEARCH).astype(now.coin.dtype)
         cost = now.effort * (way * moving.astype(now.coin.dtype) + taking.astype(now.coin.dtype))
-        pays = is_carrying | (jnp.max(now.worth, axis=0) > cost)
-        is_there = away.reshape(num, -1)[jnp.arange(num), here] < 0.5
+        pays = now.is_carrying | (jnp.max(now.worth, axis=0) > cost)
+        is_there = _flat(away)[jnp.arange(away.shape[0]), view.here] < 0.5
         return jnp.where(pays & ~is_there & (nearest < OUT_OF_REACH), best + 1, 0)
 
-    def _distance_to_goal(self, observation: Observation, here, grid: tuple[int, int]) -> Float[Array, "n h w"]:
+    def _distances(self, observation: Observation, view: _View, now: _Situation) -> Float[Array, "n h w"]:
+        """Steps from every cell to the nearest thing that the citizen is after."""
+        away = WANDERING + self._distance_to_goal(observation, view.blocked.shape[1:])
+        for g, good in enumerate(GOODS):
+            detour = jnp.where(now.spare[g], 3.0, 0.0)[:, None, None]
+            away = jnp.where(view.units[good] > 0, jnp.minimum(away, detour), away)
+        has_good = jnp.any(view.good_sites, axis=(1, 2))[:, None, None]
+        site = jnp.where(has_good, view.good_sites, view.sites)
+        away = jnp.where(now.is_carrying[:, None, None], jnp.where(site, 0.0, away), away)
+        return _spread(away, view.blocked)
+
+    def _distance_to_goal(self, observation: Observation, grid: tuple[int, int]) -> Float[Array, "n h w"]:
         """Steps from every cell to a far place that everybody picks anew now and then."""
-        num, (rows, columns) = here.shape[0], grid
+        num = observation.mask.shape[0]
         time = observation.features["calendar"][0, -1] * (self.steps if self.layout.sight.is_scaled else 1)
         lap = jnp.round(time).astype(jnp.int32) // STRIDE
         pick = jax.random.uniform(jax.random.fold_in(jax.random.key(1), lap), (2, num), time.dtype)
-        place = [self._own(observation, name) for name in ("row", "column")]
-        row = jnp.arange(rows, dtype=time.dtype)[None, :, None]
-        column = jnp.arange(columns, dtype=time.dtype)[None, None, :]
-        if self.layout.sight.whole_map:
-            goal = pick[0] * rows, pick[1] * columns
-        else:
-            size = (self.layout.height, self.layout.width)
-            middle = self.layout.sight.halfwidth
-            goal = tuple((pick[k] - place[k]) * size[k] + middle for k in range(2))
-        return jnp.abs(row - goal[0][:, None, None]) + jnp.abs(column - goal[1][:, None, None])
+        row, column = self._coordinates(observation, grid)
+        goal_row, goal_column = pick[0] * self.layout.height, pick[1] * self.layout.width
+        return jnp.abs(row - goal_row[:, None, None]) + jnp.abs(column - goal_column[:, None, None])
+
+
+def _flat(cells: Shaped[Array, "n h w"]) -> Shaped[Array, "n c"]:
+    return cells.reshape(cells.shape[0], -1)
 
 
 def _spread(away: Float[Array, "n h w"], blocked: Bool[Array, "n h w"]) -> Float[Array, "n h w"]:
