@@ -202,7 +202,7 @@ def has_choice(mask, space: Space):
 
 def _loss(policy: TrainablePolicy, batch: Batch, dial: Dial, settings: Settings):
     """Surrogate, value loss and entropy bonus over one minibatch."""
-    seen = jax.vmap(policy.evaluate)(batch.observation, batch.latent)
+    seen = policy.evaluate(batch.observation, batch.latent)
     log_ratio = seen.log_prob - batch.log_prob
     surrogate = losses.clipped_surrogate(log_ratio, batch.advantage, settings.clip, batch.weight)
     value = losses.clipped_value_loss(

@@ -169,11 +169,8 @@ def _decide(role: str, policy: Policy, key: Key[Array, ""], seen: Observation, k
 def _values(economy, policies, states, knobs) -> dict[str, Float[Array, "e n"]]:
     """What the critics expect from here on; a policy without one expects nothing."""
 
-    def expect(state):
-        seen = economy.observe(state, knobs)
-        return {role: policies[role].value(seen[role]) for role in seen if isinstance(policies[role], TrainablePolicy)}
-
-    return jax.vmap(expect)(states)
+    seen = jax.vmap(lambda state: economy.observe(state, knobs))(states)
+    return {role: policies[role].value(seen[role]) for role in seen if isinstance(policies[role], TrainablePolicy)}
 
 
 def _experience(economy: Economy, final, played: _Period, ended: Bool[Array, "p e"], values) -> Experience:

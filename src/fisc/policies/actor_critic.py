@@ -13,7 +13,7 @@ from fisc.core.policy import Decision, Evaluation, TrainablePolicy
 from fisc.core.spaces import Space
 from fisc.policies.distributions import Distribution, Head, distribution, num_outputs
 from fisc.policies.networks import SharedMLP
-from fisc.policies.reading import CELLS, PUBLIC_CELLS, Layout, as_numbers, layout_of, standardize
+from fisc.policies.reading import CELLS, PUBLIC_CELLS, Layout, layout_of, standardize
 
 FEATURE_LIMIT = 10.0
 """Normalized features are cut here: what was constant so far and moves for the first time must not explode."""
@@ -44,30 +44,25 @@ class ActorCritic(TrainablePolicy):
         """Maps cut and flattened to what the networks read."""
         return self.layout.digest(observation)
 
-    def _numbers(self, observation: Observation) -> tuple[Float[Array, "1 kp"], Float[Array, "n ko"]]:
-        """Public and own numbers in the unit of experience."""
-        scale, rows = jax.lax.stop_gradient(self.scale), observation.mask.shape[0]
-        dtype = self.actor.weights[0].dtype
-        read = lambda names: standardize(observation, names, scale.mean, scale.std, FEATURE_LIMIT)  # noqa: E731
-        public = read(self.layout.public) if self.layout.public else jnp.zeros((1, 0), dtype)
-        own = read(self.layout.own) if self.layout.own else jnp.zeros((rows, 0), dtype)
-        return public, own
-
-    def _with_maps(self, observation: Observation) -> tuple[Float[Array, "1 kp"], Float[Array, "n ko"]]:
-        """The same, with the cells of maps behind them."""
-        features, (public, own) = observation.features, self._numbers(observation)
-        if PUBLIC_CELLS in features:
-            public = jnp.concatenate([public, as_numbers(features[PUBLIC_CELLS], public.dtype)], axis=1)
-        if CELLS in features:
-            own = jnp.concatenate([own, as_numbers(features[CELLS], own.dtype)], axis=1)
+    def _read(self, observation: Observation, *, maps: bool, mask: bool) -> tuple[list[Array], list[Array]]:
+        """Public and own features in parts: numbers in the unit of experience, then cells of maps, then the mask."""
+        scale, features = jax.lax.stop_gradient(self.scale), self.digest(observation).features
+        lead, dtype = observation.mask.shape[:-1], self.actor.weights[0].dtype
+        parts = []
+        for names, cells in ((self.layout.public, PUBLIC_CELLS), (self.layout.own, CELLS)):
+            part = [standardize(observation, names, scale.mean, scale.std, FEATURE_LIMIT)] if names else []
+            parts.append(part + ([features[cells]] if maps and cells in features else []))
+        public, own = parts
+        if mask or not own:
+            own.append(observation.mask if mask else jnp.zeros((*lead, 0), dtype))
         return public, own
 
     def _choose(self, observation: Observation) -> Distribution:
-        digested = self.digest(observation)
-        public, own = self._with_maps(digested)
-        if self.actor_sees_mask:
-            own = jnp.concatenate([own, as_numbers(observation.mask, own.dtype)], axis=1)
-        return distribution(self.space, self.actor(public, own), observation.mask, self.head)
+        """A distribution whose rows are the agents of all environments, one after the other."""
+        outputs = self.actor(*self._read(observation, maps=True, mask=self.actor_sees_mask))
+        mask = observation.mask
+        rows = outputs.reshape(-1, outputs.shape[-1])
+        return distribution(self.space, rows, mask.reshape(-1, mask.shape[-1]), self.head)
 
     def act(self, key: Key[Array, ""], observation: Observation) -> Decision:
         """Draw decisions. `key`: consumed."""
@@ -82,13 +77,14 @@ class ActorCritic(TrainablePolicy):
 
     def evaluate(self, observation: Observation, latent) -> Evaluation:
         """Earlier draws under the present parameters."""
-        choice = self._choose(observation)
-        return Evaluation(choice.log_prob(latent), choice.entropy(), self.value(observation))
+        choice, lead = self._choose(observation), observation.mask.shape[:-1]
+        rows = latent.reshape(-1, *latent.shape[len(lead) :])
+        log_prob, entropy = choice.log_prob(rows).reshape(lead), choice.entropy().reshape(lead)
+        return Evaluation(log_prob, entropy, self.value(observation))
 
     def value(self, observation: Observation):
         """Expected return in the learner's normalized unit."""
-        read = self._with_maps if self.critic_sees_maps else self._numbers
-        return self.critic(*read(self.digest(observation)))[:, 0]
+        return self.critic(*self._read(observation, maps=self.critic_sees_maps, mask=False))[..., 0]
 
 
 def unit_scale(role: RoleSpec) -> Scale:

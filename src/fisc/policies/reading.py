@@ -8,7 +8,6 @@ network. Axes: `n` agents, `k` numbers, `c` cells of all layers.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
@@ -40,10 +39,10 @@ class Layer:
         """Cells read."""
         return (self.rows[1] - self.rows[0]) * (self.columns[1] - self.columns[0])
 
-    def read(self, chart: Shaped[Array, "n k h w"]) -> Shaped[Array, "n c"]:
+    def read(self, chart: Shaped[Array, "*b k h w"]) -> Shaped[Array, "*b c"]:
         """Cut this layer out of its block, as small integers if it is a flag."""
         (top, bottom), (left, right) = self.rows, self.columns
-        cut = chart[:, self.channel, top:bottom, left:right].reshape(chart.shape[0], -1)
+        cut = chart[..., self.channel, top:bottom, left:right].reshape(*chart.shape[:-3], -1)
         if self.name.endswith(f"/{ONESELF}"):
             return (cut == OWN_LABEL).astype(jnp.int8)
         return (cut > OWN_LABEL).astype(jnp.int8) if self.name.endswith(f"/{ANOTHER}") else cut
@@ -73,7 +72,7 @@ class Layout:
             elif layers:
                 cuts = [layer.read(observation.features[layer.block]) for layer in layers]
                 widest = np.result_type(*[cut.dtype for cut in cuts])
-                features[name] = jnp.concatenate([cut.astype(widest) for cut in cuts], axis=1)
+                features[name] = jnp.concatenate([cut.astype(widest) for cut in cuts], axis=-1)
         return Observation(features, observation.mask)
 
 
@@ -131,14 +130,9 @@ def _around(size: int, reach: int) -> tuple[int, int]:
 
 def standardize(
     observation: Observation, names: tuple[str, ...], mean: dict[str, Array], std: dict[str, Array], limit: float
-) -> Float[Array, "_ k"]:
+) -> Float[Array, "*b k"]:
     """Blocks of numbers side by side, in the unit of experience and cut at ± `limit`."""
     sources = (observation.features, mean, std)
     value, center, spread = (jnp.concatenate([source[name] for name in names], axis=-1) for source in sources)
     standard = (value - jnp.broadcast_to(center, value.shape)) / jnp.broadcast_to(spread, value.shape)
     return jnp.clip(standard, -limit, limit)
-
-
-def as_numbers(cells: Shaped[Array, "n c"], dtype) -> Float[Array, "n c"]:
-    """Cells on a fixed scale: units and flags as they are. Not trained, so that nothing flows back."""
-    return jax.lax.stop_gradient(cells.astype(dtype))

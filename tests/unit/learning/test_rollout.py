@@ -37,10 +37,8 @@ POLICIES = {"citizen": Constant(jnp.zeros(2, jnp.int32)), "planner": Digits()}
 def play_one(world, policies=POLICIES, knobs=KNOBS):
     """One environment's trajectories, and its state in the end."""
     played = play_episodes(world, policies, KEY, copies(world.init(KEY), 1), knobs)
-    trajectories = {
-        role: jax.tree.map(lambda x: x[0] if x is t.last_value else x[:, 0], t)
-        for role, t in played.trajectories.items()
-    }
+    whole = played.trajectories
+    trajectories = {role: jax.tree.map(lambda x: x[:, 0] if x.ndim > 1 else x, t) for role, t in whole.items()}
     return trajectories, jax.tree.map(lambda x: x[0], played.state)
 
 
