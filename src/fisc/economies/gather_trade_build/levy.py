@@ -7,33 +7,38 @@ only from the purse, so open bids shelter coin on tax day. Source: the reference
 from dataclasses import replace
 from typing import Any
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from fisc.core import tax as fiscal
 from fisc.core.knobs import Knobs
 from fisc.core.tax import TaxSystem, Treasury
 from fisc.econ import brackets
 from fisc.economies.gather_trade_build import market
+from fisc.economies.gather_trade_build.seldom import only_if
 from fisc.economies.gather_trade_build.state import Journal, State
 
 
 def announce(state: State, system: TaxSystem, action: Any, draws: Any, knobs: Knobs, *, period: int) -> State:
     """Let the tax system decide in the first step of a period. `action`: of one planner, or None."""
     decide = lambda treasury: fiscal.announce(system, treasury, action, draws, knobs)  # noqa: E731
-    treasury = jax.lax.cond(state.step % period == 0, decide, lambda treasury: treasury, state.treasury)
-    return replace(state, treasury=treasury)
+    return replace(state, treasury=only_if(state.step % period == 0, decide, state.treasury))
 
 
 def collect(state: State, system: TaxSystem, rules: market.Market, *, period: int) -> State:
     """Tax everybody's income and hand the revenue out in equal shares in the last step of a period."""
     reserved = market.coin_in_escrow(state.book, rules).astype(state.coin.dtype)
-    treasury, purse = fiscal.collect(system, state.treasury, state.coin + reserved, state.coin)
-    # Added up as it will be next time, so that income starts at exactly 0: rounding below 0 would read as a loss.
-    treasury = replace(treasury, tax_base=purse + reserved)
-    collected = replace(state, treasury=treasury, coin=purse, journal=_entered(state.journal, treasury, system))
+
+    def tax_day(books: tuple[Treasury, Float[Array, " n"], Journal]):
+        treasury, purse, journal = books
+        treasury, purse = fiscal.collect(system, treasury, purse + reserved, purse)
+        # Added up as it will be next time, so that income starts at exactly 0: rounding below 0 would read as a loss.
+        treasury = replace(treasury, tax_base=purse + reserved)
+        return treasury, purse, _entered(journal, treasury, system)
+
     is_tax_day = state.step % period == period - 1
-    return jax.tree.map(lambda yes, no: jnp.where(is_tax_day, yes, no), collected, state)
+    treasury, purse, journal = only_if(is_tax_day, tax_day, (state.treasury, state.coin, state.journal))
+    return replace(state, treasury=treasury, coin=purse, journal=journal)
 
 
 def _entered(journal: Journal, treasury: Treasury, system: TaxSystem) -> Journal:
