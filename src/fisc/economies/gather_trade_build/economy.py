@@ -5,6 +5,7 @@ is a file of its own; `GatherTradeBuild.transition` puts them in order. Axes: `n
 """
 
 import abc
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
@@ -12,7 +13,7 @@ from typing import Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Int8, Key
+from jaxtyping import Array, Float, Int, Int8, Key, UInt16
 
 from fisc.core import tax as fiscal
 from fisc.core.economy import Economy, EconomySpec, Observation, RoleSpec, Transition
@@ -179,15 +180,16 @@ class GatherTradeBuild(Economy[State, Draws]):
     def observe(self, state: State, knobs: Knobs) -> dict[str, Observation]:
         """Citizens see a window of the map, the market, the taxes and themselves; the planner sees everybody."""
         state, layout, rules = self._under_ceiling(state, knobs), self.layout, self.rules.market
-        everybody = see.public(state, layout, rules, self.steps_per_period, self.spec.steps)
+        orders = see.count_orders(state.book, rules)
+        everybody = see.public(state, layout, orders, self.steps_per_period, self.spec.steps)
         columns = see.columns(state, layout, rules, self.tax, self.payment, self.steps_per_period)
         maps = see.spatial(state, layout, chart.packing(self.rules.regrowth.max_units, layout.num_citizens))
         own = jnp.stack([columns[name] for name in layout.own_names()], axis=-1)
         features = {**everybody, "own": own, **maps["citizen"]}
         if "trade" in self.events:
             num, dtype = layout.num_citizens, state.coin.dtype
-            features["my_asks"] = see.count_asks(state.book, rules).reshape(num, -1).astype(dtype)
-            features["my_bids"] = see.count_bids(state.book, rules).reshape(num, -1).astype(dtype)
+            for name, counted in orders.items():
+                features[f"my_{name}"] = counted.reshape(num, -1).astype(dtype)
         mask = self.menus.mask(legal_entries(state, self.events, rules))
         observations = {"citizen": Observation(features, mask)}
         if self.has_planner:
@@ -210,12 +212,13 @@ class GatherTradeBuild(Economy[State, Draws]):
 
     def draw(self, key, state):
         """Draw for everybody and every source cell. `key`: consumed."""
-        key_turn, key_bonus, key_regrowth, key_tax = jax.random.split(key, 4)
-        dtype = state.coin.dtype
+        dtype, shapes = state.coin.dtype, (state.cell.shape, state.goods.shape, state.terrain.cells.shape)
+        key_tax, fine, halves = _random_bits(key, sum(math.prod(shape) for shape in shapes))
+        turn, bonus, regrowth = _cut(halves, shapes)
         return Draws(
-            turn=_shuffled(key_turn, state.cell.shape[0]),
-            bonus=jax.random.uniform(key_bonus, state.goods.shape, dtype),
-            regrowth=jax.random.uniform(key_regrowth, state.terrain.cells.shape, dtype),
+            turn=_ranks(turn),
+            bonus=_uniform(bonus, fine, dtype),
+            regrowth=_uniform(regrowth, fine, dtype),
             tax=self.tax.draw(key_tax),
         )
 
@@ -321,9 +324,34 @@ class GatherTradeBuild(Economy[State, Draws]):
         return eqx.tree_at(lambda s: s.treasury.memory, states, self.tax.pool(states.treasury.memory))
 
 
-def _shuffled(key: Key[Array, ""], num: int) -> Int[Array, " n"]:
-    """A random permutation: ranks of random numbers, which costs less than sorting a few. `key`: consumed."""
-    number, place = jax.random.bits(key, (num,)), jnp.arange(num)
+def _random_bits(key: Key[Array, ""], num: int) -> tuple[Key[Array, ""], UInt16[Array, ""], UInt16[Array, " _"]]:
+    """A key, 16 random bits, and `num` times 16 more. `key`: consumed.
+
+    Bits come from keys, which are nothing but random bits: the generator makes two words at a time, and asked for bits
+    it throws one of them away. Random numbers took half of a step.
+    """
+    keys = jax.random.split(key, 1 + -(-(num + 1) // 4))
+    halves = jax.lax.bitcast_convert_type(jax.random.key_data(keys[1:]), jnp.uint16).reshape(-1)
+    return keys[0], halves[0], halves[1 : num + 1]
+
+
+def _cut(halves: UInt16[Array, " _"], shapes) -> list[UInt16[Array, "..."]]:
+    """Cut a list into arrays of these shapes."""
+    parts, start = [], 0
+    for shape in shapes:
+        parts.append(halves[start : start + math.prod(shape)].reshape(shape))
+        start += math.prod(shape)
+    return parts
+
+
+def _uniform(halves: UInt16[Array, "*n"], fine: UInt16[Array, ""], dtype) -> Float[Array, "*n"]:
+    """Numbers in [0, 1), each exactly uniform on the multiples of 2^-24; the numbers of a step share their last 8 bits."""
+    return (halves.astype(dtype) + (fine >> 8).astype(dtype) / 256) / 65536
+
+
+def _ranks(number: UInt16[Array, " n"]) -> Int[Array, " n"]:
+    """The rank of each number, which costs less than sorting a few. Of two equal ones the first comes first."""
+    number, place = number.astype(jnp.int32), jnp.arange(number.shape[0])
     comes_before = (number[None, :] < number[:, None]) | (
         (number[None, :] == number[:, None]) & (place[None, :] < place[:, None])
     )
