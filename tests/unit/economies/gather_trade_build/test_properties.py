@@ -144,7 +144,7 @@ def histories(draw, name: str):
     fall = lambda *size: jnp.asarray(luck.random((STEPS, *size)), jnp.float32)  # noqa: E731
     tax = fall(shape.brackets) if shape.tax == "Saez" else ()
     cells = shape.size[0] * shape.size[1]
-    draws = Draws(jnp.asarray(turns, jnp.int32), fall(2, shape.citizens), fall(2, cells), tax)
+    draws = jax.vmap(Draws)(jnp.asarray(turns, jnp.int32), fall(2, shape.citizens), fall(2, cells), tax)
     return jax.tree.map(jnp.asarray, actions), draws
 
 
