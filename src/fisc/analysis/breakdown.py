@@ -56,8 +56,8 @@ def by_citizen(told: MapEpisode, names: list[str]) -> pl.DataFrame:
 
     Columns: `citizen`; `build_payment` (coin for a house) and `gather_bonus` (chance of a second unit), the skills;
     for each good `gathered_`, `sold_`, `bought_` (units), `sale_price_`, `purchase_price_` (means, empty without
-    trades); `houses`; `coin_start`; income `from_houses`, `from_sales`, `for_purchases`; `income` before tax, their sum;
-    `tax`, `transfer`; `redistributed`, 0 but in economies that share all coin out; `income_after_tax`; `coin_end`;
+    trades); `houses`; `coin_start`; income `from_houses`, `from_sales`, `for_purchases`; `income` before tax, their
+    sum; `tax`, `transfer`; `redistributed`, 0 but in economies that share all coin out; `income_after_tax`; `coin_end`;
     `labor` and what it was spent on, `labor_walking` and so on; `utility`.
     """
     count = told.num_citizens

@@ -47,7 +47,9 @@ def draw_map(axes: Axes, told: MapEpisode, frame: int, inches: float, has_letter
     owner = told.owner(frame)
     row, column = np.nonzero(owner >= 0)
     colors = [citizen_color(i) for i in owner[row, column]]
-    axes.scatter(column, row, s=(0.72 * cell) ** 2, marker=HOUSE, c=colors, edgecolors="white", linewidths=0.4, zorder=3)
+    axes.scatter(
+        column, row, s=(0.72 * cell) ** 2, marker=HOUSE, c=colors, edgecolors="white", linewidths=0.4, zorder=3
+    )
     row, column = np.divmod(told.cell[frame], width)
     colors = [citizen_color(i) for i in range(told.num_citizens)]
     axes.scatter(column, row, s=(1.15 * cell) ** 2, marker="o", c=colors, edgecolors="white", linewidths=0.9, zorder=4)

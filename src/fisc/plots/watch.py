@@ -22,6 +22,8 @@ from fisc.records.store import replace_file
 SIZE = (9.6, 5.7)
 """Inches of a frame."""
 DPI = 80
+NUM_COLORS = 96
+"""Colors of a GIF."""
 MOST_PEOPLE = 10
 """Citizens listed beside the map; of more, the richest."""
 MOST_FRAMES = 120
@@ -92,29 +94,44 @@ def write_film(
         return _write_gif(path, told, list(frames), speed, note)
     if path.suffix != ".mp4":
         raise RecordError(f"a film ends in .gif or .mp4, not '{path.suffix}': name it {path.stem}.gif")
-    if shutil.which("ffmpeg") is None:
-        raise RecordError(f"an MP4 needs the program ffmpeg, which is not there: install it, or name it {path.stem}.gif")
+    require_ffmpeg(path)
     return _write_mp4(path, told, list(frames), speed, note)
+
+
+def require_ffmpeg(path: Path) -> None:
+    """Refuse to write an MP4 where it cannot be done.
+
+    Raises:
+        RecordError: if there is no ffmpeg.
+    """
+    if shutil.which("ffmpeg") is None:
+        raise RecordError(
+            f"{path.name} needs the program ffmpeg, which is not there: install it, or name it {path.stem}.gif"
+        )
 
 
 def _write_gif(path, told, frames, speed, note) -> Path:
     from PIL import Image
 
-    figure, pictures = None, []
+    figure, palette, before, pictures = None, None, None, []
     for done, frame in enumerate(frames, start=1):
         figure = draw_scene(told, frame, figure)
         figure.set_dpi(DPI)
         figure.canvas.draw()
         picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
-        # One palette for all frames: what does not change then compresses to nothing, and nothing flickers.
-        palette = picture.quantize(128, dither=Image.Dither.NONE) if not pictures else pictures[0]
-        pictures.append(picture.quantize(palette=palette, dither=Image.Dither.NONE))
+        palette = palette or picture.quantize(NUM_COLORS, dither=Image.Dither.NONE)
+        # One palette for all frames, and what has not changed is left out: that makes the file small.
+        indices = np.asarray(picture.quantize(palette=palette, dither=Image.Dither.NONE))
+        changed = indices if before is None else np.where(indices == before, NUM_COLORS, indices)
+        pictures.append(Image.fromarray(changed.astype(np.uint8), mode="P"))
+        pictures[-1].putpalette([*palette.getpalette()[: 3 * NUM_COLORS], 0, 0, 0])
+        before = indices
         note(done)
     buffer = io.BytesIO()
     # The last frame stays for two seconds before the film begins again.
     durations = [round(1000 / speed)] * (len(pictures) - 1) + [2000]
     pictures[0].save(buffer, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0,
-                     optimize=False, disposal=1)  # fmt: skip
+                     optimize=False, disposal=1, transparency=NUM_COLORS)  # fmt: skip
     return replace_file(path, buffer.getvalue())
 
 

@@ -3,6 +3,7 @@
 Nothing depends on color: a citizen is its letter, its house the small letter, goods have signs of their own.
 """
 
+import io
 import time
 from collections.abc import Sequence
 
@@ -20,8 +21,8 @@ from fisc.records.episode_map import MapEpisode, citizen_name
 
 GOOD_STYLES = {"wood": "green", "stone": "grey62"}
 SIGNS = {"wood": "♣", "stone": "◆", "water": "≈", "source": "·", "land": " "}
-PLAIN_SIGNS = {"wood": "%", "stone": "#", "water": "~", "source": ".", "land": " "}
-"""For terminals that know no more than ASCII."""
+PLAIN = str.maketrans({"♣": "%", "◆": "#", "≈": "~", "·": ".", "–": "-", "−": "-", "…": "..."})
+"""What stands for them on terminals that know no more than ASCII."""
 SIDE_WIDTH = 56
 """Columns of what stands beside the map."""
 MOST_PEOPLE = 12
@@ -46,28 +47,34 @@ def play(told: MapEpisode, frames: Sequence[int], speed: float, console: Console
 def screen(told: MapEpisode, frame: int, console: Console) -> RenderableType:
     """One moment, as wide as the console."""
     now = scene(told, frame)
-    can_draw = (console.encoding or "").lower().startswith("utf")
-    village = map_text(told, frame, SIGNS if can_draw else PLAIN_SIGNS)
+    village, key = map_text(told, frame), legend(told)
     note = Text("(in open bids, on offer); income: of this tax year", "dim")
     side = Group(_people(now), note, Text(), *_market(now), *_taxes(now), Text(), *_news(now))
     head = Text.assemble((told.episode.title, "bold"), "\n", (when(now, told.has_taxes), "dim"))
-    key = legend(told, SIGNS if can_draw else PLAIN_SIGNS)
+    shown = Group(head, village, key, Text(), side)
     if console.width >= 2 * told.shape[1] + 4 + SIDE_WIDTH:
-        return Group(head, Columns([Group(village, key), side], padding=(0, 3)))
-    return Group(head, village, key, Text(), side)
+        shown = Group(head, Columns([Group(village, key), side], padding=(0, 3)))
+    return shown if (console.encoding or "").lower().startswith("utf") else _plain(shown, console.width)
 
 
-def map_text(told: MapEpisode, frame: int, signs: dict[str, str]) -> Text:
+def _plain(shown: RenderableType, width: int) -> Text:
+    """The same without colors and in ASCII."""
+    paper = Console(file=io.StringIO(), width=width)
+    paper.print(shown)
+    return Text(paper.file.getvalue().translate(PLAIN).encode("ascii", "replace").decode().rstrip("\n"))
+
+
+def map_text(told: MapEpisode, frame: int) -> Text:
     """The map, two columns a cell and framed."""
     height, width = told.shape
-    cells = [[(signs["land"], "")] * width for _ in range(height)]
+    cells = [[(SIGNS["land"], "")] * width for _ in range(height)]
     for row, column in zip(*told.water.nonzero(), strict=True):
-        cells[row][column] = (2 * signs["water"], "blue")
+        cells[row][column] = (2 * SIGNS["water"], "blue")
     for good, places, lying in zip(told.goods, told.sources, told.units(frame), strict=True):
         for row, column in zip(*places.nonzero(), strict=True):
-            sign = signs.get(good, good[0]) if lying[row, column] else signs["source"]
+            sign = SIGNS.get(good, good[0]) if lying[row, column] else SIGNS["source"]
             # Of two goods on one cell the one that lies there is shown.
-            if lying[row, column] or cells[row][column][0] == signs["land"]:
+            if lying[row, column] or cells[row][column][0] == SIGNS["land"]:
                 cells[row][column] = (sign, GOOD_STYLES.get(good, ""))
     owner = told.owner(frame)
     for row, column in zip(*(owner >= 0).nonzero(), strict=True):
@@ -85,12 +92,12 @@ def map_text(told: MapEpisode, frame: int, signs: dict[str, str]) -> Text:
     return text.append(edge.rstrip(), "dim")
 
 
-def legend(told: MapEpisode, signs: dict[str, str]) -> Text:
+def legend(told: MapEpisode) -> Text:
     """What the signs mean."""
-    parts = [(f"{signs.get(good, good[0])} {good}  ", GOOD_STYLES.get(good, "")) for good in told.goods]
-    parts.append((f"{signs['source']} empty source  ", "dim"))
+    parts = [(f"{SIGNS.get(good, good[0])} {good}  ", GOOD_STYLES.get(good, "")) for good in told.goods]
+    parts.append((f"{SIGNS['source']} empty source  ", "dim"))
     if told.water.any():
-        parts.append((f"{signs['water']} water  ", "blue"))
+        parts.append((f"{SIGNS['water']} water  ", "blue"))
     return Text.assemble(*parts, ("A", "bold"), " citizen  a house of A")
 
 

@@ -35,7 +35,18 @@ SCHEMA = 1
 FORMAT = "fisc episode"
 SUFFIX = ".npz"
 HEADER = "header.json"
-REQUIRED = ("economy", "title", "steps", "periods", "steps_per_period", "citizens", "seed", "players", "source", "money")
+REQUIRED = (
+    "economy",
+    "title",
+    "steps",
+    "periods",
+    "steps_per_period",
+    "citizens",
+    "seed",
+    "players",
+    "source",
+    "money",
+)
 """What every header says, besides format, schema, versions and fingerprint."""
 
 # Files of equal content are equal: no date of today.

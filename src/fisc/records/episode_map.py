@@ -1,7 +1,8 @@
 """What a recorded episode of the Gather-Trade-Build economy tells: an episode read with names, units and checks.
 
-Axes: `t` frames (frame 0 is the beginning, frame s follows step s), `n` citizens, `g` goods, `s` source cells, `k` order
-slots, `p` tax periods, `b` brackets, `h` rows and `w` columns. A cell is one number, row · w + column, from the top left.
+Axes: `t` frames (frame 0 is the beginning, frame s follows step s), `n` citizens, `g` goods, `s` source cells,
+`k` order slots, `p` tax periods, `b` brackets, `h` rows and `w` columns. A cell is one number, row · w + column, from
+the top left.
 """
 
 from dataclasses import dataclass
@@ -233,7 +234,9 @@ def read_map(episode: Episode) -> MapEpisode:
             for axis, length in zip(axes, shape, strict=True)
         )
         if not fits:
-            raise RecordError(f"array '{name}' of the episode has shape {list(shape)}, not {_told(axes, sizes)}: record it again")
+            raise RecordError(
+                f"array '{name}' of the episode has shape {list(shape)}, not {_told(axes, sizes)}: record it again"
+            )
     return MapEpisode(episode)
 
 

@@ -1,8 +1,8 @@
 """Play an episode of an economy, write it down, and play it again.
 
 An episode is made by its economy, its first state, one random key and the actions; everything else follows. So it is
-recorded in two passes: policies play to find the actions, and then the actions are replayed by the same compiled program
-that replays the file later. The key of step t is `fold_in(key, t)`.
+recorded in two passes: policies play to find the actions, and then the actions are replayed by the same compiled
+program that replays the file later. The key of step t is `fold_in(key, t)`.
 """
 
 from collections.abc import Mapping
@@ -154,7 +154,9 @@ def _compare(episode: Episode, again: dict[str, np.ndarray]) -> None:
 
 
 def _is_same(one: np.ndarray, other: np.ndarray | None) -> bool:
-    return other is not None and one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    return (
+        other is not None and one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    )
 
 
 @eqx.filter_jit

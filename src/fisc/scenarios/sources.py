@@ -25,7 +25,7 @@ TAX_WORDS = {
 """How the taxes of a reference configuration are called."""
 
 
-def stage(source: str, arm: str | None = None, seed: int = 0, players: str = "thumb") -> Stage:
+def stage(source: str, arm: str | None = None, seed: int = 0, players: str | None = None) -> Stage:
     """Make the economy that a source names, with everybody who plays in it.
 
     Args:
@@ -33,12 +33,15 @@ def stage(source: str, arm: str | None = None, seed: int = 0, players: str = "th
         arm: the tax system; "planner" by default, but for a run its first one if it has no planner. A reference
             configuration says it itself.
         seed: which people are drawn, and for a run which of its seeds.
-        players: see `fisc.scenarios.episodes.PLAYERS`.
+        players: see `fisc.scenarios.episodes.PLAYERS`; "thumb" by default. Those of a run are its own.
 
     Raises:
         ConfigError: no such source, or an arm that it does not have.
     """
     path = Path(source)
+    if path.is_dir() and players is not None:
+        raise ConfigError(f"--players {players}: the trained policies of {source} play; leave --players out")
+    players = players or "thumb"
     if path.suffix in CONFIGURATIONS:
         if arm is not None:
             raise ConfigError(f"--arm {arm}: the configuration {source} sets its taxes itself; leave --arm out")

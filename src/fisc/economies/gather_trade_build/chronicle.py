@@ -5,11 +5,11 @@ everything are those of `fisc.records.episode_map`. Axes: `n` citizens, `g` good
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Shaped
+from jaxtyping import Array, Int, Shaped
 
 from fisc.economies.gather_trade_build import market
 from fisc.economies.gather_trade_build.economy import GatherTradeBuild
@@ -80,7 +80,7 @@ def tell(economy: GatherTradeBuild, frames: dict[str, np.ndarray], placed: Book)
         **{f"frames/{name}": frames[name] for name in kept},
         **{f"periods/{name}": array for name, array in periods.items()},
         "houses": houses(frames["owner"]),
-        "trades": trades(np.asarray(placed.bids), np.asarray(placed.asks), economy.rules.market),
+        "trades": trades(placed, economy.rules.market),
     }
 
 
@@ -91,41 +91,61 @@ def houses(owner: np.ndarray) -> np.ndarray:
     return np.stack([step + 1, cell, flat[step + 1, cell]], axis=1).astype(np.int32)
 
 
-def trades(bids: np.ndarray, asks: np.ndarray, rules: market.Market) -> np.ndarray:
-    """Rows (step, good, price, buyer, seller) in the order of settlement. Books: [steps, g, n, k], packed."""
-    best_bid = np.where(bids >= 0, rules.bid_prices(bids), -1).max(axis=(2, 3))
-    best_ask = np.where(asks >= 0, rules.ask_prices(asks), rules.max_price + 1).min(axis=(2, 3))
+class _Orders(NamedTuple):
+    """One side of a book, or of many books: the packed orders, of which a larger one goes first, and what they say."""
+
+    packed: Int[np.ndarray, "*b n k"]
+    price: Int[np.ndarray, "*b n k"]
+    age: Int[np.ndarray, "*b n k"]
+
+    def at(self, step: int, good: int) -> "_Orders":
+        """The book of one step and good; the orders can be taken out of it."""
+        return _Orders(self.packed[step, good].copy(), self.price[step, good], self.age[step, good])
+
+    def best(self, citizen: int) -> int:
+        """The slot of a citizen's best order."""
+        return int(self.packed[citizen].argmax())
+
+
+def trades(placed: Book, rules: market.Market) -> np.ndarray:
+    """Rows (step, good, price, buyer, seller) in the order of settlement. `placed`: books [steps, g, n, k]."""
+    bids, asks = (
+        _Orders(*(np.asarray(x) for x in (orders, prices(orders), rules.ages(orders))))
+        for orders, prices in (
+            (jnp.asarray(placed.bids), rules.bid_prices),
+            (jnp.asarray(placed.asks), rules.ask_prices),
+        )
+    )
+    best_bid = np.where(bids.packed >= 0, bids.price, NO_ORDER).max(axis=(2, 3))
+    best_ask = np.where(asks.packed >= 0, asks.price, rules.num_prices).min(axis=(2, 3))
     rows = [
         (step + 1, good, *deal)
-        for step, good in np.argwhere(best_bid >= best_ask)
-        for deal in deals(bids[step, good], asks[step, good], rules)
+        for step, good in np.argwhere(best_bid >= best_ask).tolist()
+        for deal in _deals(bids.at(step, good), asks.at(step, good))
     ]
     return np.asarray(rows, np.int32).reshape(-1, 5)
 
 
-def deals(bids: np.ndarray, asks: np.ndarray, rules: market.Market) -> Iterator[tuple[int, int, int]]:
-    """Settle one book [n, k] by its priorities: (price, buyer, seller) of one trade after the other.
+def _deals(bids: _Orders, asks: _Orders) -> Iterator[tuple[int, int, int]]:
+    """Settle a book by its priorities: (price, buyer, seller) of one trade after the other.
 
-    The rule of `market.match`, told trade by trade: the best bid that reaches the best ask of anybody else takes it.
+    The rule of `market.match`, told trade by trade: the best bid that reaches the best ask of anybody else takes it,
+    at the price of the older order; of two equally old ones, of the ask.
     """
-    bids, asks = bids.copy(), asks.copy()
-    for _ in range(bids.size):
-        deal = _next_deal(bids.max(axis=1), asks.max(axis=1), rules)
-        if deal is None:
-            return
-        buyer, seller, bid, ask = deal
-        price = rules.ask_prices(ask) if rules.ages(bid) <= rules.ages(ask) else rules.bid_prices(bid)
-        yield int(price), buyer, seller
-        bids[buyer, bids[buyer].argmax()] = NO_ORDER
-        asks[seller, asks[seller].argmax()] = NO_ORDER
+    while (pair := _next_pair(bids, asks)) is not None:
+        buyer, seller = pair
+        bid, ask = (buyer, bids.best(buyer)), (seller, asks.best(seller))
+        yield int(asks.price[ask] if bids.age[bid] <= asks.age[ask] else bids.price[bid]), buyer, seller
+        bids.packed[bid] = asks.packed[ask] = NO_ORDER
 
 
-def _next_deal(bids: np.ndarray, asks: np.ndarray, rules: market.Market) -> tuple[int, int, int, int] | None:
-    """Buyer, seller, bid and ask of the next trade, from everybody's best orders [n]; None if there is none."""
-    for buyer in np.argsort(-bids, kind="stable"):
-        offers = np.where(np.arange(len(asks)) == buyer, NO_ORDER, asks)
+def _next_pair(bids: _Orders, asks: _Orders) -> tuple[int, int] | None:
+    """Buyer and seller of the next trade; None if there is none."""
+    offered = asks.packed.max(axis=1)
+    for buyer in np.argsort(-bids.packed.max(axis=1), kind="stable").tolist():
+        offers = np.where(np.arange(len(offered)) == buyer, NO_ORDER, offered)
         seller = int(offers.argmax())
-        bid, ask = int(bids[buyer]), int(offers[seller])
-        if bid >= 0 and ask >= 0 and rules.bid_prices(bid) >= rules.ask_prices(ask):
-            return int(buyer), seller, bid, ask
+        is_open = bids.packed[buyer].max() >= 0 and offers[seller] >= 0
+        if is_open and bids.price[buyer, bids.best(buyer)] >= asks.price[seller, asks.best(seller)]:
+            return buyer, seller
     return None

@@ -143,7 +143,7 @@ class RuleOfThumb(Policy):
         half = jnp.broadcast_to(jnp.maximum(gain / len(GOODS), 0.0), held.shape)
         worth = half
         if "trade" in self.layout.events:
-            worth = jnp.maximum(half, self._best_bids(observation).astype(coin.dtype))
+            worth = jnp.maximum(half, self._best_bids(observation))
         limit = jnp.where(other > held, jnp.maximum(SHARE_OF_GAIN * gain, 0.0)[None, :], half)
         is_carrying = (jnp.min(held, axis=0) >= 1) & (gain > 0)
         return _Situation(coin, held, held > other, gain > 0, worth, limit, is_carrying, effort)
@@ -155,14 +155,14 @@ class RuleOfThumb(Policy):
         own = observation.features[f"my_{name}"].reshape(-1, *shape[1:])
         return jnp.swapaxes(everybody - own > 0.5, 0, 1)
 
-    def _best_bids(self, observation: Observation) -> Int[Array, "g n"]:
+    def _best_bids(self, observation: Observation) -> Float[Array, "g n"]:
         """Best price that others bid, -1 if nobody does."""
-        price = jnp.arange(self.layout.num_prices, dtype=jnp.int32)[None, None, :]
+        price = jnp.arange(self.layout.num_prices, dtype=observation.features["own"].dtype)[None, None, :]
         return jnp.max(jnp.where(self._prices(observation, "bids"), price, -1), axis=2)
 
-    def _best_asks(self, observation: Observation) -> Int[Array, "g n"]:
+    def _best_asks(self, observation: Observation) -> Float[Array, "g n"]:
         """Best price that others ask, above all prices if nobody does."""
-        price = jnp.arange(self.layout.num_prices, dtype=jnp.int32)[None, None, :]
+        price = jnp.arange(self.layout.num_prices, dtype=observation.features["own"].dtype)[None, None, :]
         return jnp.min(jnp.where(self._prices(observation, "asks"), price, self.layout.num_prices), axis=2)
 
     def _orders(self, key, observation: Observation, now: _Situation, legal) -> dict[str, Int[Array, " n"]]:
@@ -177,12 +177,12 @@ class RuleOfThumb(Policy):
         half = jnp.floor(now.limit)
         takes = (best_ask <= half) & ~now.spare
         offers = ~now.spare & (now.held < 1) & (own["bids"] < 1) & now.pays[None, :] & (half >= 1)
-        bid = jnp.where(takes, best_ask, jnp.round(half * (0.5 + 0.5 * shade[0])).astype(jnp.int32))
+        bid = jnp.where(takes, best_ask, jnp.round(half * (0.5 + 0.5 * shade[0])))
         reserve = jnp.ceil(jnp.where(now.pays[None, :], now.limit, 0.0))
         gives = (best_bid >= jnp.maximum(reserve, 1)) & (now.spare | ~now.pays[None, :]) & (now.held >= 1)
         lists = now.spare & (own["asks"] < OPEN_ASKS) & (reserve + 1 <= top)
-        ask = jnp.where(gives, best_bid, (reserve + 1 + jnp.floor(3.0 * shade[1])).astype(jnp.int32))
-        bid, ask = jnp.clip(bid, 0, top), jnp.clip(ask, 0, top)
+        ask = jnp.where(gives, best_bid, reserve + 1 + jnp.floor(3.0 * shade[1]))
+        bid, ask = (jnp.clip(price, 0, top).astype(jnp.int32) for price in (bid, ask))
         quick, slow = {}, {}
         for g, good in enumerate(GOODS):
             buy, sell = legal[f"buy {good}"], legal[f"sell {good}"]
@@ -211,15 +211,16 @@ class RuleOfThumb(Policy):
         here = jnp.argmax(_flat(citizen == 1), axis=1)
         return _View({good: seen[good] for good in GOODS}, blocked, sites, sites & ~is_lane, here)
 
-    def _coordinates(self, observation: Observation, grid: tuple[int, int]) -> tuple[Float[Array, "n h 1"], ...]:
+    def _coordinates(
+        self, observation: Observation, grid: tuple[int, int]
+    ) -> tuple[Float[Array, "_ h 1"], Float[Array, "_ 1 w"]]:
         """Row and column, on the whole map, of every cell in view."""
-        row, column = (jnp.arange(size, dtype=jnp.float32) for size in grid)
+        row, column = (jnp.arange(size, dtype=observation.features["own"].dtype) for size in grid)
         if self.layout.sight.whole_map:
             return row[None, :, None], column[None, None, :]
         size, middle = (self.layout.height, self.layout.width), self.layout.sight.halfwidth
         own = [(self._own(observation, name) * size[k] - middle)[:, None, None] for k, name in enumerate(PLACE)]
-        dtype = own[0].dtype
-        return own[0] + row.astype(dtype)[None, :, None], own[1] + column.astype(dtype)[None, None, :]
+        return own[0] + row[None, :, None], own[1] + column[None, None, :]
 
     def _walk(self, key, observation: Observation, view: _View, now: _Situation, legal) -> Int[Array, " n"]:
         """Walk to what is nearest and worth the way: a unit, a place to build, or else to land not seen yet."""
@@ -268,7 +269,8 @@ def _spread(away: Float[Array, "n h w"], blocked: Bool[Array, "n h w"]) -> Float
     def pass_on(_, away):
         padded = jnp.pad(away, ((0, 0), (1, 1), (1, 1)), constant_values=BLOCKED)
         beside = jnp.minimum(
-            jnp.minimum(padded[:, :-2, 1:-1], padded[:, 2:, 1:-1]), jnp.minimum(padded[:, 1:-1, :-2], padded[:, 1:-1, 2:])
+            jnp.minimum(padded[:, :-2, 1:-1], padded[:, 2:, 1:-1]),
+            jnp.minimum(padded[:, 1:-1, :-2], padded[:, 1:-1, 2:]),
         )
         return jnp.where(blocked, BLOCKED, jnp.minimum(away, beside + 1.0))
 
