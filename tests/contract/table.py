@@ -134,7 +134,7 @@ def village(is_multi: bool) -> Callable[..., GatherTradeBuild]:
     def make(tax: TaxSystem, periods=2, steps_per_period=8) -> GatherTradeBuild:
         config = foundation_config.resolve({**VILLAGE, "multi_action_mode_agents": is_multi})
         times = {"periods": periods, "steps_per_period": steps_per_period}
-        return GatherTradeBuild(**{**foundation.keywords(config), "tax": tax, **times})
+        return replace(foundation.economy(config), tax=tax, **times)
 
     return make
 

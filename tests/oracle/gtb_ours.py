@@ -24,8 +24,8 @@ CONVENTION = "foundation"
 
 def build(setup: Setup, draws: dict[str, Any]) -> GatherTradeBuild:
     """Make the economy that the importer makes, but for how an episode begins: that is what the reference drew."""
-    made = foundation.keywords(setup.config, CONVENTION)
-    return GatherTradeBuild(**made | {"beginning": SameBeginning(start_of(draws), made["beginning"].most_sources)})
+    made = foundation.economy(setup.config, CONVENTION)
+    return replace(made, beginning=SameBeginning(start_of(draws), made.beginning.most_sources))
 
 
 def start_of(draws: dict[str, Any]) -> Start:

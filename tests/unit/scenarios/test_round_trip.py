@@ -30,7 +30,7 @@ ODD = {
     "taxes.flat_rate": 0.25,
     "taxes.saez_elasticity": 0.4,
     "learning.citizen.hidden": [16],
-    "learning.citizen.radius": {"map/wood": 2, "an odd \"key\"": -1},
+    "learning.citizen.radius": {"map/wood": 2, 'an odd "key"': -1},
     "caveats": [],
     "budgets.smoke.updates": 3,
 }

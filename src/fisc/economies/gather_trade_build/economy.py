@@ -295,8 +295,8 @@ class GatherTradeBuild(Economy[State, Draws]):
         dtype = before.coin.dtype
         built = after.journal.builds - before.journal.builds
         taken = jnp.sum(before.units - left, axis=1, dtype=jnp.int32)
-        entered = jnp.sum(after.journal.gathered - before.journal.gathered, axis=1)
-        gathered = jnp.clip(entered, taken, 2 * taken) - jnp.sum(built)
+        entered = jnp.sum(after.journal.gathered - before.journal.gathered, axis=1, dtype=jnp.int32)
+        gathered = jnp.clip(entered, taken, 2 * taken) - jnp.sum(built, dtype=jnp.int32)
         paid = jnp.sum(built.astype(dtype) * before.build_payment)
         created = {
             "coin": paid,
