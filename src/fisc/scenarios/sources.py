@@ -9,9 +9,10 @@ from fisc.core.economy import Economy
 from fisc.core.errors import ConfigError, RunError
 from fisc.records.metrics import arm_label
 from fisc.scenarios import foundation, foundation_config
-from fisc.scenarios.compare import open_finished, to_toml
-from fisc.scenarios.config import Scenario, parse
+from fisc.scenarios.compare import open_finished
+from fisc.scenarios.config import Scenario
 from fisc.scenarios.episodes import Stage, cast
+from fisc.scenarios.reading import parse, to_toml
 from fisc.scenarios.registry import PRESETS, check_arm, load_scenario
 from fisc.scenarios.settings import Setting, load_setting, make_setting
 
