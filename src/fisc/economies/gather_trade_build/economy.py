@@ -345,7 +345,7 @@ def _cut(halves: UInt16[Array, " _"], shapes) -> list[UInt16[Array, "..."]]:
 
 
 def _uniform(halves: UInt16[Array, "*n"], fine: UInt16[Array, ""], dtype) -> Float[Array, "*n"]:
-    """Numbers in [0, 1), each exactly uniform on the multiples of 2^-24; the numbers of a step share their last 8 bits."""
+    """Numbers in [0, 1), each uniform on the multiples of 2^-24; the numbers of a step share their last 8 bits."""
     return (halves.astype(dtype) + (fine >> 8).astype(dtype) / 256) / 65536
 
 
