@@ -53,6 +53,18 @@ class Row:
     """Of every tax system with cutoffs of its own."""
     dollars_per_coin: float
     """Of US law."""
+    uncompiled_under: tuple[str, ...]
+    """Tax systems under which a step is also taken uncompiled."""
+
+
+TAXES: dict[str, Callable[[Row], TaxSystem]] = {
+    "free market": lambda row: free_market(row.cutoffs),
+    "US federal": lambda row: us_federal(2024, dollars_per_coin=row.dollars_per_coin),
+    "flat": lambda row: flat(row.cutoffs, 0.3),
+    "planner, grid": lambda row: PlannerGrid(jnp.asarray(row.cutoffs, float), 0.25),
+    "planner, continuous": lambda row: PlannerContinuous(jnp.asarray(row.cutoffs, float)),
+    "Saez": lambda row: saez_estimated(row.cutoffs, window=14),  # ready in the second episode
+}
 
 
 # The one-step economy
@@ -100,6 +112,7 @@ def one_step_row(labor: str) -> Row:
         forget=lambda state: state,
         cutoffs=CUTOFFS,
         dollars_per_coin=100.0,
+        uncompiled_under=tuple(TAXES),
     )
 
 
@@ -172,7 +185,7 @@ def one_trader_a_step(step: int, action):
 
 def villagers(world: GatherTradeBuild, state) -> dict[str, Any]:
     """What everybody has, where they stand and where their houses are."""
-    citizen = jnp.arange(state.cell.shape[0])
+    citizen = jnp.arange(state.cell.shape[0], dtype=state.owner.dtype)
     houses = state.owner.reshape(1, -1) == citizen[:, None]
     mine = {name: getattr(state, name) for name in ("coin", "labor", "utility", "cell")}
     return {**mine, "goods": state.goods.T, "owned": world.coin(state), "houses": houses}
@@ -194,6 +207,7 @@ def village_row(is_multi: bool) -> Row:
         # As many brackets as the law has: all schedules that nobody changes are one compilation.
         cutoffs=np.asarray(us_federal(2024, dollars_per_coin=VILLAGE_DOLLARS).cutoffs),
         dollars_per_coin=VILLAGE_DOLLARS,
+        uncompiled_under=("flat",),  # more would take minutes
     )
 
 
@@ -202,15 +216,6 @@ ECONOMIES: dict[str, Row] = {
     "one-step, any hours": one_step_row("continuous"),
     "gather-trade-build": village_row(is_multi=False),
     "gather-trade-build, every menu": village_row(is_multi=True),
-}
-
-TAXES: dict[str, Callable[[Row], TaxSystem]] = {
-    "free market": lambda row: free_market(row.cutoffs),
-    "US federal": lambda row: us_federal(2024, dollars_per_coin=row.dollars_per_coin),
-    "flat": lambda row: flat(row.cutoffs, 0.3),
-    "planner, grid": lambda row: PlannerGrid(jnp.asarray(row.cutoffs, float), 0.25),
-    "planner, continuous": lambda row: PlannerContinuous(jnp.asarray(row.cutoffs, float)),
-    "Saez": lambda row: saez_estimated(row.cutoffs, window=14),  # ready in the second episode
 }
 
 HORIZONS: dict[str, tuple[int, int]] = {

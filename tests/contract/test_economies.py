@@ -45,10 +45,9 @@ def play(world, key, state, knobs):
     return jax.lax.scan(step, state, jax.random.split(key, world.spec.steps))
 
 
-def repeat(world, moments, actions, knobs):
-    """Recorded moments again, all at once, with some actions replaced."""
-    move = lambda *moment: world.transition(*moment, knobs)  # noqa: E731
-    return jax.vmap(move)(moments["before"], {**moments["actions"], **actions}, moments["draws"])
+def repeat(world, states, actions, draws, knobs):
+    """Many moments at once."""
+    return jax.vmap(lambda *moment: world.transition(*moment, knobs))(states, actions, draws)
 
 
 REPEAT = eqx.filter_jit(repeat)
@@ -70,7 +69,8 @@ class Played:
 
     def after(self, actions, knobs=KNOBS):
         """Every moment again with other actions."""
-        return REPEAT(self.world, self.moments, actions, knobs)
+        moments = self.moments
+        return REPEAT(self.world, moments["before"], {**moments["actions"], **actions}, moments["draws"], knobs)
 
     def see(self, knobs=KNOBS):
         """What everybody sees at every moment."""
@@ -78,8 +78,9 @@ class Played:
 
     def step(self, world, state, now, knobs=KNOBS):
         """One step of a world of the same structure from another state, with a moment's actions and draws."""
-        moments = jax.tree.map(lambda x: jnp.repeat(x[None], self.steps, axis=0), {**now, "before": state})
-        return jax.tree.map(lambda x: x[0], REPEAT(world, moments, {}, knobs).state)
+        often = lambda x: jnp.repeat(x[None], self.steps, axis=0)  # noqa: E731
+        moments = jax.tree.map(often, (state, now["actions"], now["draws"]))
+        return jax.tree.map(lambda x: x[0], REPEAT(world, *moments, knobs).state)
 
 
 played_once = cache(Played)
@@ -134,6 +135,8 @@ def test_a_planner_is_there_only_if_the_tax_system_asks_for_one(played):
 
 def test_compiled_and_eager_steps_agree(played):
     # The last step of an episode: every event of a step is computed, and taxes are collected.
+    if played.case.taxes not in played.row.uncompiled_under:
+        pytest.skip("uncompiled steps of this economy take long: see the other tax systems")
     now = played.at(played.steps - 1)
     assert_close(played.world.transition(now["before"], now["actions"], now["draws"], KNOBS), now["after"])
     assert_close(played.world.observe(now["before"], KNOBS), now["seen"])
