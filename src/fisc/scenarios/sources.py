@@ -1,7 +1,8 @@
 """Where an economy to watch comes from: a run folder, a scenario, or a configuration of the reference program."""
 
-import tomllib
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from fisc.scenarios import foundation, foundation_config
 from fisc.scenarios.compare import open_finished
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.episodes import Stage, cast
-from fisc.scenarios.reading import parse, to_toml
+from fisc.scenarios.reading import parse
 from fisc.scenarios.registry import PRESETS, check_arm, load_scenario
 from fisc.scenarios.settings import Setting, load_setting, make_setting
 
@@ -55,7 +56,7 @@ def stage(source: str, arm: str | None = None, seed: int = 0, players: str | Non
             "or a .toml file), or a configuration of the reference program (.yaml, .json)"
         )
     scenario, arm = load_scenario(source), check_arm(arm or "planner")
-    told = {"kind": "scenario", "scenario": _text(scenario), "arm": arm, "seed": seed}
+    told = {"kind": "scenario", "scenario": _plain(scenario), "arm": arm, "seed": seed}
     return cast(make_setting(scenario, arm, seed), f"{scenario.title}, {arm_label(arm)}", told, players)
 
 
@@ -69,7 +70,7 @@ def rebuild(source: Mapping[str, Any]) -> Economy:
     if source.get("kind") == "configuration":
         return foundation.economy(foundation_config.resolve(source["env"]))
     if source.get("kind") == "scenario":
-        scenario = parse(Scenario, tomllib.loads(source["scenario"]))
+        scenario = parse(Scenario, source["scenario"])
         return make_setting(scenario, source["arm"], source["seed"]).economy
     raise RunError("the episode does not say from what its economy was made: replay it with an economy of your own")
 
@@ -94,11 +95,10 @@ def _from_run(path: Path, arm: str | None, seed: int) -> Stage:
     # The policies play as they were judged.
     is_drawn = getattr(getattr(scenario, "evaluation", None), "actions", "greedy") == "drawn"
     setting = load_setting(path, arm, seed, greedy=not is_drawn)
-    told = {"kind": "scenario", "scenario": _text(scenario), "arm": arm, "seed": seed, "run": path.resolve().name}
+    told = {"kind": "scenario", "scenario": _plain(scenario), "arm": arm, "seed": seed, "run": path.resolve().name}
     return cast(setting, f"{scenario.title}, {arm_label(arm)}", told)
 
 
-def _text(scenario: Scenario) -> str:
-    from dataclasses import asdict
-
-    return to_toml(asdict(scenario))
+def _plain(scenario: Scenario) -> dict[str, Any]:
+    """The whole scenario as JSON has it."""
+    return json.loads(json.dumps(asdict(scenario)))
