@@ -315,6 +315,9 @@ TABLES: dict[str, Callable[..., str]] = {
     "us-arms": results.us_arms,
     "us-scaling": results.us_scaling,
     "parity": results.parity,
+    "gtb-parity": results.gtb_parity,
+    "gtb-speed": results.gtb_speed,
+    "gtb-soak": results.gtb_soak,
 }
 
 
