@@ -230,6 +230,8 @@ class Scenario:
         for name in self.budgets:
             if name not in BUDGETS:
                 raise unknown("budget", name, BUDGETS)
+        most, played = self.economy.num_periods, self.learning.periods_per_update
+        check("learning.periods_per_update", played, played <= most, f"at most {most}, the tax periods of an episode")
         self.economy.check_scenario(self)
 
     def budget(self, name: str) -> BudgetConfig:

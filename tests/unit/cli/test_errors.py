@@ -103,6 +103,14 @@ CASES = {
         ["gtb-open-quadrant", *put('economy.events=["build", "build"]')],
         "economy.events is ['build', 'build']: it must be some of build, trade, gather, tax, redistribute, each once",
     ),
+    "more periods than there are": (
+        ["gtb-open-quadrant", *put("learning.periods_per_update=11")],
+        "learning.periods_per_update is 11: it must be at most 10",
+    ),
+    "too many citizens for the corners": (
+        ["gtb-open-quadrant", *put("economy.citizens=200")],
+        "citizens of rank 48 start at row 12, column 24, which is water",
+    ),
     "taxes without taxes": (
         ["gtb-open-quadrant", *put('economy.events=["build", "gather"]')],
         "economy.events has no 'tax'",

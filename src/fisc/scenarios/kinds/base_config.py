@@ -23,6 +23,11 @@ class EconomyConfig(abc.ABC):
 
     @property
     @abc.abstractmethod
+    def num_periods(self) -> int:
+        """Tax periods in an episode."""
+
+    @property
+    @abc.abstractmethod
     def references(self) -> tuple[str, ...]:
         """What it rests on: keys of the registry's references."""
 

@@ -216,6 +216,11 @@ class GatherTradeBuildConfig(EconomyConfig):
         return self.citizens
 
     @property
+    def num_periods(self):
+        """The tax years."""
+        return self.periods
+
+    @property
     def references(self):
         """The papers that describe the economy."""
         return ("zheng2020", "zheng2022")

@@ -78,6 +78,11 @@ class OneStepConfig(EconomyConfig):
         return self.workers
 
     @property
+    def num_periods(self):
+        """One year."""
+        return 1
+
+    @property
     def references(self):
         """By where skills come from."""
         return REFERENCES[self.skills]
