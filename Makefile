@@ -37,6 +37,7 @@ quick: setup ## The tests that take seconds
 
 bench: setup oracle ## Speed against the reference program; stores the result
 	$(BIN)/python benchmarks/one_step_speed.py --out benchmarks/results/one_step_speed.json
+	$(BIN)/python benchmarks/gather_trade_build_speed.py --out benchmarks/results/gather_trade_build_speed.json
 
 lint: setup ## Style and layer contracts
 	$(BIN)/ruff check .

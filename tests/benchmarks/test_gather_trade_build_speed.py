@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gather_trade_build_speed.py
 def test_a_smoke_run_stores_all_numbers_and_the_plot(tmp_path):
     """Property: every number is there and positive, for every mode, and so is the plot."""
     out = tmp_path / "speed.json"
-    command = [sys.executable, str(SCRIPT), "--smoke", "--agents", "2", "--curve", "2", "3", "--out", str(out)]
+    command = [sys.executable, str(SCRIPT), "--smoke", "--agents", "2", "--curve", "2", "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(out.read_text())
@@ -26,5 +26,5 @@ def test_a_smoke_run_stores_all_numbers_and_the_plot(tmp_path):
         assert min(row["ratio"].values()) > 0, mode
         assert row["ours"]["trace_and_compile_seconds"] > 0, mode
     assert found["agents"]["2"]["memory_per_environment"]["state_bytes"] > 1000
-    assert [row["agents"] for row in found["curve"]] == [2, 3]
+    assert [row["agents"] for row in found["curve"]] == [2]
     assert all(out.with_suffix(ending).stat().st_size > 1000 for ending in (".png", ".svg"))

@@ -131,10 +131,14 @@ def _place_asks(state: State, good: int, price: Int[Array, " n"], rules: Market)
 
 def _put(slots: Int[Array, "n k"], order: Int[Array, " n"], placed: Bool[Array, " n"]) -> Int[Array, "n k"]:
     """Put an order into the first free slot of everybody who places one."""
-    slot = jnp.arange(slots.shape[1], dtype=jnp.int32)
-    first_free = jnp.argmax(slots < 0, axis=1).astype(jnp.int32)
-    is_here = placed[:, None] & (slot[None, :] == first_free[:, None])
+    is_here = placed[:, None] & _first(slots < 0)
     return jnp.where(is_here, order[:, None], slots)
+
+
+def _first(holds: Bool[Array, "*n"]) -> Bool[Array, "*n"]:
+    """Of those along the last axis for whom something holds, the first alone. Much faster on a CPU than `argmax`."""
+    size, place = holds.shape[-1], jax.lax.broadcasted_iota(jnp.int32, holds.shape, holds.ndim - 1)
+    return place == jnp.min(jnp.where(holds, place, size), axis=-1, keepdims=True)
 
 
 class _Matching(eqx.Module):
@@ -181,39 +185,51 @@ def _match_good(bids: Int[Array, "n k"], asks: Int[Array, "n k"], rules: Market)
     zeros = jnp.zeros(bids.shape[0], jnp.int32)
     start = _Matching(bids, asks, zeros, zeros, zeros, zeros, zeros, jnp.zeros(rules.num_prices, jnp.int32))
 
-    def is_crossed(matching: _Matching):
-        return jnp.any(_reaching(matching, rules)[0])
+    def is_crossed(now):
+        return jnp.any(now[1].reaches)
 
-    def settle(matching: _Matching):
-        return _settle_best(matching, rules)
+    def settle(now):
+        matching = _settle_best(*now, rules)
+        return matching, _best_offers(matching, rules)
 
-    return jax.lax.while_loop(is_crossed, settle, start)
+    return jax.lax.while_loop(is_crossed, settle, (start, _best_offers(start, rules)))[0]
 
 
-def _reaching(matching: _Matching, rules: Market) -> tuple[Bool[Array, " n"], Int[Array, " n"], Int[Array, " n"]]:
-    """Whose best bid reaches the best ask of anybody else, that bid, and that ask."""
-    citizen = jnp.arange(matching.bids.shape[0], dtype=jnp.int32)
+class _Offers(eqx.Module):
+    """The best that everybody offers and could get."""
+
+    bid: Int[Array, " n"]
+    """Everybody's best bid."""
+    ask: Int[Array, " n"]
+    """Everybody's best ask."""
+    rival: Int[Array, " n"]
+    """The best ask of anybody else."""
+    reaches: Bool[Array, " n"]
+    """Whose bid reaches that one."""
+
+
+def _best_offers(matching: _Matching, rules: Market) -> _Offers:
+    """Look at the open orders."""
     bid, ask = jnp.max(matching.bids, axis=1), jnp.max(matching.asks, axis=1)
-    seller = jnp.argmax(ask).astype(jnp.int32)
-    runner_up = jnp.max(jnp.where(citizen == seller, NO_ORDER, ask))
-    rival = jnp.where(citizen == seller, runner_up, ask[seller])
+    best = jnp.max(ask)
+    is_best = ask == best
+    runner_up = jnp.max(jnp.where(is_best, NO_ORDER, ask))
+    is_alone = is_best & (jnp.sum(is_best, dtype=jnp.int32) == 1)
+    rival = jnp.where(is_alone, runner_up, best)
     reaches = (bid >= 0) & (rival >= 0) & (rules.bid_prices(bid) >= rules.ask_prices(rival))
-    return reaches, bid, rival
+    return _Offers(bid, ask, rival, reaches)
 
 
-def _settle_best(matching: _Matching, rules: Market) -> _Matching:
+def _settle_best(matching: _Matching, offers: _Offers, rules: Market) -> _Matching:
     """Settle the first trade of what is left; nothing changes if there is none.
 
     The older order sets the price; of two equally old ones, the ask.
     """
-    citizen = jnp.arange(matching.bids.shape[0], dtype=jnp.int32)
-    reaches, best_bids, rivals = _reaching(matching, rules)
-    buyer = jnp.argmax(jnp.where(reaches, best_bids, NO_ORDER)).astype(jnp.int32)
-    bid, ask = best_bids[buyer], rivals[buyer]
-    is_trade = jnp.any(reaches)
-    is_buyer = (citizen == buyer) & is_trade
-    offers = jnp.where(citizen == buyer, NO_ORDER, jnp.max(matching.asks, axis=1))
-    is_seller = (citizen == jnp.argmax(offers).astype(jnp.int32)) & is_trade
+    bid = jnp.max(jnp.where(offers.reaches, offers.bid, NO_ORDER))
+    is_buyer = _first(offers.reaches & (offers.bid == bid))
+    ask = jnp.max(jnp.where(is_buyer, offers.rival, NO_ORDER))
+    is_trade = jnp.any(offers.reaches)
+    is_seller = _first(~is_buyer & (offers.ask == ask)) & is_trade
 
     bid_price, ask_price = rules.bid_prices(bid), rules.ask_prices(ask)
     price = jnp.where(rules.ages(bid) <= rules.ages(ask), ask_price, bid_price)
