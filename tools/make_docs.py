@@ -17,7 +17,6 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from fisc.core.economy import RoleSpec
 from fisc.records.metrics import METRICS
 from fisc.records.schema import TABLES as RECORDS
 from fisc.scenarios import build, config
+from fisc.scenarios.kinds import gather_trade_build_config as gtb
 from fisc.scenarios.registry import ARMS, PRESETS, load_scenario
 from fisc.taxes.us_federal import load_law
 
@@ -50,12 +50,40 @@ MEANINGS = {
     "productivity": "mean of what citizens hold, in thousands",
     "last_income": "last period's income of citizen i, divided by the steps of a period",
     "last_marginal_rate": "rate of the bracket of that income",
+    "coin": "coin in the purse, times 0.01",
+    "stone": "units of stone held, times 0.01; on a map: units that lie on the cell",
+    "wood": "units of wood held, times 0.01; on a map: units that lie on the cell",
+    "row": "row of the cell where the citizen stands, as a share of all rows",
+    "column": "its column, as a share of all columns",
+    "build_payment": "coin for a house, in units of `economy.building.payment`",
+    "gather_bonus": "probability of gathering a second unit",
+    "market_rate": "mean price in the trades remembered",
+    "price_history": "trades remembered at each price, each weighing 0.995 of what it did a step ago, times 0.01",
+    "asks": "open offers of a unit at each price",
+    "bids": "open bids for a unit at each price",
+    "my_asks": "the citizen's own open offers at each price",
+    "my_bids": "the citizen's own open bids at each price",
+    "house": "1 where there is a house",
+    "water": "1 where there is water",
+    "stone_source": "1 where stone grows",
+    "wood_source": "1 where wood grows",
+    "inside": "1 on the map, 0 beyond its edge",
+    "owner": "whose house: 0 nobody's, 1 one's own, i + 2 citizen i's",
+    "citizen": "who stands there: 0 nobody, 1 oneself, i + 2 citizen i",
 }
 """What each number of an observation means; the layout itself comes from the economy."""
 
 CONFIGS = {
     "scenario": ("", config.Scenario),
-    "economy": ("economy", config.OneStepConfig),
+    "one_step": ("economy", config.OneStepConfig),
+    "gather_trade_build": ("economy", config.GatherTradeBuildConfig),
+    "map": ("economy.map", gtb.MapConfig),
+    "good": ("economy.GOOD", gtb.GoodConfig),
+    "building": ("economy.building", gtb.BuildingConfig),
+    "market": ("economy.market", gtb.MarketConfig),
+    "gathering": ("economy.gathering", gtb.GatheringConfig),
+    "sight": ("economy.sight", gtb.SightConfig),
+    "evaluation": ("evaluation", config.EvaluationConfig),
     "taxes": ("taxes", config.TaxesConfig),
     "learning": ("learning", config.LearningConfig),
     "role": ("learning.ROLE", config.RoleConfig),
@@ -73,6 +101,30 @@ NOTES = {
     "economy": "The world, see below.",
     "taxes": "Brackets and what the arms need to know, see below.",
     "learning": "What learns and how, see below.",
+    "evaluation": "How arms are judged, see below.",
+    "economy.kind": "Which economy this is.",
+    "economy.citizens": "How many live here, at least 2.",
+    "economy.map": "Water and sources, see below.",
+    "economy.wood": "How wood grows, see below.",
+    "economy.stone": "How stone grows, see below.",
+    "economy.building": "Houses, see below.",
+    "economy.market": "The auction, see below.",
+    "economy.gathering": "Walking and collecting, see below.",
+    "economy.sight": "Who sees what, see below.",
+    "economy.steps_per_period": "Steps in a tax year.",
+    "economy.starting_coin": "Coin in every purse at the start.",
+    "economy.map.zone_rows": "Zones from north to south, for layout = 'zones'.",
+    "economy.map.zone_columns": "Zones from west to east.",
+    "economy.map.wood_zones": "Zones where only wood grows.",
+    "economy.map.stone_zones": "Zones where only stone grows.",
+    "economy.map.mixed_zones": "Zones where both grow.",
+    "economy.building.skills": "Law of the skills that `max_multiplier` caps.",
+    "economy.building.labor": "Effort of building a house.",
+    "economy.market.max_price": "Orders name 0, 1, … up to this price.",
+    "economy.market.order_labor": "Effort of placing an order.",
+    "economy.gathering.move_labor": "Effort of a step on the map.",
+    "economy.gathering.collect_labor": "Effort of gathering from a cell.",
+    "economy.sight.planner_sees_map": "The planner sees the whole map and where everybody stands.",
     "budgets": "How long to train under each of `--budget smoke`, `quick` and `full`.",
     "economy.workers": "Number of citizens.",
     "economy.labor": "Labor chosen from a grid of equal steps, or any amount up to `max_labor`.",
@@ -104,28 +156,49 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
-def observation(role: str) -> str:
-    """What a role sees in the preset one-step: one row for each kind of number, optional blocks last."""
-    plain, full = _role_spec(role, everything=False), _role_spec(role, everything=True)
-    options = {"last_incomes": "`economy.seen_incomes` > 0", "citizens": "`economy.planner_sees_citizens`"}
+OBSERVED = {
+    "one_step": ("one-step", {"economy.seen_incomes": 100, "economy.planner_sees_citizens": True}),
+    "gather_trade_build": ("gtb-open-quadrant", {"economy.sight.planner_sees_map": True}),
+}
+"""The preset that shows the observations of each kind of economy, and what makes every optional block appear."""
+CONDITIONS = {
+    ("one_step", "last_incomes"): "`economy.seen_incomes` > 0",
+    ("one_step", "citizens"): "`economy.planner_sees_citizens`",
+    ("gather_trade_build", "map"): "`economy.sight.planner_sees_map`",
+    ("gather_trade_build", "labels"): "`economy.sight.planner_sees_map`",
+    ("gather_trade_build", "citizens"): "place: `economy.sight.planner_sees_map`",
+}
+"""When an optional block, or a part of one, is there."""
+
+
+def observation(kind: str, role: str) -> str:
+    """What a role sees: one row for each kind of number, optional blocks last."""
+    plain, full = _role_spec(kind, role, everything=False), _role_spec(kind, role, everything=True)
     rows = []
     for name in [*plain.blocks, *(name for name in full.blocks if name not in plain.blocks)]:
         block = full.blocks[name]
         seen = "the same for all" if block.is_public else "each one's own"
-        condition = "always" if name in plain.blocks else options[name]
+        is_always = name in plain.blocks and plain.blocks[name] == block
+        condition = "always" if is_always else CONDITIONS[kind, name]
         for base, names in _by_kind(block.names).items():
             shown = f"`{names[0]}`" if len(names) == 1 else f"`{names[0]}` … `{names[-1]}`"
-            rows.append((f"`{name}`", shown, str(len(names)), seen, condition, MEANINGS[base]))
-    sizes = [sum(len(block.names) for block in spec.blocks.values()) for spec in (plain, full)]
-    total = f"\n{sizes[0]} numbers by default, {sizes[1]} with every optional block.\n"
+            count = f"{block.grid[0]} × {block.grid[1]} cells" if block.grid else str(len(names))
+            rows.append((f"`{name}`", shown, count, seen, condition, _meaning(base)))
+    sizes = [sum(block.size for block in spec.blocks.values()) for spec in (plain, full)]
+    more = "" if sizes[0] == sizes[1] else f" by default, {sizes[1]:,} with every optional block"
+    total = f"\n{sizes[0]:,} numbers{more}.\n"
     return table(("block", "numbers", "count", "seen by", "present", "meaning"), rows) + total
 
 
-def _role_spec(role: str, everything: bool) -> RoleSpec:
-    scenario = load_scenario("one-step")
-    if everything:
-        seen = replace(scenario.economy, seen_incomes=scenario.economy.workers, planner_sees_citizens=True)
-        scenario = replace(scenario, economy=seen)
+def _meaning(base: str) -> str:
+    """Of a number; what differs by good is said once."""
+    good = next((good for good in ("stone", "wood") if base.endswith(f"_{good}")), None)
+    return f"{MEANINGS[base.removesuffix(f'_{good}')]}, for {good}" if good else MEANINGS[base]
+
+
+def _role_spec(kind: str, role: str, everything: bool) -> RoleSpec:
+    preset, changes = OBSERVED[kind]
+    scenario = load_scenario(preset, changes if everything else None)
     people = build.population(scenario, 0)
     tax = build.make_tax(scenario, people, "planner", None)
     return build.make_economy(scenario, people, tax).spec.roles[role]
@@ -170,6 +243,8 @@ def _allowed(kind: Any) -> str:
         return " or ".join(f"`{json.dumps(a)}`" for a in arguments)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(_allowed(a) for a in arguments)
+    if origin is tuple and typing.get_origin(arguments[0]) is typing.Literal:
+        return f"list of {_allowed(arguments[0])}"
     if origin is tuple:
         return {float: "list of numbers", int: "list of integers", str: "list of texts"}[arguments[0]]
     if origin is dict or dataclasses.is_dataclass(kind):
@@ -195,9 +270,11 @@ def arms() -> str:
     return table(("arm", "what it is"), [(f"`{name}`", arm.summary) for name, arm in ARMS.items()])
 
 
-def presets() -> str:
-    """Every scenario that ships."""
-    return table(("scenario", "question"), [(f"`{name}`", load_scenario(name).title) for name in PRESETS])
+def presets(kind: str | None = None) -> str:
+    """Every scenario that ships, or those with one kind of economy."""
+    found = {name: load_scenario(name) for name in PRESETS}
+    rows = [(f"`{name}`", s.title) for name, s in found.items() if kind in (None, s.economy.kind)]
+    return table(("scenario", "question"), rows)
 
 
 def law(year: str, status: str) -> str:
@@ -238,6 +315,9 @@ TABLES: dict[str, Callable[..., str]] = {
     "us-arms": results.us_arms,
     "us-scaling": results.us_scaling,
     "parity": results.parity,
+    "gtb-parity": results.gtb_parity,
+    "gtb-speed": results.gtb_speed,
+    "gtb-soak": results.gtb_soak,
 }
 
 

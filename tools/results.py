@@ -124,6 +124,53 @@ def parity() -> str:
     )
 
 
+def gtb_parity() -> str:
+    """How much of Gather-Trade-Build was compared with the reference program."""
+    lines = (ROOT / "reproduce/parity/gather_trade_build.txt").read_text(encoding="utf-8").splitlines()
+    told = lines[-1].removeprefix("total: ")
+    return f"Gather-Trade-Build: {told} at 1e-9.\n"
+
+
+def gtb_speed() -> str:
+    """Steps per second beside the reference program, by number of citizens."""
+    found = stored("benchmarks/results/gather_trade_build_speed.json")
+    rows = []
+    for agents, one in found["agents"].items():
+        step, observe, policy = (one[mode] for mode in ("step", "observe", "policy"))
+        speed = lambda mode, side: f"{mode[side]['steps_per_second']:,.0f}"  # noqa: E731
+        rows.append(
+            (
+                agents,
+                *[
+                    f"{speed(mode, 'ours')} ({mode['ratio']['steps_per_second']:,.0f}×)"
+                    for mode in (step, observe, policy)
+                ],
+                speed(observe, "reference"),
+                f"{one['memory_per_environment']['state_bytes'] / 1024:,.0f}",
+                f"{observe['ours']['trace_and_compile_seconds']:.0f}",
+            )
+        )
+    head = (
+        "citizens",
+        "step",
+        "+ observations",
+        "+ small policy",
+        "reference, observing",
+        "KiB a world",
+        "compile (s)",
+    )
+    return table(head, rows) + "\nEnvironment steps a second on all cores; in brackets times the reference program.\n"
+
+
+def gtb_soak() -> str:
+    """The long run in which every promise is checked at every step."""
+    found = stored("benchmarks/results/gather_trade_build_soak.json")
+    return (
+        f"{found['steps']:,} steps in {found['configurations']:,} random worlds, {found['checks']:,} checks, "
+        f"{found['violations']:,} broken promises, in {found['seconds'] / 60:.1f} minutes on two cores.\n"
+    )
+
+
 def _shares(summary: dict, arm: str, metric: str) -> list[float]:
     """An arm's metric over the optimum's welfare, seed by seed."""
     values, best = summary["arms"][arm][metric]["values"], summary["arms"]["optimum"]["welfare"]["values"]

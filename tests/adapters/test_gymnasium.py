@@ -14,12 +14,14 @@ from fisc.core.errors import ActionError, ConfigError
 from fisc.core.spaces import Discrete
 from fisc.economies.one_step.best_response import BestResponse
 from fisc.policies.scripted import Constant
+from fisc.scenarios.settings import make_setting
 
 from ..contract.table import ANY, GRID, LONG, SHORT, Case
 from .village import TRACES, VILLAGES, Village
 
 GRID_TWO_STEPS = Case(GRID, "planner, grid", SHORT).world()
 BOX_TWO_YEARS = Case(ANY, "planner, continuous", LONG).world()
+ON_A_MAP = make_setting("gtb-open-quadrant", overrides={"economy.periods": 2, "economy.steps_per_period": 5}).economy
 VIEWS = {
     "planner, best responses": (GRID_TWO_STEPS, "planner", "best_response"),
     "planner, two years": (BOX_TWO_YEARS, "planner", "best_response"),
@@ -28,6 +30,8 @@ VIEWS = {
     "citizen, nobody plans": (Case(GRID, "flat", SHORT).world(), "citizen_006", "best_response"),
     **{f"village, {name}": (village, "citizen_001", "random") for name, village in VILLAGES.items()},
     "village, planner": (VILLAGES["one choice"], "planner", None),
+    "on a map, planner": (ON_A_MAP, "planner", "random"),
+    "on a map, citizen": (ON_A_MAP, "citizen_003", "random"),
 }
 BEST = {"citizen": "best_response", "planner": "random"}
 HARMLESS = ("infinity", "does not have a spec", "not having a spec", "symmetric and normalized")

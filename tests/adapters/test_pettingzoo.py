@@ -13,14 +13,20 @@ from fisc.adapters.engine import episode_keys
 from fisc.adapters.pettingzoo import parallel_env
 from fisc.core.errors import ActionError, ConfigError
 from fisc.core.knobs import full_knobs
+from fisc.scenarios.settings import make_setting
 
 from ..contract.table import ANY, GRID, LONG, SHORT, Case
 from .village import TRACES, VILLAGES, Village
 
+SHORT_YEARS = {"economy.periods": 2, "economy.steps_per_period": 5}
 ECONOMIES = {
     "one-step, grid": Case(GRID, "planner, grid", SHORT).world(),
     "one-step, continuous": Case(ANY, "planner, continuous", LONG).world(),
     "one-step, nobody plans": Case(GRID, "Saez", LONG).world(),
+    "on a map": make_setting("gtb-open-quadrant", overrides=SHORT_YEARS).economy,
+    "on a map, one choice of each kind": make_setting(
+        "gtb-open-quadrant", "us_federal", overrides={**SHORT_YEARS, "economy.choices": "one_of_each"}
+    ).economy,
     **{f"village, {name}": village for name, village in VILLAGES.items()},
 }
 

@@ -20,6 +20,7 @@ from fisc.records.metrics import GROUP_METRICS, METRICS, ROLES
 from fisc.scenarios import registry
 from fisc.scenarios.compare import plan
 from fisc.scenarios.config import BUDGETS, OBJECTIVES
+from fisc.scenarios.kinds import one_step_config
 
 from ..contract.table import CASES
 
@@ -95,7 +96,8 @@ def test_names_agree_between_tables():
     assert set(OBJECTIVES) <= set(METRICS)
     assert {arm for name in registry.PRESETS for arm in registry.load_scenario(name).arms} <= set(KNOWN_ARMS)
     cited = {key for arm in registry.ARMS.values() for key in arm.references}
-    assert cited | {k for keys in registry.SCENARIO_REFERENCES.values() for k in keys} <= set(registry.REFERENCES)
+    cited |= {key for name in registry.PRESETS for key in registry.load_scenario(name).economy.references}
+    assert cited | {key for keys in one_step_config.REFERENCES.values() for key in keys} <= set(registry.REFERENCES)
 
 
 def snippets() -> list[str]:

@@ -24,8 +24,8 @@ CONVENTION = "foundation"
 
 def build(setup: Setup, draws: dict[str, Any]) -> GatherTradeBuild:
     """Make the economy that the importer makes, but for how an episode begins: that is what the reference drew."""
-    made = foundation.keywords(setup.config, CONVENTION)
-    return GatherTradeBuild(**made | {"beginning": SameBeginning(start_of(draws), made["beginning"].most_sources)})
+    made = foundation.economy(setup.config, CONVENTION)
+    return replace(made, beginning=SameBeginning(start_of(draws), made.beginning.most_sources))
 
 
 def start_of(draws: dict[str, Any]) -> Start:
@@ -223,7 +223,7 @@ def _planner_blocks(economy: GatherTradeBuild, state: State, knobs: Knobs):
     columns = see.columns(state, layout, rules.market, economy.tax, economy.payment, period)
     form = chart.packing(rules.regrowth.max_units, layout.num_citizens)
     return {
-        **see.public(state, layout, rules.market, period, economy.spec.steps),
+        **see.public(state, layout, see.count_orders(state.book, rules.market), period, economy.spec.steps),
         **see.spatial(state, layout, form)["planner"],
         "citizens": jnp.stack([columns[name] for name in layout.citizen_names()] or [state.coin[:0]], -1).reshape(
             1, -1

@@ -8,7 +8,7 @@ import jax
 import pytest
 
 from fisc.core.errors import ConfigError
-from fisc.scenarios import foundation
+from fisc.scenarios.kinds import gather_trade_build as kind
 
 from . import gtb_config, gtb_reference, reference
 from .compare import Mismatch
@@ -44,7 +44,7 @@ def test_every_number_agrees(name):
 @needs_reference
 def test_a_wrong_number_is_found_and_reported_with_code_1(monkeypatch, capsys):
     # The comparison itself: a cost of moving that is off by a millionth of itself does not pass.
-    rules = foundation.rules
+    rules = kind.rules
 
     def tampered(config):
         gathering = rules(config).gathering
@@ -52,7 +52,7 @@ def test_a_wrong_number_is_found_and_reported_with_code_1(monkeypatch, capsys):
             rules(config), gathering=dataclasses.replace(gathering, move_labor=gathering.move_labor * (1 + 1e-6))
         )
 
-    monkeypatch.setattr(foundation, "rules", tampered)
+    monkeypatch.setattr(kind, "rules", tampered)
     path = str(FOLDER / "gather_only.yaml")
     assert main(["--config", path, "--episodes", "1"]) == 1
     assert "citizen labor" in capsys.readouterr().out

@@ -22,7 +22,7 @@ CONFIGS = sorted(FOLDER.glob("*.yaml"))[:: 1 if os.environ.get("FISC_EVERY_CONFI
 )
 def test_fixed_maps_and_ranked_skills_are_those_of_the_reference(path):
     config, game = read(path), gtb_reference.open_game(gtb_reference.read(path), seed=2)
-    draws, start = game.reset().draws, foundation.beginning(config, "foundation")
+    draws, start = game.reset().draws, foundation.economy(config, "foundation").beginning
     np.testing.assert_array_equal(start.layout.ground.sources, draws["source_maps"] > 0)
     np.testing.assert_array_equal(start.layout.ground.water, draws["water"] > 0)
     assert start.most_sources == max(1, int(draws["source_maps"].sum(axis=(1, 2)).max()))

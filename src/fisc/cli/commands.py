@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,19 @@ from rich.table import Table
 from fisc.core.errors import ConfigError, unknown
 from fisc.scenarios import registry
 from fisc.scenarios.config import OBJECTIVES, Scenario
+from fisc.scenarios.reading import to_toml
 
 console = Console(highlight=False)
 
-FLAG_KEYS = {
-    "objective": "objective",
-    "elasticity": "economy.labor_exponent",
-    "workers": "economy.workers",
-    "year": "economy.year",
+ECONOMY_FLAGS = ("elasticity", "workers", "year")
+"""Flags that set a key of the economy: which one, and whether at all, the economy says."""
+
+WHY_NOT = {
+    "elasticity": "has no constant elasticity of income",
+    "workers": "has no workers",
+    "year": "has no US wages; use --set taxes.law=…",
 }
-"""The scenario key that each flag sets."""
+"""Why a flag does not fit a scenario."""
 
 
 def overrides_of(options: Namespace) -> dict[str, Any]:
@@ -31,7 +35,13 @@ def overrides_of(options: Namespace) -> dict[str, Any]:
             positive.
     """
     found = registry.parse_overrides(options.set)
-    for flag, key in FLAG_KEYS.items():
+    given = {flag: getattr(options, flag) for flag in ECONOMY_FLAGS if getattr(options, flag) is not None}
+    keys = registry.load_scenario(options.scenario, found).economy.flag_keys if given else {}
+    for flag in given:
+        if flag not in keys:
+            raise ConfigError(f"--{flag} {given[flag]}: scenario {options.scenario} {WHY_NOT[flag]}")
+    keys |= {"objective": "objective"} if options.objective is not None else {}
+    for flag, key in keys.items():
         if getattr(options, flag) is not None and key in found:
             raise ConfigError(f"--{flag} and --set {key}=… both set {key}: give one of them")
     if options.objective is not None:
@@ -41,18 +51,8 @@ def overrides_of(options: Namespace) -> dict[str, Any]:
     if options.elasticity is not None:
         if not 0 < options.elasticity < float("inf"):
             raise ConfigError(f"--elasticity is {options.elasticity}: it must be above 0 (0.25 is a common estimate)")
-        if registry.load_scenario(options.scenario, found).economy.utility == "isoelastic":
-            raise ConfigError("--elasticity: with economy.utility = 'isoelastic' labor costs the same for every hour")
-        found["economy.labor_exponent"] = 1.0 + 1.0 / options.elasticity
-    if options.workers is not None:
-        found["economy.workers"] = options.workers
-    if options.year is not None:
-        if registry.load_scenario(options.scenario).economy.skills != "us_wages":
-            raise ConfigError(
-                f"--year {options.year}: scenario {options.scenario} has no US wages; use --set taxes.law=…"
-            )
-        found["economy.year"] = options.year
-    return found
+        given["elasticity"] = 1.0 + 1.0 / options.elasticity
+    return found | {keys[flag]: value for flag, value in given.items()}
 
 
 def seeds_of(text: str) -> int | tuple[int, ...]:
@@ -174,21 +174,32 @@ def show_list(options: Namespace) -> None:
 
 
 def import_foundation(options: Namespace) -> None:
-    """Print a configuration of the reference program in the words of fisc, and write it if --out is given.
+    """Print a configuration of the reference program as a scenario, or write it to --out.
 
     Raises:
-        ConfigError: a file that cannot be read, or a configuration that fisc cannot express.
+        ConfigError: a file that cannot be read, a configuration that fisc cannot express, or a file in the way.
     """
-    from fisc.scenarios.foundation import describe
     from fisc.scenarios.foundation_config import read
+    from fisc.scenarios.foundation_scenario import scenario_of
 
-    text = json.dumps(describe(read(options.file)), indent=2)
-    console.print(text, soft_wrap=True)
-    if options.out is not None:
-        try:
-            Path(options.out).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"--out {options.out} cannot be written: {error.strerror}") from None
+    name = Path(options.out or options.file).stem
+    scenario = scenario_of(read(options.file), name, options.convention)
+    text = to_toml(json.loads(json.dumps(asdict(scenario))))
+    if options.out is None:
+        console.print(text, soft_wrap=True, markup=False)
+        return
+    if not options.out.endswith(".toml"):
+        raise ConfigError(f"--out {options.out}: a scenario is a .toml file")
+    try:
+        with Path(options.out).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError(f"--out {options.out} already exists: choose another name") from None
+    except OSError as error:
+        raise ConfigError(f"--out {options.out} cannot be written: {error.strerror}") from None
+    for caveat in scenario.caveats:
+        console.print(f"note: {caveat}")
+    console.print(f"scenario: {options.out} (run it: fisc compare {options.out} --budget quick)")
 
 
 def cite(options: Namespace) -> None:

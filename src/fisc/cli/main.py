@@ -18,6 +18,15 @@ examples:
 """
 
 
+WATCH_EPILOG = """\
+examples:
+  fisc watch runs/gtb --arm planner                 trained citizens and planner, in the terminal
+  fisc watch town.yaml --out town.npz               record an episode by rule of thumb
+  fisc watch town.npz --out town.gif --steps 0:300  a film of its first 300 steps
+  fisc watch town.npz --out town.png                the whole episode in one figure
+"""
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Every command with its flags."""
     parser = argparse.ArgumentParser(
@@ -33,7 +42,10 @@ def make_parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="train and compare tax systems; writes a run folder with a report")
     _scenario_flags(compare)
     _run_flags(compare)
-    compare.add_argument("--arms", help="tax systems, comma separated (see `fisc list`), or FILE.py:FUNCTION")
+    compare.add_argument(
+        "--arms",
+        help="tax systems, comma separated (see `fisc list`), or FILE.py:FUNCTION (default: the scenario's own)",
+    )
 
     train = commands.add_parser("train", help="train one arm without drawing anything")
     _scenario_flags(train)
@@ -48,6 +60,8 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="evaluate the trained policies of a run again")
     evaluate.add_argument("run", help="a run folder")
 
+    _watching_commands(commands)
+
     plot = commands.add_parser("plot", help="draw the figures and the report of a run again")
     plot.add_argument("run", help="a run folder")
 
@@ -57,14 +71,65 @@ def make_parser() -> argparse.ArgumentParser:
     )
 
     foundation = commands.add_parser(
-        "import-foundation", help="read a configuration of the reference program (ai-economist) and show it as ours"
+        "import-foundation", help="turn a configuration of the reference program (ai-economist) into a scenario"
     )
     foundation.add_argument("file", help="YAML or JSON with a section env, as its training script takes it")
-    foundation.add_argument("--out", help="write the result there as JSON, besides printing it")
+    foundation.add_argument("--out", help="write the scenario there, a new .toml file, instead of printing it")
+    foundation.add_argument(
+        "--convention",
+        choices=("exact", "foundation"),
+        default="exact",
+        help="foundation keeps the reference program's known errors (default: exact)",
+    )
 
     cite = commands.add_parser("cite", help="the references of what a scenario uses")
     cite.add_argument("scenario", help="a preset or a .toml file")
     return parser
+
+
+def _watching_commands(commands) -> None:
+    watch = commands.add_parser(
+        "watch",
+        help="show an episode: in the terminal, as a film, or as a figure",
+        description="Show an episode of an economy on a map. Without --out it plays in the terminal.",
+        epilog=WATCH_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _episode_flags(watch)
+    watch.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write FILE.gif or .mp4 (a film; MP4 needs ffmpeg), .png or .svg (the episode in one figure, with its "
+        "table), or .npz (the episode itself, to watch or break down later)",
+    )
+    watch.add_argument("--steps", metavar="FIRST:LAST", help="show only these steps, such as 100:300")
+    watch.add_argument("--every", type=int, metavar="K", help="show every Kth step (default: 120 frames in all)")
+    watch.add_argument("--speed", type=float, default=8.0, metavar="FPS", help="frames per second (default: 8)")
+    watch.add_argument("--check", action="store_true", help="first play the episode again and compare bit for bit")
+
+    breakdown = commands.add_parser(
+        "breakdown",
+        help="who gathered, built and traded in an episode, at which prices, and what taxes did",
+        description="Print who did what in an episode and what came of it: gathering, building, trade, prices, income "
+        "before and after tax, labor.",
+    )
+    _episode_flags(breakdown)
+    breakdown.add_argument("--out", metavar="DIR", help="also draw it: PNG and SVG with their tables, into this folder")
+
+
+def _episode_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        help="an episode (.npz), a run folder (its trained policies play), a scenario or .toml file, or a "
+        "configuration of the reference program (.yaml, .json)",
+    )
+    parser.add_argument("--arm", help="tax system (see `fisc list arms`); by default the planner, if there is one")
+    parser.add_argument("--seed", type=int, help="of everything random; of a run also which of its seeds (default: 0)")
+    parser.add_argument(
+        "--players",
+        choices=("thumb", "random"),
+        help="who plays where nobody was trained: citizens by a rule of thumb, or everybody at random (default: thumb)",
+    )
 
 
 def _scenario_flags(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +139,11 @@ def _scenario_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, help="how many people live in the economy")
     parser.add_argument("--year", type=int, help="year of US law and wages (us-2024 only)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override any key, such as taxes.flat_rate=0.3"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change any key of the scenario, such as taxes.flat_rate=0.3 (docs/scenarios.md lists them)",
     )
 
 
@@ -105,7 +174,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not options.debug:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # XLA's notes to its developers, on slow compilation
-    from fisc.cli import commands
+    if options.command in ("watch", "breakdown"):
+        from fisc.cli import watching as commands
+    else:
+        from fisc.cli import commands
 
     try:
         name = "show_list" if options.command == "list" else options.command.replace("-", "_")

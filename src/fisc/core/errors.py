@@ -32,8 +32,8 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     """
     names = sorted(allowed)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    hint = f"did you mean '{close[0]}'? " if close else ""
-    return f"{hint}(allowed: {', '.join(names)})"
+    hint = f"did you mean '{close[0]}'? (allowed: " if close else "allowed are "
+    return f"{hint}{', '.join(names)}{')' if close else ''}"
 
 
 def unknown(kind: str, word: str, allowed: Iterable[str]) -> ConfigError:

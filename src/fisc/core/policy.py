@@ -26,11 +26,11 @@ class Decision(eqx.Module):
 
 
 class Evaluation(eqx.Module):
-    """Earlier decisions seen by the present policy."""
+    """Earlier decisions, of one environment or of many, seen by the present policy."""
 
-    log_prob: Float[Array, " n"]
-    entropy: Float[Array, " n"]
-    value: Float[Array, " n"]
+    log_prob: Float[Array, "*b n"]
+    entropy: Float[Array, "*b n"]
+    value: Float[Array, "*b n"]
 
 
 class Policy(eqx.Module):
@@ -44,16 +44,27 @@ class Policy(eqx.Module):
     def act_greedily(self, observation: Observation) -> Shaped[Array, "n ..."]:
         """The most likely actions: how a policy is evaluated."""
 
+    def digest(self, observation: Observation) -> Observation:
+        """What of an observation the policy needs to decide or to evaluate: that is what a trajectory keeps.
+
+        A policy takes an observation and its digest for the same. All of it by default.
+        """
+        return observation
+
 
 class TrainablePolicy(Policy):
-    """A policy that a gradient can improve."""
+    """A policy that a gradient can improve.
+
+    What is to be improved takes leading axes itself, all environments at once: as gradients are computed on a CPU,
+    rows of one matrix cost half of what a batch made by `vmap` costs.
+    """
 
     @abc.abstractmethod
-    def evaluate(self, observation: Observation, latent: Shaped[Array, "n ..."]) -> Evaluation:
+    def evaluate(self, observation: Observation, latent: Shaped[Array, "..."]) -> Evaluation:
         """Log probability, entropy and value of earlier draws under the present parameters."""
 
     @abc.abstractmethod
-    def value(self, observation: Observation) -> Float[Array, " n"]:
+    def value(self, observation: Observation) -> Float[Array, "*b n"]:
         """Expected return in the learner's normalized unit."""
 
 

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 
 def generalized_advantages(
@@ -11,23 +11,28 @@ def generalized_advantages(
     last_value: Float[Array, "*b"],
     discount: float,
     trace: float,
+    ended: Bool[Array, "t *b"] | None = None,
 ) -> Float[Array, "t *b"]:
-    """A_t = Σ_k (discount · trace)^k · (r_{t+k} + discount · V_{t+k+1} - V_{t+k}).
+    """A_t = Σ_k (discount · trace)^k · (r_{t+k} + discount · V_{t+k+1} - V_{t+k}), up to the end of the episode.
 
     Args:
         rewards: reward after each decision.
         values: value estimated at each decision.
-        last_value: value after the last decision; 0 if the episode ended there.
+        last_value: value after the last decision.
         discount: in [0, 1].
         trace: λ in [0, 1]: 0 trusts the values, 1 the rewards.
+        ended: whether the episode ended after each decision, so that no value is left and what follows is another
+            story; by default it never did.
 
     Source: Schulman et al. (2016), eq. 16.
     """
-    following = jnp.concatenate([values[1:], last_value[None]], axis=0)
+    goes_on = jnp.ones_like(values) if ended is None else (~ended).astype(values.dtype)
+    following = jnp.concatenate([values[1:], last_value[None]], axis=0) * goes_on
     surprises = rewards + discount * following - values
 
-    def back(advantage, surprise):
-        advantage = surprise + discount * trace * advantage
+    def back(advantage, now):
+        surprise, goes_on = now
+        advantage = surprise + discount * trace * goes_on * advantage
         return advantage, advantage
 
-    return jax.lax.scan(back, jnp.zeros_like(last_value), surprises, reverse=True)[1]
+    return jax.lax.scan(back, jnp.zeros_like(last_value), (surprises, goes_on), reverse=True)[1]

@@ -48,16 +48,19 @@ class Phases:
     """Ceiling on tax rates over the stretch of the role that joins last."""
     labor_cost: Ramp = (1.0, 1.0)
     """Weight of the disutility of labor over phase 1; the end value after it."""
+    labor_cost_full_at: float = 0.0
+    """Share of the run after which it has its end value, with or without a second phase; 0: as phase 1 says."""
 
     def __call__(self, progress: Progress) -> Knobs:
         """Knobs for this moment."""
         done = progress.fraction
         turn = max((schedule.joins_at for schedule in self.roles.values()), default=0.0)
         end = min((schedule.settles_at for schedule in self.roles.values()), default=1.0)
+        warm = self.labor_cost_full_at or turn
         stretches = {role: _own_stretch(done, s, end) for role, s in self.roles.items()}
         return Knobs(
-            # Without a second phase nothing is annealed: the economy is itself from the first update.
-            labor_cost=_ramp(self.labor_cost, _stretch(done, 0.0, turn) if turn > 0 else jnp.ones(())),
+            # Without a second phase nothing is annealed by default: the economy is itself from the first update.
+            labor_cost=_ramp(self.labor_cost, _stretch(done, 0.0, warm) if warm > 0 else jnp.ones(())),
             max_rate=_ramp(self.max_rate, _stretch(done, turn, end) if "planner" in self.roles else jnp.ones(())),
             entropy={
                 role: _ramp(schedule.entropy, stretches[role] / schedule.entropy_settles_at)
@@ -75,7 +78,7 @@ class Phases:
         )
 
     def __hash__(self):
-        return hash((tuple(sorted(self.roles.items())), self.max_rate, self.labor_cost))
+        return hash((tuple(sorted(self.roles.items())), self.max_rate, self.labor_cost, self.labor_cost_full_at))
 
 
 def _before(done: Float[Array, ""], settles_at: float) -> Bool[Array, ""]:

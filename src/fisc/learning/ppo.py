@@ -49,6 +49,8 @@ class Settings:
     """Scale returns and advantages agent by agent (over environments), for roles whose agents differ by nature."""
     moments_rate: float = 0.05
     """How fast the running moments follow."""
+    shuffles_rows: bool = True
+    """Whether minibatches are drawn row by row; else they are stretches of time, which costs no copying of rows."""
 
 
 class State(eqx.Module):
@@ -76,7 +78,7 @@ def ppo(settings: Settings, make_policy: MakePolicy, set_scale: SetScale) -> Lea
         role = economy.spec.roles[name]
         policy = make_policy(key, role)
         size = role.num_agents if settings.per_agent else 1
-        features = {name: no_moments(len(block.names)) for name, block in role.blocks.items()}
+        features = {name: no_moments(block.size) for name, block in role.blocks.items() if not block.grid}
         return State(policy, optimizer.init(_flatten(policy)[0]), features, no_moments(size))
 
     def update(key, state: State, trajectory: Trajectory, dial: Dial):
@@ -98,23 +100,25 @@ class Batch(eqx.Module):
 
 
 def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
-    """Rows from the trajectory, then `epochs` passes over shuffled minibatches."""
+    """Rows from the trajectory, then `epochs` passes over minibatches in random order."""
     features = {
-        name: absorb(state.features[name], value.reshape(-1, value.shape[-1]), settings.moments_rate)
-        for name, value in trajectory.observation.features.items()
+        name: absorb(moments, _rows_of(trajectory.observation.features[name]), settings.moments_rate)
+        for name, moments in state.features.items()
     }
     batch, returns, explained = _make_batch(trajectory, state, settings)
     rows = batch.advantage.shape[0]
     size = rows // settings.minibatches
 
+    cut = lambda x: x[: size * settings.minibatches].reshape(settings.minibatches, size, *x.shape[1:])  # noqa: E731
+    stretches = None if settings.shuffles_rows else jax.tree.map(cut, batch)
     parameters, unflatten = _flatten(state.policy)
 
     def loss(parameters, part):
         return _loss(unflatten(parameters), part, dial, settings)
 
-    def minibatch(carry, indices):
+    def minibatch(carry, chosen):
         parameters, memory = carry
-        part = jax.tree.map(lambda x: x[indices], batch)
+        part = jax.tree.map(lambda x: x[chosen], stretches if stretches is not None else batch)
         (_, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(parameters, part)
         # Optax mixes integer step counts with floats, which strict promotion forbids.
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
@@ -125,6 +129,8 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
         return following, {**metrics, "gradient_norm": jnp.linalg.norm(gradient)}
 
     def epoch(carry, key_epoch):
+        if stretches is not None:
+            return jax.lax.scan(minibatch, carry, jax.random.permutation(key_epoch, settings.minibatches))
         order = jax.random.permutation(key_epoch, rows)[: size * settings.minibatches]
         return jax.lax.scan(minibatch, carry, order.reshape(settings.minibatches, size))
 
@@ -153,8 +159,8 @@ def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tup
     mean, std = state.returns.mean, state.returns.std()
     values = _like(mean, shape) + _like(std, shape) * trajectory.value
     last = _like(mean, shape[1:]) + _like(std, shape[1:]) * trajectory.last_value
-    last = jnp.where(trajectory.last_value == 0.0, 0.0, last)
-    advantage = generalized_advantages(trajectory.reward, values, last, settings.discount, settings.trace)
+    ended = jnp.broadcast_to(trajectory.ended[..., None], shape)
+    advantage = generalized_advantages(trajectory.reward, values, last, settings.discount, settings.trace, ended)
     target = advantage + values
 
     size = state.returns.mean.shape[0]
@@ -178,6 +184,10 @@ def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tup
     return Batch(*jax.tree.map(lambda x: x.reshape(shape[0] * shape[1], *x.shape[2:]), fields)), returns, explained
 
 
+def _rows_of(x: Float[Array, "t e _ k"]) -> Float[Array, "m k"]:
+    return x.reshape(-1, x.shape[-1])
+
+
 def _like(x: Float[Array, " k"], shape: tuple[int, ...]):
     return jnp.broadcast_to(x.reshape((1,) * (len(shape) - 1) + (-1,)), shape)
 
@@ -192,7 +202,7 @@ def has_choice(mask, space: Space):
 
 def _loss(policy: TrainablePolicy, batch: Batch, dial: Dial, settings: Settings):
     """Surrogate, value loss and entropy bonus over one minibatch."""
-    seen = jax.vmap(policy.evaluate)(batch.observation, batch.latent)
+    seen = policy.evaluate(batch.observation, batch.latent)
     log_ratio = seen.log_prob - batch.log_prob
     surrogate = losses.clipped_surrogate(log_ratio, batch.advantage, settings.clip, batch.weight)
     value = losses.clipped_value_loss(

@@ -1,75 +1,160 @@
-"""Play whole episodes: periods around steps, so that a role's trajectory follows the role's own clock.
+"""Play a batch of environments: periods around steps, so that a role's trajectory follows the role's own clock.
+
+Whole episodes, or fragments of them: some periods of an episode that goes on with the next update. All environments
+share the step within the period, so that what happens once a period happens in all of them at once.
 
 Axes: `p` periods, `s` steps in a period, `t` decisions of a role, `e` environments, `n` agents.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from fisc.core.economy import Economy, Observation, RoleSpec
 from fisc.core.knobs import Knobs
-from fisc.core.policy import Decision, Policy
+from fisc.core.policy import Decision, Policy, TrainablePolicy
 from fisc.core.trajectory import Trajectory
 
 
-class Episode(eqx.Module):
-    """What one environment (or, with a leading axis `e`, a batch of them) went through in an episode."""
+class Experience(eqx.Module):
+    """What a batch of environments went through."""
 
     state: PyTree[Array]
     """At the end."""
     trajectories: dict[str, Trajectory]
-    residual: Float[Array, "*e"]
+    residual: Float[Array, " e"]
     """Largest ledger residual of any step."""
 
 
+class Fragment(eqx.Module):
+    """What a batch of environments went through in some periods, and what ended."""
+
+    experience: Experience
+    clock: Int[Array, " e"]
+    """Periods played of the present episode: as many as it has if it has just ended."""
+    ended: Bool[Array, "p e"]
+    """Whether an episode ended with the period."""
+    metrics: dict[str, Float[Array, "p e"]]
+    """The economy's aggregates at the end of each period."""
+
+
 class _Moment(eqx.Module):
+    """Of one environment (axis `n`), or stacked: see `_Period`."""
+
     observation: Observation
     decision: Decision
-    reward: Float[Array, "*time n"]
+    reward: Float[Array, "*axes n"]
 
 
-def play_episode(
-    economy: Economy, policies: Mapping[str, Policy], key: Key[Array, ""], state: PyTree[Array], knobs: Knobs
-) -> Episode:
-    """Play one environment from `state` (the start of an episode) to its end. `key`: consumed."""
+class _Period(eqx.Module):
+    fast: dict[str, _Moment]
+    """Of roles that act at every step: axes [s, e]."""
+    slow: dict[str, _Moment]
+    """Of roles that act once a period: axis [e], the reward summed over the period."""
+    residual: Float[Array, "*p e"]
+
+
+def play_episodes(
+    economy: Economy, policies: Mapping[str, Policy], key: Key[Array, ""], states: PyTree[Array], knobs: Knobs
+) -> Experience:
+    """Play whole episodes, each from its start; trajectories come with axes [t, e, n]. `key`: consumed."""
+    periods = economy.spec.periods
+    keys = jax.vmap(lambda k: jax.random.split(k, periods))(jax.random.split(key, num_environments(states)))
+    play = lambda states, keys: _play_period(economy, policies, keys, states, knobs)  # noqa: E731
+    final, played = jax.lax.scan(play, states, jnp.swapaxes(keys, 0, 1))
+    ended = jnp.broadcast_to(jnp.arange(periods)[:, None] == periods - 1, played.residual.shape)
+    return _experience(economy, final, played, ended, {})
+
+
+def play_fragments(
+    economy: Economy,
+    policies: Mapping[str, Policy],
+    key: Key[Array, ""],
+    states: PyTree[Array],
+    clock: Int[Array, " e"],
+    knobs: Knobs,
+    num_periods: int,
+) -> Fragment:
+    """Play some periods in every environment. Whose episode is over begins another one before the next period.
+
+    Args:
+        key: consumed.
+        clock: periods played of the episode that each environment is in.
+    """
+    spec, num = economy.spec, num_environments(states)
+
+    def play(carry, keys):
+        states, clock = carry
+        key_reset, key_play = keys
+        is_over = clock >= spec.periods
+        fresh = jax.vmap(economy.reset)(jax.random.split(key_reset, num), states)
+        states = jax.tree.map(partial(_choose, is_over), fresh, states)
+        states, period = _play_period(economy, policies, jax.random.split(key_play, num), states, knobs)
+        clock = jnp.where(is_over, 0, clock) + 1
+        return (states, clock), (period, clock >= spec.periods, jax.vmap(economy.metrics)(states))
+
+    keys = jax.random.split(key, (num_periods, 2))
+    (final, clock), (played, ended, metrics) = jax.lax.scan(play, (states, clock), (keys[:, 0], keys[:, 1]))
+    experience = _experience(economy, final, played, ended, _values(economy, policies, final, knobs))
+    return Fragment(experience, clock, ended, metrics)
+
+
+def num_environments(states: PyTree[Array]) -> int:
+    """Environments in a batch."""
+    return jax.tree.leaves(states)[0].shape[0]
+
+
+def _choose(flag: Bool[Array, " e"], yes: Array, no: Array) -> Array:
+    """Environment by environment."""
+    return jnp.where(flag.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)
+
+
+def _play_period(
+    economy: Economy, policies: Mapping[str, Policy], keys: Key[Array, " e"], states: PyTree[Array], knobs: Knobs
+) -> tuple[PyTree[Array], _Period]:
+    """Play one period in every environment. `keys`: consumed."""
     spec = economy.spec
     slow = [role for role, entry in spec.roles.items() if entry.acts_each == "period"]
     fast = [role for role in spec.roles if role not in slow]
+    step = partial(_step, economy, policies, fast, knobs)
 
-    def step(carry, key_step):
-        state, held = carry
-        key_draw, *act_keys = jax.random.split(key_step, 1 + len(fast))
-        keys = dict(zip(fast, act_keys, strict=True))
-        seen = economy.observe(state, knobs)
-        decisions = {role: _decide(role, policies[role], keys[role], seen[role], knobs) for role in fast}
-        actions = {**{role: d.action for role, d in decisions.items()}, **held}
-        after = economy.step(key_draw, state, actions, knobs)
-        moments = {role: _Moment(seen[role], decisions[role], after.rewards[role]) for role in fast}
-        slow_rewards = {role: after.rewards[role] for role in slow}
-        return (after.state, held), (moments, slow_rewards, after.ledger.residual())
+    def play(carry, step_keys):
+        states, held = carry
+        states, moments, slow_rewards, residuals = jax.vmap(step)(step_keys, states, held)
+        return (states, held), (moments, slow_rewards, residuals)
 
-    def period(state, key_period):
-        act_and_step_keys = jax.random.split(key_period, len(slow) + spec.steps_per_period)
-        keys = dict(zip(slow, act_and_step_keys[: len(slow)], strict=True))
-        seen = economy.observe(state, knobs)
-        decisions = {role: _decide(role, policies[role], keys[role], seen[role], knobs) for role in slow}
-        held = {role: d.action for role, d in decisions.items()}
-        step_keys = act_and_step_keys[len(slow) :]
-        (state, _), (moments, slow_rewards, residuals) = jax.lax.scan(step, (state, held), step_keys)
-        slow_moments = {
-            role: _Moment(seen[role], decisions[role], jnp.sum(slow_rewards[role], axis=0)) for role in slow
-        }
-        return state, (moments, slow_moments, jnp.max(residuals))
+    keys = jax.vmap(lambda k: jax.random.split(k, len(slow) + spec.steps_per_period))(keys)
+    decide = partial(_see_and_decide, economy, policies, slow, knobs)
+    seen, decisions = jax.vmap(decide)(keys[:, : len(slow)], states)
+    held = {role: d.action for role, d in decisions.items()}
+    step_keys = jnp.swapaxes(keys[:, len(slow) :], 0, 1)
+    (states, _), (moments, slow_rewards, residuals) = jax.lax.scan(play, (states, held), step_keys)
+    slow_moments = {role: _Moment(seen[role], decisions[role], jnp.sum(slow_rewards[role], axis=0)) for role in slow}
+    return states, _Period(moments, slow_moments, jnp.max(residuals, axis=0))
 
-    final, (fast_moments, slow_moments, residuals) = jax.lax.scan(period, state, jax.random.split(key, spec.periods))
-    own_clock = {role: _on_own_clock(moment, spec.roles[role]) for role, moment in fast_moments.items()}
-    trajectories = {role: _trajectory(moment) for role, moment in {**own_clock, **slow_moments}.items()}
-    return Episode(final, trajectories, jnp.max(residuals))
+
+def _step(economy, policies, fast, knobs, key, state, held):
+    """One step of one environment: what happened to the roles that act now, what the others earned, and the books."""
+    key_draw, *act_keys = jax.random.split(key, 1 + len(fast))
+    seen, decisions = _see_and_decide(economy, policies, fast, knobs, act_keys, state)
+    actions = {**{role: d.action for role, d in decisions.items()}, **held}
+    after = economy.step(key_draw, state, actions, knobs)
+    moments = {role: _Moment(seen[role], decisions[role], after.rewards[role]) for role in fast}
+    slow_rewards = {role: reward for role, reward in after.rewards.items() if role not in fast}
+    return after.state, moments, slow_rewards, after.ledger.residual()
+
+
+def _see_and_decide(economy, policies, roles, knobs, keys, state):
+    """What some roles see in one environment, digested, and what they decide."""
+    seen = economy.observe(state, knobs)
+    digested = {role: policies[role].digest(seen[role]) for role in roles}
+    keys = dict(zip(roles, keys, strict=True))
+    return digested, {role: _decide(role, policies[role], keys[role], digested[role], knobs) for role in roles}
 
 
 def _decide(role: str, policy: Policy, key: Key[Array, ""], seen: Observation, knobs: Knobs) -> Decision:
@@ -81,48 +166,45 @@ def _decide(role: str, policy: Policy, key: Key[Array, ""], seen: Observation, k
     return eqx.tree_at(lambda d: d.action, decision, action)
 
 
-def _on_own_clock(moment: _Moment, role: RoleSpec) -> _Moment:
+def _values(economy, policies, states, knobs) -> dict[str, Float[Array, "e n"]]:
+    """What the critics expect from here on; a policy without one expects nothing."""
+
+    seen = jax.vmap(lambda state: economy.observe(state, knobs))(states)
+    return {role: policies[role].value(seen[role]) for role in seen if isinstance(policies[role], TrainablePolicy)}
+
+
+def _experience(economy: Economy, final, played: _Period, ended: Bool[Array, "p e"], values) -> Experience:
+    """Trajectories of all roles. `values`: after the last decision, of the roles that have any."""
+    spec, trajectories = economy.spec, {}
+    steps = jnp.arange(spec.steps_per_period) == spec.steps_per_period - 1
+    shape = (ended.shape[0], spec.steps_per_period, ended.shape[1])
+    at_steps = jnp.broadcast_to(ended[:, None, :], shape) & jnp.broadcast_to(steps[None, :, None], shape)
+    for role in spec.roles:
+        if role in played.slow:
+            moment, over = played.slow[role], ended
+        else:
+            moment, over = _on_own_clock(played.fast[role], at_steps, spec.roles[role])
+        decision = moment.decision
+        last_value = values.get(role, jnp.zeros_like(moment.reward[0]))
+        trajectories[role] = Trajectory(
+            moment.observation, decision.latent, decision.log_prob, decision.value, moment.reward, last_value, over
+        )
+    return Experience(final, trajectories, jnp.max(played.residual, axis=0))
+
+
+def _on_own_clock(moment: _Moment, ended: Bool[Array, "p s e"], role: RoleSpec) -> tuple[_Moment, Bool[Array, "t e"]]:
     """From axes [p, s] to [t], without idle steps; what they earned belongs to the decision before them."""
-    periods, steps = moment.reward.shape[:2]
-    moment = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), moment)
+    periods, steps = ended.shape[:2]
+    moment, ended = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), (moment, ended))
     chosen = [t for t in range(periods * steps) if t % steps not in role.idle_steps]
     if len(chosen) < periods * steps:
         # Rewards before the first choice of an episode follow from nothing that the role decided: they are left out.
         decision = np.searchsorted(chosen, np.arange(chosen[0], periods * steps), side="right") - 1
-        earned = jax.ops.segment_sum(moment.reward[chosen[0] :], jnp.asarray(decision), len(chosen))
+        add = partial(jax.ops.segment_sum, segment_ids=jnp.asarray(decision), num_segments=len(chosen))
+        earned, ends = add(moment.reward[chosen[0] :]), add(ended[chosen[0] :].astype(jnp.int32))
         kept = jax.tree.map(lambda x: x[jnp.asarray(chosen)], moment)
-        moment = eqx.tree_at(lambda m: m.reward, kept, earned)
-    return moment
-
-
-def _trajectory(moment: _Moment) -> Trajectory:
-    """The horizon is the end of the world: no value is left after it."""
-    decision = moment.decision
-    return Trajectory(
-        moment.observation,
-        decision.latent,
-        decision.log_prob,
-        decision.value,
-        moment.reward,
-        jnp.zeros_like(moment.reward[0]),
-    )
-
-
-def play_episodes(
-    economy: Economy, policies: Mapping[str, Policy], key: Key[Array, ""], states: PyTree[Array], knobs: Knobs
-) -> Episode:
-    """Play a batch of environments; trajectories come with axes [t, e, n]. `key`: consumed."""
-    num = jax.tree.leaves(states)[0].shape[0]
-    play = jax.vmap(lambda key_episode, state: play_episode(economy, policies, key_episode, state, knobs))
-    episode = play(jax.random.split(key, num), states)
-    trajectories = {role: _decisions_first(trajectory) for role, trajectory in episode.trajectories.items()}
-    return Episode(episode.state, trajectories, episode.residual)
-
-
-def _decisions_first(trajectory: Trajectory) -> Trajectory:
-    """From axes [e, t] to [t, e]; the last value has no axis t."""
-    moved = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), trajectory)
-    return eqx.tree_at(lambda t: t.last_value, moved, trajectory.last_value)
+        moment, ended = eqx.tree_at(lambda m: m.reward, kept, earned), ends > 0
+    return moment, ended
 
 
 def evaluate_episode(

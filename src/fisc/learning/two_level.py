@@ -1,4 +1,8 @@
-"""Two-level learning: several learners, one economy, one curriculum that says who learns when and under which knobs."""
+"""Two-level learning: several learners, one economy, one curriculum that says who learns when and under which knobs.
+
+An update plays whole episodes, or a fragment: some periods of longer ones. Environments are then spread over the
+episode, so that every update sees all of it, and what an episode brought is reported when it ends.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,12 +10,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from fisc.core.economy import Economy
+from fisc.core.errors import ConfigError
 from fisc.core.knobs import Dial, Knobs, Progress
 from fisc.core.policy import Learner
-from fisc.learning.rollout import play_episodes
+from fisc.learning.rollout import Fragment, num_environments, play_episodes, play_fragments
 
 Curriculum = Callable[[Progress], Knobs]
 NUM_WATCHED = 4
@@ -26,7 +31,13 @@ class TrainState(eqx.Module):
     key: Key[Array, ""]
     """Root of all randomness of the run; each update folds its number in."""
     environments: PyTree[Array]
-    """Leading axis `e`."""
+    """Leading axis `e`; amid an episode if updates play fragments."""
+    clock: Int[Array, " e"]
+    """Periods played of the episode that each environment is in; as many as it has if the next one begins now."""
+    is_whole: Bool[Array, " e"]
+    """Whether that episode is played in full: the first ones are cut short, so that environments spread."""
+    reported: dict[str, Float[Array, ""]]
+    """The economy's aggregates over the episodes that ended last."""
     learners: dict[str, Any]
     reserve: dict[str, Any]
     """New learners of the roles that start fresh one day, made beforehand: making one inside a step takes seconds to
@@ -40,6 +51,8 @@ class TwoLevel(eqx.Module):
     curriculum: Curriculum = eqx.field(static=True)
     num_updates: int = eqx.field(static=True)
     num_environments: int = eqx.field(static=True)
+    periods_per_update: int | None = eqx.field(static=True, default=None)
+    """Periods that an update plays in each environment; None: whole episodes, begun together."""
 
     def init(self, economy: Economy, key: Key[Array, ""]) -> TrainState:
         """Fresh learners and environments. `key`: consumed."""
@@ -52,7 +65,39 @@ class TwoLevel(eqx.Module):
         waiting = self.curriculum(self.progress(first)).fresh
         keys = dict(zip(sorted(roles), jax.random.split(key_fresh, len(roles)), strict=True))
         reserve = {role: self.learners[role].init(keys[role], economy, role) for role in waiting}
-        return TrainState(first, key_run, environments, states, reserve)
+        clock = self._first_clock(economy)
+        reported = _means(economy, environments)
+        return TrainState(first, key_run, environments, clock, clock == 0, reported, states, reserve)
+
+    def num_periods(self, economy: Economy) -> int:
+        """Periods that an update plays in each environment."""
+        return economy.spec.periods if self.periods_per_update is None else self.periods_per_update
+
+    def steps_per_update(self, economy: Economy) -> int:
+        """Steps of all environments together in one update."""
+        return self.num_environments * self.num_periods(economy) * economy.spec.steps_per_period
+
+    def _plays_whole_episodes(self, economy: Economy) -> bool:
+        return self.periods_per_update is None or economy.spec.periods == self.periods_per_update == 1
+
+    def _first_clock(self, economy: Economy) -> Int[Array, " e"]:
+        """Environments spread evenly over the episode; or all of them before its start.
+
+        Raises:
+            ConfigError: if the economy cannot be played in such fragments.
+        """
+        periods, number = economy.spec.periods, jnp.arange(self.num_environments, dtype=jnp.int32)
+        if self._plays_whole_episodes(economy):
+            return jnp.full_like(number, periods)
+        if not 1 <= self.num_periods(economy) <= periods:
+            raise ConfigError(f"an update cannot play {self.num_periods(economy)} periods: give 1 to {periods}")
+        for role, entry in economy.spec.roles.items():
+            if 0 in entry.idle_steps:
+                raise ConfigError(
+                    f"{role} has no choice in the first step of a period, which ties it to the period before: "
+                    "updates must play whole episodes"
+                )
+        return number % periods
 
     def progress(self, update: Int[Array, ""]) -> Progress:
         """Where the run stands before this update."""
@@ -60,7 +105,7 @@ class TwoLevel(eqx.Module):
         return Progress(update, update.astype(jnp.float32) / length, (update - 1).astype(jnp.float32) / length)
 
     def step(self, economy: Economy, run: TrainState) -> tuple[TrainState, dict[str, Array]]:
-        """Play one episode in every environment, then let every role learn that may.
+        """Play in every environment, then let every role learn that may.
 
         Metrics are named `role/name`, or `name` if they are about the economy.
         """
@@ -69,11 +114,19 @@ class TwoLevel(eqx.Module):
         roles = economy.spec.roles
         before = {role: _renewed(role, run, knobs) for role in roles}
         policies = {role: self.learners[role].policy(before[role]) for role in roles}
-        starts = jax.vmap(economy.reset)(jax.random.split(key_reset, self.num_environments), run.environments)
-        episode = play_episodes(economy, policies, key_play, starts, knobs)
+        if self._plays_whole_episodes(economy):
+            starts = jax.vmap(economy.reset)(jax.random.split(key_reset, self.num_environments), run.environments)
+            played = play_episodes(economy, policies, key_play, starts, knobs)
+            clock, is_whole, reported = run.clock, run.is_whole, _means(economy, played.state)
+        else:
+            length = self.num_periods(economy)
+            fragment = play_fragments(economy, policies, key_play, run.environments, run.clock, knobs, length)
+            played, clock = fragment.experience, fragment.clock
+            is_whole, reported = _report(fragment, run)
 
         keys = dict(zip(sorted(roles), jax.random.split(key_learn, len(roles)), strict=True))
-        states, metrics = {}, _watch(economy, episode)
+        share = economy.spec.periods / self.num_periods(economy)
+        states, metrics = {}, {**reported, "ledger_residual": jnp.max(played.residual)}
         for role in roles:
             dial = Dial(knobs.entropy[role], knobs.learning_rate[role])
             states[role], learned = _learn_if(
@@ -81,17 +134,19 @@ class TwoLevel(eqx.Module):
                 self.learners[role],
                 keys[role],
                 before[role],
-                episode.trajectories[role],
+                played.trajectories[role],
                 dial,
             )
-            reward = jnp.mean(jnp.sum(episode.trajectories[role].reward, axis=0))
+            reward = jnp.mean(jnp.sum(played.trajectories[role].reward, axis=0)) * share
             metrics |= {f"{role}/{name}": value for name, value in learned.items()}
             metrics |= {f"{role}/reward": reward} | {
                 f"{role}/knob/{name}": getattr(knobs, name)[role].astype(reward.dtype)
                 for name in ("entropy", "learning_rate", "learning")
             }
         metrics |= {"knob/max_rate": knobs.max_rate, "knob/labor_cost": knobs.labor_cost, "phase": knobs.phase}
-        return TrainState(run.update + 1, run.key, economy.pool(episode.state), states, run.reserve), metrics
+        environments = economy.pool(played.state)
+        after = TrainState(run.update + 1, run.key, environments, clock, is_whole, reported, states, run.reserve)
+        return after, metrics
 
 
 def _renewed(role: str, run: TrainState, knobs: Knobs) -> Any:
@@ -121,9 +176,26 @@ def _learn_if(may_learn, learner: Learner, key, state, trajectory, dial):
     return eqx.combine(arrays, static), metrics
 
 
-def _watch(economy: Economy, episode) -> dict[str, Array]:
-    """The economy's aggregates, averaged over a few environments, and the worst ledger residual of all."""
-    num = jax.tree.leaves(episode.state)[0].shape[0]
-    few = jax.tree.map(lambda x: x[: min(NUM_WATCHED, num)], episode.state)
-    means = jax.tree.map(jnp.mean, jax.vmap(economy.metrics)(few))
-    return {**means, "ledger_residual": jnp.max(episode.residual)}
+def _means(economy: Economy, states: PyTree[Array]) -> dict[str, Float[Array, ""]]:
+    """The economy's aggregates, averaged over a few environments."""
+    few = jax.tree.map(lambda x: x[: min(NUM_WATCHED, num_environments(states))], states)
+    return jax.tree.map(jnp.mean, jax.vmap(economy.metrics)(few))
+
+
+def _report(fragment: Fragment, run: TrainState) -> tuple[Bool[Array, " e"], dict[str, Float[Array, ""]]]:
+    """Aggregates over the episodes that ended and were played in full; if there is none, what was reported before.
+
+    Returns:
+        Whether the episode that each environment is in now is played in full, and the aggregates.
+    """
+
+    def period(is_whole, ended):
+        return is_whole | ended, ended & is_whole
+
+    is_whole, counts = jax.lax.scan(period, run.is_whole, fragment.ended)
+    number = jnp.sum(counts)
+    reported = {}
+    for name, value in fragment.metrics.items():
+        mean = jnp.sum(jnp.where(counts, value, 0.0)) / jnp.maximum(number, 1).astype(value.dtype)
+        reported[name] = jnp.where(number > 0, mean, run.reported[name])
+    return is_whole, reported

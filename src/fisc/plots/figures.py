@@ -93,14 +93,15 @@ FIGURES: dict[str, FigureSpec] = {
     ),
     "gains": FigureSpec(
         "Who gains and who loses",
-        "Change in consumption (income after taxes and transfers) of each tenth of the people, ordered by skill, "
-        "with 95% bootstrap intervals paired by seed (with three or fewer: lowest to highest).",
+        "Change in consumption (income after taxes and transfers) of each tenth of the people, ordered by skill "
+        "(of each one if they are fewer than ten), with 95% bootstrap intervals paired by seed (with three or fewer: "
+        "lowest to highest).",
         "groups",
         _gains,
     ),
     "rates": FigureSpec(
         "The rates people face",
-        "Average rate (taxes over income, transfers left aside) and marginal rate by decile of skill. Lines are means "
+        "Average rate (taxes over income, transfers left aside) and marginal rate by skill. Lines are means "
         "over seeds, bands run from the lowest to the highest seed.",
         "groups",
         _rates,

@@ -21,6 +21,7 @@ from fisc.plots.wording import (
     format_metric,
     format_number,
     format_percent,
+    group_noun,
     interval_name,
     shared_decimals,
     verdict,
@@ -210,9 +211,10 @@ def _winners(run_folder: RunFolder, summary: Mapping[str, Any]) -> str:
         counts = "".join(f"<td>{row[name]}</td>" for name in ("winners", "losers", "undecided"))
         amounts = "".join(f"<td>{format_number(row[name], 0, signed=True)}</td>" for name in ("bottom", "top"))
         rows.append(f'<tr><th scope="row">{_arm(row["arm"], summary)}</th>{counts}{amounts}</tr>')
-    heads = ["Tax system", "Gain", "Lose", "Undecided", "Lowest decile", "Highest decile"]
+    noun = group_noun(groups["group"].n_unique())
+    heads = ["Tax system", "Gain", "Lose", "Undecided", f"Lowest {noun}", f"Highest {noun}"]
     unit = metric_unit(metric, summary["money"])
-    note = f"Number of deciles that gain and lose against {arm_label(reference)}; mean changes in {unit}."
+    note = f"Number of {noun}s that gain and lose against {arm_label(reference)}; mean changes in {unit}."
     return f'<p class="note">{escape(note)}</p>\n{_table(heads, rows, {"arms": {}})}'
 
 

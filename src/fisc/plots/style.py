@@ -213,12 +213,25 @@ def save_figure(figure: Figure, table: pl.DataFrame, folder: str | Path, name: s
     Returns:
         The three paths.
     """
-    png, svg = io.BytesIO(), io.BytesIO()
-    with styled():
-        figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": "fisc"})
-    contents = {"png": png.getvalue(), "svg": svg.getvalue(), "csv": table.write_csv().encode()}
+    contents = {kind: _rendered(figure, kind) for kind in ("png", "svg")} | {"csv": table.write_csv().encode()}
     return [replace_file(Path(folder) / f"{name}.{kind}", content) for kind, content in contents.items()]
+
+
+def save_picture(figure: Figure, table: pl.DataFrame, path: Path) -> Path:
+    """Write a figure as a file that ends in .png or .svg, and the table behind it as CSV beside it."""
+    replace_file(path.with_suffix(".csv"), table.write_csv().encode())
+    return replace_file(path, _rendered(figure, path.suffix.removeprefix(".")))
+
+
+def _rendered(figure: Figure, kind: str) -> bytes:
+    """The bytes of a PNG or SVG, without date or random ids."""
+    content = io.BytesIO()
+    with styled():
+        if kind == "png":
+            figure.savefig(content, format="png", dpi=200, metadata={"Software": None})
+        else:
+            figure.savefig(content, format="svg", metadata={"Date": None, "Creator": "fisc"})
+    return content.getvalue()
 
 
 # A thin line to the marker, for labels that are not next to it.

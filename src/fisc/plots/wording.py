@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fisc.analysis.summary import BOUND, rank_arms
-from fisc.records.schema import ARMS, FRACTION, METRICS, arm_label, has_natural_zero, metric_unit
+from fisc.records.schema import ARMS, FRACTION, GROUPS, METRICS, arm_label, has_natural_zero, metric_unit
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
@@ -19,6 +19,15 @@ NEGLIGIBLE = 1e-6
 
 _MAX_SIGNIFICANT = 5
 _MIN_SIGNIFICANT = 3
+
+
+def group_noun(num_groups: int) -> str:
+    """Say what a group of people is: a tenth of them, or a single one if they are fewer than ten.
+
+    >>> group_noun(10), group_noun(4)
+    ('decile', 'citizen')
+    """
+    return "decile" if num_groups == GROUPS else "citizen"
 
 
 def decimals_of(*values: float | None) -> int:

@@ -1,5 +1,8 @@
 """A policy made of two networks: one chooses, one values. Axis `n`: agents of a role."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -10,48 +13,56 @@ from fisc.core.policy import Decision, Evaluation, TrainablePolicy
 from fisc.core.spaces import Space
 from fisc.policies.distributions import Distribution, Head, distribution, num_outputs
 from fisc.policies.networks import SharedMLP
+from fisc.policies.reading import CELLS, PUBLIC_CELLS, Layout, layout_of, standardize
 
 FEATURE_LIMIT = 10.0
 """Normalized features are cut here: what was constant so far and moves for the first time must not explode."""
 
 
 class Scale(eqx.Module):
-    """Mean and standard deviation of each feature of each block, from experience: not trained, but part of a policy."""
+    """Mean and standard deviation of each plain number of each block, from experience: not trained, but part of a
+    policy. Maps have no entry."""
 
     mean: dict[str, Float[Array, " k"]]
     std: dict[str, Float[Array, " k"]]
 
 
 class ActorCritic(TrainablePolicy):
-    """Separate networks for choice and value over normalized features."""
+    """Separate networks for choice and value over normalized features and flattened maps."""
 
     actor: SharedMLP
     critic: SharedMLP
     scale: Scale
     space: Space = eqx.field(static=True)
-    public: tuple[str, ...] = eqx.field(static=True)
-    """Blocks that all agents of the role share, and `own`, those of each agent, in the networks' order."""
-    own: tuple[str, ...] = eqx.field(static=True)
+    layout: Layout = eqx.field(static=True)
+    """What the networks read, in their order."""
     head: Head = eqx.field(static=True, default="categorical")
+    critic_sees_maps: bool = eqx.field(static=True, default=True)
+    actor_sees_mask: bool = eqx.field(static=True, default=False)
 
-    def _read(self, observation: Observation) -> tuple[Float[Array, "1 kp"], Float[Array, "n ko"]]:
-        """Public and own features in the unit of experience."""
-        scale, num_agents = jax.lax.stop_gradient(self.scale), observation.mask.shape[0]
+    def digest(self, observation: Observation) -> Observation:
+        """Maps cut and flattened to what the networks read."""
+        return self.layout.digest(observation)
 
-        def read(names, rows):
-            if not names:
-                return jnp.zeros((rows, 0), observation.features[(self.public + self.own)[0]].dtype)
-            value, mean, std = (
-                jnp.concatenate([source[name] for name in names], axis=-1)
-                for source in (observation.features, scale.mean, scale.std)
-            )
-            standard = (value - jnp.broadcast_to(mean, value.shape)) / jnp.broadcast_to(std, value.shape)
-            return jnp.clip(standard, -FEATURE_LIMIT, FEATURE_LIMIT)
-
-        return read(self.public, 1), read(self.own, num_agents)
+    def _read(self, observation: Observation, *, maps: bool, mask: bool) -> tuple[list[Array], list[Array]]:
+        """Public and own features in parts: numbers in the unit of experience, then cells of maps, then the mask."""
+        scale, features = jax.lax.stop_gradient(self.scale), self.digest(observation).features
+        lead, dtype = observation.mask.shape[:-1], self.actor.weights[0].dtype
+        parts = []
+        for names, cells in ((self.layout.public, PUBLIC_CELLS), (self.layout.own, CELLS)):
+            part = [standardize(observation, names, scale.mean, scale.std, FEATURE_LIMIT)] if names else []
+            parts.append(part + ([features[cells]] if maps and cells in features else []))
+        public, own = parts
+        if mask or not own:
+            own.append(observation.mask if mask else jnp.zeros((*lead, 0), dtype))
+        return public, own
 
     def _choose(self, observation: Observation) -> Distribution:
-        return distribution(self.space, self.actor(*self._read(observation)), observation.mask, self.head)
+        """A distribution whose rows are the agents of all environments, one after the other."""
+        outputs = self.actor(*self._read(observation, maps=True, mask=self.actor_sees_mask))
+        mask = observation.mask
+        rows = outputs.reshape(-1, outputs.shape[-1])
+        return distribution(self.space, rows, mask.reshape(-1, mask.shape[-1]), self.head)
 
     def act(self, key: Key[Array, ""], observation: Observation) -> Decision:
         """Draw decisions. `key`: consumed."""
@@ -66,40 +77,54 @@ class ActorCritic(TrainablePolicy):
 
     def evaluate(self, observation: Observation, latent) -> Evaluation:
         """Earlier draws under the present parameters."""
-        choice = self._choose(observation)
-        return Evaluation(choice.log_prob(latent), choice.entropy(), self.value(observation))
+        choice, lead = self._choose(observation), observation.mask.shape[:-1]
+        rows = latent.reshape(-1, *latent.shape[len(lead) :])
+        log_prob, entropy = choice.log_prob(rows).reshape(lead), choice.entropy().reshape(lead)
+        return Evaluation(log_prob, entropy, self.value(observation))
 
     def value(self, observation: Observation):
         """Expected return in the learner's normalized unit."""
-        return self.critic(*self._read(observation))[:, 0]
+        return self.critic(*self._read(observation, maps=self.critic_sees_maps, mask=False))[..., 0]
 
 
 def unit_scale(role: RoleSpec) -> Scale:
     """Features as they are."""
+    sizes = {name: block.size for name, block in role.blocks.items() if not block.grid}
     return Scale(
-        mean={name: jnp.zeros(len(block.names)) for name, block in role.blocks.items()},
-        std={name: jnp.ones(len(block.names)) for name, block in role.blocks.items()},
+        mean={name: jnp.zeros(size) for name, size in sizes.items()},
+        std={name: jnp.ones(size) for name, size in sizes.items()},
     )
 
 
-def make_networks(
-    key: Key[Array, ""], role: RoleSpec, hidden: tuple[int, ...], head: Head
-) -> tuple[SharedMLP, SharedMLP]:
-    """Actor and critic for a role: the actor starts close to uniform. `key`: consumed."""
-    key_actor, key_critic = jax.random.split(key)
-    num_features = sum(len(block.names) for block in role.blocks.values())
-    actor = SharedMLP(key_actor, num_features, hidden, num_outputs(role.actions, head), 0.01)
-    return actor, SharedMLP(key_critic, num_features, hidden, 1, 1.0)
+def make_policy(
+    hidden: tuple[int, ...],
+    head: Head = "categorical",
+    *,
+    critic_hidden: tuple[int, ...] | None = None,
+    radius: Mapping[str, int] = MappingProxyType({}),
+    critic_sees_maps: bool = True,
+    actor_sees_mask: bool = False,
+):
+    """A maker of fresh policies with these hidden layers, as a learner wants it.
 
-
-def make_policy(hidden: tuple[int, ...], head: Head = "categorical"):
-    """A maker of fresh policies with these hidden layers, as a learner wants it."""
+    Args:
+        critic_hidden: hidden layers of the critic; None for the actor's.
+        radius: how much is read of which map, see `reading.layout_of`; everything if empty.
+        critic_sees_maps: whether the critic reads maps; without them it costs a fraction.
+        actor_sees_mask: whether the legal actions are also features for the choice.
+    """
 
     def make(key: Key[Array, ""], role: RoleSpec) -> ActorCritic:
-        actor, critic = make_networks(key, role, hidden, head)
-        public = tuple(name for name, block in role.blocks.items() if block.is_public)
-        own = tuple(name for name in role.blocks if name not in public)
-        return ActorCritic(actor, critic, unit_scale(role), role.actions, public, own, head)
+        layout = layout_of(role, radius)
+        key_actor, key_critic = jax.random.split(key)
+        numbers = sum(role.blocks[name].size for name in layout.numbers)
+        cells = sum(layer.size for layer in layout.layers + layout.public_layers)
+        mask = role.actions.mask_size if actor_sees_mask else 0
+        actor = SharedMLP(key_actor, numbers + cells + mask, hidden, num_outputs(role.actions, head), 0.01)
+        critic = SharedMLP(key_critic, numbers + critic_sees_maps * cells, critic_hidden or hidden, 1, 1.0)
+        return ActorCritic(
+            actor, critic, unit_scale(role), role.actions, layout, head, critic_sees_maps, actor_sees_mask
+        )
 
     return make
 

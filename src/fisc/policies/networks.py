@@ -1,11 +1,13 @@
 """Networks over what agents share and what is their own. Axes: `n` agents of a role, `k` features, `h` hidden units."""
 
+import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, Shaped
 
 
 def orthogonal(key: Key[Array, ""], rows: int, columns: int, scale: float) -> Float[Array, "rows columns"]:
@@ -34,14 +36,30 @@ class SharedMLP(eqx.Module):
         ]
         self.biases = [jnp.zeros(width) for width in widths[1:]]
 
-    def __call__(self, public: Float[Array, "1 kp"], own: Float[Array, "n ko"]) -> Float[Array, "n size"]:
-        """Outputs for all agents of a role in one environment; either kind of features may be empty."""
-        num_agents, num_public = own.shape[0], public.shape[1]
-        first = self.weights[0]
-        shared = public @ first[:num_public] + self.biases[0][None, :]
-        signal = jnp.broadcast_to(shared, (num_agents, shared.shape[1]))
-        if own.shape[1]:
-            signal += own @ first[num_public:]
+    def __call__(
+        self, public: Sequence[Shaped[Array, "*b 1 _"]], own: Sequence[Shaped[Array, "*b n _"]]
+    ) -> Float[Array, "*b n size"]:
+        """Outputs for all agents of a role, in one environment or in many (leading axes).
+
+        Each kind of features comes in parts, which belong side by side, but are never copied there: every part is
+        multiplied with its own rows of the first layer. Integers become numbers just before. At least one part of
+        `own` is needed for the number of agents; it may have no features.
+        """
+        # Rows of a matrix from here on: the gradient of a product with more axes is moved around in memory first.
+        *batch, num_agents, _ = own[0].shape
+        first, start, hidden = self.weights[0], 0, self.biases[0].shape[0]
+        sums = []
+        for parts in (public, own):
+            total = None
+            for part in parts:
+                size = part.shape[-1]
+                rows = part.reshape(-1, size).astype(first.dtype) @ first[start : start + size]
+                total, start = rows if total is None else total + rows, start + size
+            sums.append(total)
+        shared = jnp.broadcast_to(self.biases[0][None, :], (math.prod(batch), hidden))
+        shared = shared if sums[0] is None else shared + sums[0]
+        mine = sums[1].reshape(-1, num_agents, hidden)
+        signal = (mine + jnp.broadcast_to(shared[:, None, :], mine.shape)).reshape(-1, hidden)
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
-            signal = jnp.tanh(signal) @ weight + jnp.broadcast_to(bias, (num_agents, bias.shape[0]))
-        return signal
+            signal = jnp.tanh(signal) @ weight + jnp.broadcast_to(bias, (signal.shape[0], bias.shape[0]))
+        return signal.reshape(*batch, num_agents, -1)

@@ -1,7 +1,7 @@
 """Every number that fisc records: one definition, one unit and one label in the whole program.
 
 A new metric is one row of `METRICS`. Units may hold `{money}`, the scenario's money: coin or
-dollars. All amounts per worker are means over the workers of one economy in one period.
+dollars. All amounts per person are means over the workers of one economy in one period.
 """
 
 from dataclasses import dataclass
@@ -31,16 +31,16 @@ class Metric:
     """None where more is neither good nor bad in itself."""
 
 
-_PER_WORKER = "{money} per worker"
+_PER_PERSON = "{money} per person"
 _UTILS = "utils"
 _LOSS = "Training loss: comparable within one role and arm only."
 
 WELFARE_METRICS: dict[str, Metric] = {
     "welfare": Metric("Welfare", OBJECTIVE_UNIT, "The objective that the scenario has chosen.", True),
-    "productivity": Metric("Productivity", _PER_WORKER, "Mean income before tax: mean(income).", True),
+    "productivity": Metric("Productivity", _PER_PERSON, "Mean income before tax: mean(income).", True),
     "equality": Metric("Equality", "0 to 1", "1 - gini(consumption): 1 if all consume the same.", True),
     "equality_times_productivity": Metric(
-        "Equality × productivity", _PER_WORKER, "equality * productivity (Zheng et al. 2022).", True
+        "Equality × productivity", _PER_PERSON, "equality * productivity (Zheng et al. 2022).", True
     ),
     "inverse_income_weighted_utility": Metric(
         "Inverse-income-weighted utility",
@@ -50,7 +50,7 @@ WELFARE_METRICS: dict[str, Metric] = {
     ),
     "inverse_income_weighted_coin": Metric(
         "Inverse-income-weighted consumption",
-        _PER_WORKER,
+        _PER_PERSON,
         "Mean consumption with weights proportional to 1 / income before tax.",
         True,
     ),
@@ -81,14 +81,14 @@ WELFARE_METRICS: dict[str, Metric] = {
 }
 
 ECONOMY_METRICS: dict[str, Metric] = {
-    "income": Metric("Income before tax", _PER_WORKER, "mean(income), before taxes and transfers."),
-    "consumption": Metric("Consumption", _PER_WORKER, "mean(income - tax + transfer).", True),
+    "income": Metric("Income before tax", _PER_PERSON, "mean(income), before taxes and transfers."),
+    "consumption": Metric("Consumption", _PER_PERSON, "mean(income - tax + transfer).", True),
     "utility": Metric("Utility", _UTILS, "mean(utility).", True),
-    "labor": Metric("Labor", "hours per worker", "mean(hours worked) in a period."),
-    "tax": Metric("Tax paid", _PER_WORKER, "mean(tax), before the transfer comes back."),
-    "transfer": Metric("Transfer received", _PER_WORKER, "mean(transfer)."),
-    "revenue": Metric("Tax revenue", _PER_WORKER, "sum(tax) / number of workers."),
-    "lump_sum": Metric("Lump-sum transfer", _PER_WORKER, "The equal payment to each worker."),
+    "labor": Metric("Labor", "hours per person", "mean(hours worked) in a period; on a map, units of effort."),
+    "tax": Metric("Tax paid", _PER_PERSON, "mean(tax), before the transfer comes back."),
+    "transfer": Metric("Transfer received", _PER_PERSON, "mean(transfer)."),
+    "revenue": Metric("Tax revenue", _PER_PERSON, "sum(tax) / number of workers."),
+    "lump_sum": Metric("Lump-sum transfer", _PER_PERSON, "The equal payment to each worker."),
     "average_tax_rate": Metric("Average tax rate", FRACTION, "sum(tax) / sum(income)."),
     "average_rate": Metric("Average tax rate of a group", FRACTION, "sum(tax) / sum(income) within the group."),
     "marginal_rate": Metric("Marginal tax rate", FRACTION, "Mean rate on the next unit of income."),
@@ -98,7 +98,21 @@ ECONOMY_METRICS: dict[str, Metric] = {
     "top_share_1": Metric("Share of the top 1%", FRACTION, "Share of income before tax earned by the top 1%."),
     "top_share_10": Metric("Share of the top 10%", FRACTION, "Share of income before tax earned by the top 10%."),
     "bottom_share_50": Metric("Share of the bottom 50%", FRACTION, "Share of income before tax of the bottom half."),
+    "skill": Metric("Skill", "{money} per unit of work", "What an hour of work, or a house, brings."),
 }
+
+MAP_METRICS: dict[str, Metric] = {
+    "houses": Metric("Houses built", "per episode", "Houses that were built in an episode."),
+    "build_income": Metric("Income from building", _PER_PERSON, "Coin received for houses."),
+    "trade_income": Metric("Income from trade", _PER_PERSON, "Coin received for goods - coin paid for goods."),
+    "trades": Metric("Trades", "per episode", "Units of all goods that changed hands."),
+}
+for _good in ("stone", "wood"):
+    MAP_METRICS |= {
+        f"gathered_{_good}": Metric(f"{_good.capitalize()} gathered", "units per episode", f"Units of {_good}."),
+        f"trades_{_good}": Metric(f"Trades of {_good}", "units per episode", f"Units of {_good} that changed hands."),
+        f"price_{_good}": Metric(f"Price of {_good}", "{money} per unit", f"Mean price of {_good}, 0 without trade."),
+    }
 
 TRAINING_METRICS: dict[str, Metric] = {
     "reward": Metric("Reward", "utils per episode", "Sum of an agent's rewards, mean over the agents of a role.", True),
@@ -131,10 +145,11 @@ LEARNING_METRICS = (
 )
 """What a role has only while it learns."""
 
-METRICS: dict[str, Metric] = WELFARE_METRICS | ECONOMY_METRICS | TRAINING_METRICS
+METRICS: dict[str, Metric] = WELFARE_METRICS | ECONOMY_METRICS | MAP_METRICS | TRAINING_METRICS
 
 GROUP_METRICS = (
-    "income", "tax", "transfer", "consumption", "labor", "utility", "average_rate", "marginal_rate",
+    "skill", "income", "tax", "transfer", "consumption", "labor", "utility", "average_rate", "marginal_rate",
+    "build_income", "trade_income", "gathered_stone", "gathered_wood",
 )  # fmt: skip
 """What `groups.parquet` may hold."""
 
@@ -180,7 +195,7 @@ def metric_unit(name: str, money: str = "coin", objective: str | None = None) ->
     """Return the unit of a metric in the scenario's money; welfare has that of the `objective`, if given.
 
     >>> metric_unit("productivity", "dollars")
-    'dollars per worker'
+    'dollars per person'
     """
     if money not in MONEY_UNITS:
         raise RecordError(f"unknown money unit '{money}': {nearest_spelling(money, MONEY_UNITS)}")
@@ -194,7 +209,7 @@ def metric_label(name: str, money: str = "coin", objective: str | None = None) -
     """Return label and unit, as on an axis.
 
     >>> metric_label("productivity", "dollars")
-    'Productivity (dollars per worker)'
+    'Productivity (dollars per person)'
     """
     unit = metric_unit(name, money, objective)
     shown = "percent" if unit == FRACTION else unit

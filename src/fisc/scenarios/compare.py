@@ -5,36 +5,32 @@
 
 import contextlib
 import hashlib
-import json
 import os
-import platform
-import shlex
-import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import polars as pl
 
 from fisc.analysis.summary import summarize
-from fisc.core.errors import ConfigError, RunError
+from fisc.core.errors import RunError
 from fisc.learning.two_level import TrainState
 from fisc.records.errors import RecordError
 from fisc.records.store import RunFolder
 from fisc.scenarios import build
-from fisc.scenarios.config import BudgetConfig, Scenario, parse
+from fisc.scenarios.config import Scenario
 from fisc.scenarios.evaluation import World, evaluate
-from fisc.scenarios.registry import ARMS, check_arm, load_scenario
+from fisc.scenarios.plan import Plan, plan
+from fisc.scenarios.provenance import digest_of, open_folder
+from fisc.scenarios.reading import parse
 from fisc.scenarios.training import Group, Job, Report, train_group
 
-PACKAGES = ("fisc", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "polars")
+COMMON = "common"
+"""Name of the group that all others go on from."""
 Say = Callable[[Report], None]
-SMOKE = "This was a smoke run: what learns has hardly been trained. It shows that everything works, and nothing else."
 
 
 @dataclass(frozen=True)
@@ -49,59 +45,6 @@ class Run:
     def report(self) -> Path:
         """The report, if it was drawn."""
         return self.folder / "report.html"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A comparison, checked and ready to run."""
-
-    scenario: Scenario
-    seeds: tuple[int, ...]
-    budget_name: str
-    budget: BudgetConfig
-    source: str
-    """The preset or file that the scenario was read from."""
-    overrides: dict[str, Any]
-
-
-def plan(
-    scenario: str,
-    *,
-    arms: Sequence[str] | None = None,
-    seeds: int | Sequence[int] = 3,
-    budget: str = "quick",
-    overrides: dict[str, Any] | None = None,
-) -> Plan:
-    """Check a comparison before anything is spent.
-
-    Args:
-        scenario: a preset or a .toml file.
-        arms: tax systems; the scenario's own by default.
-        seeds: how many, counted from 0, or which.
-        budget: smoke, quick or full.
-        overrides: dotted keys and values.
-
-    Raises:
-        ConfigError: for anything that cannot work.
-    """
-    loaded = load_scenario(scenario, overrides)
-    loaded = replace(loaded, arms=tuple(dict.fromkeys(map(check_arm, loaded.arms if arms is None else arms))))
-    if not loaded.arms:
-        raise ConfigError(f"no arms: name at least one of {', '.join(ARMS)}")
-    chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not chosen or min(chosen) < 0 or len(set(chosen)) < len(chosen):
-        raise ConfigError(f"seeds is {seeds}: give at least one seed, each at least 0 and only once")
-    length = loaded.budget(budget)
-    people = build.population(loaded, chosen[0])
-    for arm in loaded.arms:
-        is_search = arm in ("saez", "optimum") or (arm == "flat" and loaded.taxes.flat_rate == "best")
-        if not is_search:  # what is not searched is made at no cost
-            build.make_tax(loaded, people, arm, build.exact_rates(loaded, people, arm))
-        elif loaded.economy.utility == "isoelastic":
-            raise ConfigError(f"arm {arm} needs exact best responses: set economy.utility to quasi_linear or log_net")
-    if loaded.economy.utility == "isoelastic" and loaded.learning.citizens == "best_response":
-        raise ConfigError("learning.citizens = 'best_response' needs economy.utility quasi_linear or log_net")
-    return Plan(loaded, chosen, budget, length, scenario, dict(overrides or {}))
 
 
 def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on the command line
@@ -137,7 +80,7 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
         DivergenceError: training broke down; its state is saved.
     """
     planned = plan(scenario, arms=arms, seeds=seeds, budget=budget, overrides=overrides)
-    folder = _open_folder(planned, Path(out or f"runs/{planned.scenario.name}-{budget}"), resume, note)
+    folder = open_folder(planned, Path(out or f"runs/{planned.scenario.name}-{budget}"), resume, note)
     clock = time.perf_counter()
     earlier = folder.read_json("status.json").get("seconds", 0.0) if folder.has_file("status.json") else 0.0
 
@@ -200,7 +143,7 @@ def open_finished(path: str | os.PathLike) -> tuple[RunFolder, Plan]:
     folder = RunFolder.open(path)
     kept = folder.read_json("provenance.json")["plan"]
     scenario = parse(Scenario, kept["scenario"])
-    changed = [arm for arm, digest in kept["arm_files"].items() if _digest(arm) != digest]
+    changed = [arm for arm, digest in kept["arm_files"].items() if digest_of(arm) != digest]
     if changed:
         raise RunError(f"{path} was run with another version of {changed[0]}: restore that file, or compare anew")
     if folder.read_json("status.json")["state"] != "finished":
@@ -221,110 +164,12 @@ def redraw(folder: RunFolder, note: Callable[[str], None] = lambda text: None) -
     write_report(folder)
 
 
-def _open_folder(planned: Plan, path: Path, resume: bool, note: Callable[[str], None]) -> RunFolder:
-    """Make the run folder and write down what will be run, or check that a resumed run is the same one."""
-    resolved = json.loads(json.dumps(asdict(planned.scenario)))
-    identity = {
-        "scenario": resolved,
-        "seeds": list(planned.seeds),
-        "budget": planned.budget_name,
-        "arm_files": {arm: _digest(arm) for arm in planned.scenario.arms if ".py:" in arm},
-    }
-    if resume and path.is_dir() and (path / "provenance.json").exists():
-        folder = RunFolder.open(path)
-        provenance = folder.read_json("provenance.json")
-        before = provenance["plan"]
-        if before != identity:
-            raise RunError(
-                f"{path} holds another run ({_difference(before, identity)}): "
-                "resume with the same scenario, arms, seeds and budget, or choose another --out"
-            )
-        if provenance["versions"] != _versions() and not folder.has_file("summary.json"):
-            changed = _difference(provenance["versions"], _versions(), "versions")
-            note(f"resuming with other software than the run began with ({changed})")
-            folder.write_json("provenance.json", provenance | {"resumed_with": _versions()})
-        return folder
-    if resume and not path.exists():
-        note(f"nothing to resume at {path}: a new run begins")
-    if resume and path.is_dir() and {entry.name for entry in path.iterdir()} <= {"figures", "scenario.toml"}:
-        folder = RunFolder(path)  # stopped while it was being made: nothing is in it yet
-    else:
-        folder = RunFolder.create(path)
-    folder.write_text("scenario.toml", to_toml(resolved))
-    folder.write_json(
-        "provenance.json",
-        {
-            "scenario": planned.scenario.name,
-            "title": planned.scenario.title,
-            "objective": planned.scenario.objective,
-            "money": planned.scenario.money,
-            "caveats": [*planned.scenario.caveats, *([SMOKE] if planned.budget_name == "smoke" else [])],
-            "command": _command(planned, path),
-            "versions": _versions(),
-            "commit": _commit(),
-            "device": f"{jax.devices()[0].platform} x {len(jax.devices())}",
-            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "plan": identity,
-        },
-    )
-    return folder
-
-
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-
-
 def _file_name(arm: str) -> str:
     """A file name of its own for every arm: users' arms that differ in their folder alone must not share one."""
     if ".py:" not in arm:
         return arm
     stem = Path(arm.partition(".py:")[0]).name
     return f"{stem}_{arm.rpartition(':')[2]}_{hashlib.sha256(arm.encode()).hexdigest()[:8]}"
-
-
-def _digest(arm: str) -> str:
-    """Checksum of the file of a user's own tax system: a resumed run must not change its rules."""
-    check_arm(arm)
-    return hashlib.sha256(Path(f"{arm.partition('.py:')[0]}.py").read_bytes()).hexdigest()
-
-
-def _difference(before: Any, now: Any, path: str = "plan") -> str:
-    """The first key in which two plans differ."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in {**before, **now}:
-            if before.get(key) != now.get(key):
-                return _difference(before.get(key), now.get(key), f"{path}.{key}")
-    return f"{path} was {before!r}, now {now!r}"
-
-
-def _command(planned: Plan, path: Path) -> str:
-    """The command line that makes this run again."""
-    is_count = planned.seeds == tuple(range(len(planned.seeds)))
-    seeds = str(len(planned.seeds)) if is_count else ",".join(map(str, planned.seeds)) + ","
-    parts = ["fisc", "compare", planned.source, "--arms", ",".join(planned.scenario.arms), "--seeds", seeds]
-    for key, value in planned.overrides.items():
-        parts += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    return shlex.join([*parts, "--budget", planned.budget_name, "--out", str(path)])
-
-
-def _commit() -> str | None:
-    try:
-        where = Path(__file__).parent
-        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=where, capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None
-
-
-def to_toml(data: dict[str, Any], path: str = "") -> str:
-    """Write plain tables as TOML: values first, then sub-tables. Nothing in a scenario needs more than this."""
-    values = [f"{key} = {json.dumps(value)}" for key, value in data.items() if not isinstance(value, dict)]
-    tables = []
-    for key, value in data.items():
-        if isinstance(value, dict):
-            dotted = f"{path}.{key}" if path else key
-            tables.append(f"[{dotted}]\n{to_toml(value, dotted)}")
-    return "\n".join([*values, "", *tables])
 
 
 def solve_worlds(planned: Plan, folder: RunFolder, note: Callable[[str], None]) -> list[World]:
@@ -354,19 +199,36 @@ def _train(
     may_train: bool = True,
 ) -> tuple[dict[tuple[str, int], TrainState], int]:
     """Train every job that learns, in groups that share a compiled program. Returns states and environment steps."""
-    trained, rows, env_steps = {}, [], 0
-    for group in group_jobs(planned, worlds):
+    trained, rows, env_steps, citizens = {}, [], 0, {}
+    for group in [*common_start(planned, worlds), *group_jobs(planned, worlds)]:
+        group.citizens = citizens
         if may_train:
             runs = "run" if len(group.jobs) == 1 else "runs"
             length = f"{group.system.num_updates} updates each"
             note(f"training {group.name}: {len(group.jobs)} {runs}, {length} (compiling first)")
         states = train_group(group, folder, say, may_train)
-        trained |= {(job.arm, job.seed): state for job, state in zip(group.jobs, states, strict=True)}
+        if group.name == COMMON:
+            citizens = {job.seed: state.learners["citizen"] for job, state in zip(group.jobs, states, strict=True)}
+        else:
+            trained |= {(job.arm, job.seed): state for job, state in zip(group.jobs, states, strict=True)}
         rows += group.rows
         env_steps += group.system.num_updates * group.steps_per_update
     if rows:
         folder.write_table("metrics", pl.concat(rows))
     return trained, env_steps
+
+
+def common_start(planned: Plan, worlds: list[World]) -> list[Group]:
+    """Citizens in the free market, one job a seed, from whom all arms go on; nothing if they begin on their own."""
+    scenario, budget = planned.scenario, planned.budget
+    if not budget.common_updates or scenario.learning.citizens != "learn":
+        return []
+    jobs = {}
+    for world in worlds:
+        tax = build.make_tax(scenario, world.people, "free_market", np.zeros(len(world.people.cutoffs)))
+        economy = build.make_economy(scenario, world.people, tax)
+        jobs.setdefault(world.seed, Job("free_market", world.seed, economy))
+    return [Group(COMMON, list(jobs.values()), build.make_common_system(scenario, budget), budget.block)]
 
 
 def group_jobs(planned: Plan, worlds: list[World]) -> list[Group]:
@@ -387,6 +249,7 @@ def group_jobs(planned: Plan, worlds: list[World]) -> list[Group]:
             jobs,
             build.make_system(scenario, budget, has_planner="planner" in jobs[0].economy.spec.roles),
             budget.block,
+            budget.common_updates if citizens_learn else 0,
         )
         for name, jobs in batches.items()
     ]

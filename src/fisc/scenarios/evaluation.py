@@ -1,24 +1,24 @@
-"""Evaluate arms: one greedy episode each, on the same people, held against exact best responses."""
+"""Evaluate arms: episodes on the same people with the same luck, held against exact best responses where there are."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import polars as pl
 
+from fisc.core.economy import Economy
 from fisc.core.errors import DivergenceError
 from fisc.core.knobs import full_knobs
 from fisc.core.ledger import tolerance
 from fisc.core.policy import Policy
-from fisc.economies.one_step.best_response import BestResponse, outcome
-from fisc.economies.one_step.economy import OneStep
-from fisc.learning.rollout import evaluate_episode
+from fisc.learning.rollout import play_episodes
 from fisc.learning.two_level import TrainState
+from fisc.policies.scripted import Greedy
 from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
+from fisc.scenarios.kinds.kind import People
 
 NUM_GROUPS = 10
 EVALUATION = 1_000_003
@@ -31,52 +31,57 @@ class World:
 
     arm: str
     seed: int
-    people: build.Population
+    people: People
     rates: np.ndarray | None
     """None for arms whose schedule is learned."""
 
 
+@dataclass(frozen=True)
+class Played:
+    """What happened in the evaluation of one arm and seed: means over its episodes."""
+
+    metrics: dict[str, float]
+    accounts: dict[str, np.ndarray]
+    """Citizen by citizen, the least skilled first."""
+    rates: np.ndarray
+    """Marginal rates by bracket."""
+
+
 @eqx.filter_jit
-def _play(economy: OneStep, policies: dict[str, Policy], key: Any, state: Any) -> Any:
-    final, residual = evaluate_episode(economy, policies, key, state, full_knobs())
-    return economy.metrics(final), economy.accounts(final), final.treasury.rates, residual
+def _play(economy: Economy, policies: dict[str, Policy], key: Any, states: Any, kind: build.Kind) -> Any:
+    """Play an episode from each state: metrics, accounts, rates and the largest ledger residual of each."""
+    played = play_episodes(economy, policies, key, states, full_knobs())
+    metrics = jax.vmap(economy.metrics)(played.state)
+    accounts = jax.vmap(lambda state: by_skill(economy.accounts(state)))(played.state)
+    rates = jax.vmap(lambda state: kind.schedule_of(economy, state))(played.state)
+    return metrics, accounts, rates, played.residual
+
+
+def by_skill(accounts: dict[str, Any]) -> dict[str, Any]:
+    """Accounts with the least skilled citizen first."""
+    order = jax.numpy.argsort(accounts["skill"], stable=True)
+    return {name: value[order] for name, value in accounts.items()}
 
 
 def evaluate(
     scenario: Scenario, worlds: list[World], trained: dict[tuple[str, int], TrainState]
 ) -> dict[str, pl.DataFrame]:
-    """Play one greedy episode of every arm and seed; everything is measured on the same people."""
-    learners = build.make_learners(scenario)
+    """Play the scenario's episodes of every arm and seed; everything is measured on the same people."""
     evaluation, schedules, groups, welfare = [], [], [], {}
     for world in worlds:
         tax = build.make_tax(scenario, world.people, world.arm, world.rates)
-        economy = build.make_economy(scenario, world.people, tax)
-        run = trained.get((world.arm, world.seed))
-        # The same for every arm of a seed: arms are compared on the same people and the same luck.
-        key_init, key_reset, key_play = jax.random.split(jax.random.fold_in(jax.random.key(world.seed), EVALUATION), 3)
-        state = economy.init(key_init)
-        policies: dict[str, Policy] = {"citizen": BestResponse(economy)}
-        if run is not None:
-            policies = {role: learners[role].policy(run.learners[role]) for role in economy.spec.roles}
-            state = economy.reset(key_reset, jax.tree.map(lambda x: x[0], run.environments))
-        metrics, accounts, rates, residual = _play(economy, policies, key_play, state)
-        if not float(residual) <= tolerance(economy.skills.dtype):
-            raise DivergenceError(
-                f"evaluation stopped: the ledger does not balance (residual {float(residual):.3g}) in arm {world.arm}, "
-                f"seed {world.seed}"
-            )
-        rates = np.asarray(rates, float)
-        metrics = {name: float(value) for name, value in metrics.items()} | _exact_checks(economy, accounts, rates)
-        welfare[world.arm, world.seed] = metrics["welfare"]
-        evaluation += [(world.arm, world.seed, name, value) for name, value in metrics.items()]
-        cutoffs = np.asarray(tax.cutoffs, float)
+        played = _evaluate_one(scenario, world, build.make_economy(scenario, world.people, tax), trained)
+        welfare[world.arm, world.seed] = played.metrics["welfare"]
+        evaluation += [(world.arm, world.seed, name, value) for name, value in played.metrics.items()]
         schedules += [
             (world.arm, world.seed, b, float(c), float(np.clip(r, 0.0, 1.0)))
-            for b, (c, r) in enumerate(zip(cutoffs, rates, strict=True))
+            for b, (c, r) in enumerate(zip(np.asarray(tax.cutoffs, float), played.rates, strict=True))
         ]
-        groups += _deciles(world, {name: np.asarray(value, float) for name, value in accounts.items()})
+        groups += _by_group(world, played.accounts)
+    kind = build.kind_of(scenario)
     for (arm, seed), value in welfare.items():
-        evaluation += _against(welfare, scenario, arm, seed, value)
+        relative = kind.relative(scenario, value, welfare.get(("optimum", seed)), welfare.get(("us_federal", seed)))
+        evaluation += [(arm, seed, name, share) for name, share in relative.items()]
     return {
         "evaluation": pl.DataFrame(evaluation, schema=["arm", "seed", "metric", "value"], orient="row"),
         "schedules": pl.DataFrame(schedules, schema=["arm", "seed", "bracket", "cutoff", "rate"], orient="row"),
@@ -84,45 +89,49 @@ def evaluate(
     }
 
 
-def _exact_checks(economy: OneStep, accounts: dict[str, Any], rates: np.ndarray) -> dict[str, float]:
-    """Hold learned citizens against exact ones: what each could still gain, and the welfare if everybody did."""
-    if economy.preferences.has_income_effect:
-        return {}
-    best = outcome(economy, jnp.asarray(rates, economy.skills.dtype))
-    consumption = best.income - best.tax + accounts["transfer"]
-    reachable = economy.preferences.utility(consumption, best.hours, jnp.ones((), best.hours.dtype))
-    gap = jnp.mean(jnp.maximum(0.0, reachable - accounts["utility"]))
-    return {"best_response_gap": float(gap), "welfare_if_exact": float(best.welfare)}
+def _evaluate_one(scenario: Scenario, world: World, economy: Economy, trained: dict) -> Played:
+    """Means over the episodes of one arm and seed.
 
-
-def _against(welfare: dict, scenario: Scenario, arm: str, seed: int, value: float) -> list[tuple]:
-    """Welfare relative to the exact optimum or, where utility is a logarithm, to current law in consumption terms.
-
-    A share of a logarithm means nothing: it depends on the unit of money.
+    Raises:
+        DivergenceError: a ledger that does not balance.
     """
-    best, law = welfare.get(("optimum", seed)), welfare.get(("us_federal", seed))
-    if scenario.economy.utility == "log_net":
-        is_log = law is not None and scenario.objective in (
-            "utilitarian",
-            "inverse_income_weighted_utility",
-            "rawlsian",
+    kind, run, num = build.kind_of(scenario), trained.get((world.arm, world.seed)), scenario.evaluation.episodes
+    # The same for every arm of a seed: arms are compared on the same people and the same luck.
+    key_init, key_reset, key_play = jax.random.split(jax.random.fold_in(jax.random.key(world.seed), EVALUATION), 3)
+    keys_reset = jax.random.split(key_reset, num)
+    if run is None:
+        policies: dict[str, Policy] = {"citizen": kind.exact_citizens(economy)}
+        states = jax.vmap(lambda key: economy.reset(key, economy.init(key_init)))(keys_reset)
+    else:
+        learners = build.make_learners(scenario)
+        policies = {role: learners[role].policy(run.learners[role]) for role in economy.spec.roles}
+        first = jax.tree.map(lambda x: x[0], run.environments)
+        states = jax.vmap(lambda key: economy.reset(key, first))(keys_reset)
+    if scenario.evaluation.actions == "greedy":
+        policies = {role: Greedy(policy) for role, policy in policies.items()}
+    metrics, accounts, rates, residual = _play(economy, policies, key_play, states, kind)
+    worst = float(residual.max())
+    if not worst <= tolerance(rates.dtype):
+        raise DivergenceError(
+            f"evaluation stopped: the ledger does not balance (residual {worst:.3g}) in arm {world.arm}, "
+            f"seed {world.seed}"
         )
-        return [(arm, seed, "consumption_equivalent", float(np.expm1(value - law)))] if is_log else []
-    return [(arm, seed, "fraction_of_optimum", value / best)] if best is not None and best > 0 else []
+    means = {name: np.asarray(value, float).mean(axis=0) for name, value in accounts.items()}
+    schedule = np.asarray(rates, float).mean(axis=0)
+    numbers = {name: float(np.asarray(value, float).mean()) for name, value in metrics.items()}
+    return Played(numbers | kind.checks(economy, means, schedule), means, schedule)
 
 
-def _deciles(world: World, accounts: dict[str, np.ndarray]) -> list[tuple]:
-    """Means by tenth of the people in order of skill (they are sorted), the same people in every arm."""
-    rows = []
-    for name, values in accounts.items():
-        for group, part in enumerate(np.array_split(values, NUM_GROUPS)):
-            if len(part) and name not in ("average_rate",):
-                rows.append((world.arm, world.seed, group, name, float(part.mean())))
-    totals = zip(
-        np.array_split(accounts["tax"], NUM_GROUPS), np.array_split(accounts["income"], NUM_GROUPS), strict=True
-    )
-    for group, (tax, income) in enumerate(totals):
-        if len(tax):
-            rate = float(tax.sum() / max(income.sum(), 1e-9))
-            rows.append((world.arm, world.seed, group, "average_rate", rate))
-    return rows
+def _by_group(world: World, accounts: dict[str, np.ndarray]) -> list[tuple]:
+    """Means by tenth of the people in order of skill, the same people in every arm; one by one if they are fewer."""
+    num = min(NUM_GROUPS, len(accounts["skill"]))
+    split = {name: np.array_split(values, num) for name, values in accounts.items()}
+    split["average_rate"] = [
+        np.atleast_1d(tax.sum() / max(income.sum(), 1e-9))
+        for tax, income in zip(split["tax"], split["income"], strict=True)
+    ]
+    return [
+        (world.arm, world.seed, group, name, float(part.mean()))
+        for name, parts in split.items()
+        for group, part in enumerate(parts)
+    ]

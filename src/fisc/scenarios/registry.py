@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from fisc.core.errors import ConfigError, unknown
-from fisc.scenarios.config import Scenario, parse
+from fisc.scenarios.config import Scenario
+from fisc.scenarios.reading import parse
 
-PRESETS = ("one-step", "us-2024")
+PRESETS = ("one-step", "us-2024", "gtb-open-quadrant")
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,6 @@ REFERENCES: dict[str, str] = {
     "zheng2022": "Zheng, S., Trott, A., Srinivasa, S., Parkes, D. C. and Socher, R. (2022). The AI Economist: taxation "
     "policy design via two-level deep multiagent reinforcement learning. Science Advances 8(18), eabk2607.",
 }
-
-SCENARIO_REFERENCES = {
-    "lomax": ("zheng2022", "zheng2020"),
-    "quantiles": ("zheng2022",),
-    "us_wages": ("taxcalc", "saez2001"),
-    "list": (),
-}
-"""What a scenario's population rests on, by `economy.skills`."""
 
 
 def preset_text(name: str) -> str:
@@ -151,7 +144,7 @@ def parse_overrides(pairs: list[str]) -> dict[str, Any]:
 
 def cite(scenario: Scenario) -> list[str]:
     """The references of what a scenario uses, in alphabetical order."""
-    keys = set(SCENARIO_REFERENCES[scenario.economy.skills])
+    keys = set(scenario.economy.references)
     for arm in scenario.arms:
         keys |= set(ARMS[arm].references) if arm in ARMS else set()
     return sorted(REFERENCES[key] for key in keys)

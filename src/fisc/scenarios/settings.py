@@ -11,8 +11,6 @@ import jax
 from fisc.core.economy import Economy, Role
 from fisc.core.errors import ConfigError, unknown
 from fisc.core.policy import Policy
-from fisc.economies.one_step.best_response import BestResponse, require_exact
-from fisc.economies.one_step.economy import OneStep
 from fisc.policies.scripted import Greedy, UniformRandom
 from fisc.scenarios import build
 from fisc.scenarios.compare import group_jobs, open_finished, solve_worlds
@@ -90,7 +88,7 @@ def load_setting(path: str | os.PathLike, arm: str = "planner", seed: int = 0, g
             policies = {role: learners[role].policy(run.learners[role]) for role in economy.spec.roles}
             first = jax.tree.map(lambda x: x[0], run.environments)
             return Setting(economy, {r: Greedy(p) if greedy else p for r, p in policies.items()}, first)
-    return Setting(economy, {"citizen": BestResponse(economy)})
+    return Setting(economy, {"citizen": build.kind_of(planned.scenario).exact_citizens(economy)})
 
 
 def make_player(economy: Economy, role: Role, name: str) -> Policy:
@@ -109,10 +107,10 @@ def make_player(economy: Economy, role: Role, name: str) -> Policy:
         raise unknown("policy", name, PLAYERS)
     if name == "random":
         return UniformRandom(economy.spec.roles[role].actions)
-    if not isinstance(economy, OneStep) or role != "citizen":
+    policy = build.KINDS[economy.spec.name].exact_citizens(economy) if role == "citizen" else None
+    if policy is None:
         raise ConfigError(
-            f"no exact best response is known for role '{role}' of the economy '{economy.spec.name}': "
+            f"no exact best response is known for role '{role}' of the economy '{economy.spec.name}' as it is: "
             "give 'random' or a policy"
         )
-    require_exact(economy)
-    return BestResponse(economy)
+    return policy

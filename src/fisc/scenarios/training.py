@@ -15,9 +15,9 @@ import polars as pl
 from jaxtyping import PyTree
 from polars.exceptions import PolarsError
 
+from fisc.core.economy import Economy
 from fisc.core.errors import DivergenceError, RunError
 from fisc.core.ledger import tolerance
-from fisc.economies.one_step.economy import OneStep
 from fisc.learning.train import block, over_jobs, stack, unstack
 from fisc.learning.two_level import TrainState, TwoLevel
 from fisc.records.metrics import LEARNING_METRICS
@@ -26,7 +26,6 @@ from fisc.scenarios import checkpoint
 
 ROWS_PER_BLOCK = 5
 """Updates of a block that are recorded."""
-ROLES = ("citizen", "planner")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Job:
 
     arm: str
     seed: int
-    economy: OneStep
+    economy: Economy
 
 
 @dataclass
@@ -46,12 +45,16 @@ class Group:
     jobs: list[Job]
     system: TwoLevel
     block: int
+    earlier_updates: int = 0
+    """Of the common start that citizens come from."""
+    citizens: dict[int, PyTree[Any]] = field(default_factory=dict)
+    """How citizens start, by seed: a learner's state. Empty: from nothing."""
     rows: list[pl.DataFrame] = field(default_factory=list)
 
     @property
     def steps_per_update(self) -> int:
         """Environment steps of all jobs together in one update."""
-        return self.system.num_environments * self.jobs[0].economy.spec.steps * len(self.jobs)
+        return self.system.steps_per_update(self.jobs[0].economy) * len(self.jobs)
 
 
 @dataclass(frozen=True)
@@ -87,13 +90,16 @@ def train_group(
     template = eqx.filter_eval_shape(group.system.init, group.jobs[0].economy, jax.random.key(0))
     _, static = eqx.partition(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     run = eqx.combine(over_jobs(group.system.init, len(group.jobs))(economies, keys), static)
+    if group.citizens:
+        citizens = stack([group.citizens[job.seed] for job in group.jobs])
+        run = eqx.tree_at(lambda r: r.learners["citizen"], run, citizens)
 
     path = folder.path / "checkpoints" / f"{group.name}.ckpt"
     done = 0
     if path.exists():
         run, note = checkpoint.load(path, run)
         done = note["updates"]
-        group.rows = _read_rows(path.with_suffix(".parquet"), done)
+        group.rows = _read_rows(path.with_suffix(".parquet"), group.earlier_updates + done)
     if done < group.system.num_updates and not may_train:
         what = f"ends at update {done} of {group.system.num_updates}" if done else "is missing"
         raise RunError(f"checkpoint {path} {what}: train it again with --resume, or restore the file")
@@ -148,21 +154,32 @@ def _rows(group: Group, metrics: dict[str, np.ndarray], before: int) -> pl.DataF
     """Long rows of some updates of a block: `metrics` hold [job, update]."""
     size = next(iter(metrics.values())).shape[1]
     picks = sorted({int(i) for i in np.linspace(0, size - 1, min(size, ROWS_PER_BLOCK))})
-    steps = group.steps_per_update // len(group.jobs)
+    steps, roles = group.steps_per_update // len(group.jobs), group.jobs[0].economy.spec.roles
     rows = []
     for name, values in metrics.items():
         if name == "phase":
             continue
         role, _, rest = name.partition("/")
-        role, metric = (role, rest) if role in ROLES else ("economy", name)
+        role, metric = (role, rest) if role in roles else ("economy", name)
         learning = metrics.get(f"{role}/knob/learning")
         for j, job in enumerate(group.jobs):
             for i in picks:
                 if learning is not None and not learning[j, i] and metric in LEARNING_METRICS:
                     continue  # a role that does not learn has no losses
-                phase, update = f"phase {int(metrics['phase'][j, i])}", before + i + 1
+                phase = int(metrics["phase"][j, i]) + (group.earlier_updates > 0)
+                update = group.earlier_updates + before + i + 1
                 rows.append(
-                    (group.name, job.arm, job.seed, phase, update, update * steps, role, metric, float(values[j, i]))
+                    (
+                        group.name,
+                        job.arm,
+                        job.seed,
+                        f"phase {phase}",
+                        update,
+                        update * steps,
+                        role,
+                        metric,
+                        float(values[j, i]),
+                    )
                 )
     columns = ["run", "arm", "seed", "phase", "update", "env_steps", "role", "metric", "value"]
     frame = pl.DataFrame(rows, schema=columns, orient="row")

@@ -79,7 +79,7 @@ CASES = {
     ),
     "income effects with exact workers": (
         ["one-step", "--arms", "planner", *put("economy.utility=isoelastic", "learning.citizens=best_response")],
-        "'best_response' needs economy.utility quasi_linear or log_net",
+        "'best_response' needs exact best responses: set economy.utility to quasi_linear or log_net",
     ),
     "objective twice": (
         ["one-step", "--objective", "utilitarian", *put("objective=rawlsian")],
@@ -91,6 +91,22 @@ CASES = {
     ),
     "workers twice": (["one-step", "--workers", "9", *put("economy.workers=9")], "--workers and --set economy.workers"),
     "year twice": (["us-2024", "--year", "2020", *put("economy.year=2021")], "--year and --set economy.year"),
+    "elasticity of a map": (["gtb-open-quadrant", "--elasticity", "0.5"], "has no constant elasticity of income"),
+    "unknown economy": (["one-step", *put("economy.kind=one_stop")], "unknown economy.kind 'one_stop': did you mean"),
+    "key of another economy": (["gtb-open-quadrant", *put("economy.workers=9")], "unknown key 'economy.workers'"),
+    "exact formula on a map": (["gtb-open-quadrant", "--arms", "saez"], "use the arm saez_estimated"),
+    "map that is not there": (
+        ["gtb-open-quadrant", *put("economy.map.layout=quadrant")],
+        "unknown map 'quadrant': did you mean",
+    ),
+    "events twice": (
+        ["gtb-open-quadrant", *put('economy.events=["build", "build"]')],
+        "economy.events is ['build', 'build']: it must be some of build, trade, gather, tax, redistribute, each once",
+    ),
+    "taxes without taxes": (
+        ["gtb-open-quadrant", *put('economy.events=["build", "gather"]')],
+        "economy.events has no 'tax'",
+    ),
     "negative elasticity": (["one-step", "--elasticity", "-1"], "--elasticity is -1.0: it must be above 0"),
     "key of a role": (
         ["one-step", *put("learning.citizen.learning_rate=-1")],

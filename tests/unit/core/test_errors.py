@@ -11,7 +11,7 @@ def test_the_nearest_spelling_comes_first_and_all_names_follow_in_order():
 
 
 def test_nothing_is_suggested_for_a_word_that_is_like_no_other():
-    assert nearest("xyz", ["saez", "flat"]) == "(allowed: flat, saez)"
+    assert nearest("xyz", ["saez", "flat"]) == "allowed are flat, saez"
 
 
 def test_an_unknown_name_is_quoted_with_its_kind():

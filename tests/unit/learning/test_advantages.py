@@ -23,6 +23,14 @@ def test_the_last_value_stands_for_what_comes_after():
     np.testing.assert_allclose(found, [2.76125 + 0.45**2 * 1.8, 3.025 + 0.45 * 1.8, 3.3], rtol=1e-6)
 
 
+def test_advantages_stop_at_the_end_of_an_episode():
+    # By hand: the second decision ends an episode. Its surprise is 2 - 1 = 1 and nothing reaches it from later;
+    # A₁ = 1.4 + 0.45·1; the third stands alone: 3 + 0.9·2 - 1.5 = 3.3.
+    ended = jnp.array([False, True, False])
+    found = generalized_advantages(REWARDS, VALUES, jnp.asarray(2.0), 0.9, 0.5, ended)
+    np.testing.assert_allclose(found, [1.85, 1.0, 3.3], rtol=1e-6)
+
+
 def test_full_traces_compare_the_return_with_the_value():
     # Closed form, λ = γ = 1: 6 - 0.5, 5 - 1, 3 - 1.5.
     found = generalized_advantages(REWARDS, VALUES, jnp.zeros(()), 1.0, 1.0)

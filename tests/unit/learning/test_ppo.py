@@ -58,7 +58,7 @@ def experience(action, reward, legal=(ALL, ALL)) -> Trajectory:
 
     action, reward = jnp.asarray(action, jnp.int32).reshape(2, 4), jnp.asarray(reward, jnp.float32).reshape(2, 4)
     decisions, last_value = jax.jit(decide)(action, reward, jnp.array(legal))
-    return Trajectory(*jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), decisions), last_value)
+    return Trajectory(*jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), decisions), last_value, jnp.ones((1, 2), bool))
 
 
 ACTIONS, REWARDS = [0, 1, 2, 0, 1, 2, 0, 1], [1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0]

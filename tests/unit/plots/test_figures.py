@@ -70,7 +70,7 @@ def test_the_frontier_has_a_dot_per_seed_and_a_marker_per_arm(tables):
     assert points == 5 * 3 + 5
     assert table.filter(pl.col("seed").is_null()).height == 5
     text = words(figure)
-    assert "Productivity (dollars per worker)" in text
+    assert "Productivity (dollars per person)" in text
     assert "Equality (0 to 1)" in text
     assert all(arm_label(arm) in text for arm in table["arm"])
 
@@ -92,7 +92,7 @@ def test_money_is_drawn_as_bars_from_zero_best_on_top(tables):
     assert table["mean"].to_list() == sorted(table["mean"], reverse=True)
     assert [bar.get_width() for bar in axes.patches] == pytest.approx(table["mean"].to_list())
     assert axes.yaxis_inverted()
-    assert "Equality × productivity (coin per worker)" in words(figure)
+    assert "Equality × productivity (coin per person)" in words(figure)
 
 
 def test_utility_is_drawn_as_points_with_a_warning_about_ratios(tables):
@@ -128,7 +128,7 @@ def test_gains_are_amounts_where_the_reference_leaves_a_group_next_to_nothing():
     )
     figure, _ = draw_gains(frame, "dollars")
     assert [bar.get_height() for bar in figure.axes[0].patches] == [30.0, -40.0]
-    assert "Consumption against Free market (dollars per worker)" in words(figure)
+    assert "Consumption against Free market (dollars per person)" in words(figure)
 
 
 def test_gains_give_every_arm_the_color_it_has_in_the_other_figures():

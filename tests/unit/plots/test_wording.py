@@ -58,10 +58,10 @@ def test_a_difference_is_claimed_only_if_its_interval_excludes_zero():
 def test_the_verdict_names_the_best_arm_and_compares_the_planner_with_law_and_saez():
     text = verdict(summary_of(us_federal=100.0, saez=110.0, planner=130.0, optimum=140.0))
     assert text[0].startswith(
-        "The learned planner has the highest mean productivity, the optimum aside: 150 coin per worker"
+        "The learned planner has the highest mean productivity, the optimum aside: 150 coin per person"
     )
     # By hand: 130 - 100 = 30 of a mean of 120 is 25%, the same in every seed.
-    assert "Against US federal law, the learned planner scores higher by 30.0 coin per worker (+25.0%;" in text[1]
+    assert "Against US federal law, the learned planner scores higher by 30.0 coin per person (+25.0%;" in text[1]
     assert "Against the Saez formula, the learned planner scores higher by 20.0" in text[2]
     # By hand: 130 - 100 of 140 - 100.
     assert text[3] == (

@@ -22,6 +22,23 @@ def make(hidden) -> SharedMLP:
     return jax.jit(lambda key: SharedMLP(key, 5, hidden, 2, 0.5))(jax.random.key(1))
 
 
+def test_features_may_come_in_parts_and_many_environments_at_once():
+    """Property: parts side by side, some of small integers, and leading axes give what one environment gives alone."""
+    net, rng = make((8, 6)), np.random.default_rng(2)
+    public, numbers = (jnp.asarray(rng.normal(size=size), jnp.float32) for size in ((2, 3, 1, 3), (2, 3, 4, 1)))
+    cells = jnp.asarray(rng.integers(0, 2, (2, 3, 4, 1)), jnp.int8)
+    together = net([public], [numbers, cells])
+    assert together.shape == (2, 3, 4, 2)
+    own = jnp.concatenate([numbers[1, 2], cells[1, 2].astype(jnp.float32)], axis=1)
+    np.testing.assert_allclose(together[1, 2], net([public[1, 2]], [own]), rtol=1e-5, atol=1e-6)
+
+
+def test_there_may_be_no_public_features():
+    """Property: a network over own features alone is one whose public features are empty."""
+    own = jnp.asarray(np.random.default_rng(3).normal(size=(4, 5)), jnp.float32)
+    np.testing.assert_array_equal(make((8,))([], [own]), make((8,))([jnp.zeros((1, 0))], [own]))
+
+
 @pytest.mark.parametrize("num_agents", [1, 5])
 @pytest.mark.parametrize("hidden", [(8,), (8, 6)])
 def test_a_network_is_a_dense_one_over_all_features_side_by_side(num_agents, hidden):
@@ -34,7 +51,7 @@ def test_a_network_is_a_dense_one_over_all_features_side_by_side(num_agents, hid
     layers = [np.asarray(weight) for weight in net.weights]
     for weight, bias in zip(layers[:-1], net.biases[:-1], strict=True):
         x = np.tanh(x @ weight + np.asarray(bias))
-    np.testing.assert_allclose(net(public, own), x @ layers[-1] + np.asarray(net.biases[-1]), atol=1e-5)
+    np.testing.assert_allclose(net([public], [own]), x @ layers[-1] + np.asarray(net.biases[-1]), atol=1e-5)
 
 
 def test_the_first_layer_is_orthogonal_over_all_features_together():
@@ -53,6 +70,6 @@ def test_agents_who_see_the_same_get_the_same_outputs():
     # Property: outputs depend on an agent's own features alone.
     net = make((8,))
     public, own = features(4)
-    outputs = np.asarray(net(public, own.at[3].set(own[1])))
+    outputs = np.asarray(net([public], [own.at[3].set(own[1])]))
     np.testing.assert_array_equal(outputs[3], outputs[1])
     assert np.abs(outputs[0] - outputs[1]).max() > 1e-3

@@ -42,9 +42,9 @@ def test_metrics_of_groups_are_metrics():
 
 
 def test_units_follow_the_money_of_the_scenario():
-    assert metric_unit("productivity", "dollars") == "dollars per worker"
+    assert metric_unit("productivity", "dollars") == "dollars per person"
     assert metric_label("average_tax_rate") == "Average tax rate (percent)"
-    assert metric_unit("welfare", "coin", "equality_times_productivity") == "coin per worker"
+    assert metric_unit("welfare", "coin", "equality_times_productivity") == "coin per person"
     with pytest.raises(RecordError, match="did you mean 'dollars'"):
         metric_unit("productivity", "dollar")
 

@@ -9,8 +9,11 @@ import pytest
 
 from fisc.cli.main import main
 from fisc.core.errors import ConfigError
-from fisc.scenarios import foundation
+from fisc.core.knobs import full_knobs
+from fisc.scenarios import build, foundation
 from fisc.scenarios.foundation_config import COMPONENTS, read, resolve
+from fisc.scenarios.foundation_scenario import scenario_of
+from fisc.scenarios.registry import load_scenario
 
 SUFFIX = "simple_wood_and_stone"
 # The second published training configuration: four citizens, a learning planner under a rising ceiling.
@@ -39,6 +42,10 @@ PUBLISHED = {
     },
     "planner_policy": {"lr": 0.0001, "entropy_coeff_schedule": [[0, 2.0], [50_000_000, 0.125]]},
 }
+
+
+SAME = {"economy.map.rows": 25, "economy.map.columns": 25, "economy.warmup_counts": "episodes"}
+"""What the preset leaves open, or what makes no difference in it."""
 
 
 def changed(components=None, **world):
@@ -73,20 +80,44 @@ def test_the_ceiling_rises_as_the_schedule_says():
     assert foundation.rate_ceiling(resolve(changed({"PeriodicBracketTax": {"disable_taxes": True}})), 900) == 0.0
 
 
-def test_the_training_section_is_told_in_our_words():
-    described = foundation.describe(resolve(PUBLISHED["env"], {k: v for k, v in PUBLISHED.items() if k != "env"}))
-    assert described["taxes"]["first_ceiling"] == pytest.approx(0.1)
-    training = described["training"]
-    # 15 workers with 2 environments each; 4 million episodes of 1000 steps, 6000 steps an update.
-    assert training["environments"] == 30
-    assert training["updates"] == 4_000_000 * 1000 // 6000
-    assert training["planner_learns"] is True
-    assert training["citizen"] == {
-        "learning_rate": 0.0003,
-        "discount": 0.998,
-        "network": {"width": 128, "sequence": 25},
-    }
-    assert training["planner"]["entropy_schedule"] == [[0, 2.0], [50_000_000, 0.125]]
+def test_the_training_section_becomes_learning_and_budgets():
+    sections = {k: v for k, v in PUBLISHED.items() if k != "env"}
+    scenario = scenario_of(resolve(PUBLISHED["env"], sections))
+    assert scenario.arms == ("planner",)
+    learning = scenario.learning
+    # 15 workers with 2 environments each, 6000 steps an update: 200 steps, which are 2 periods, in each of 30.
+    assert (learning.environments, learning.periods_per_update, learning.citizen.epochs) == (30, 2, 1)
+    assert (learning.max_rate_start, learning.planner.joins_at) == (pytest.approx(0.1), 0.0)
+    assert (learning.citizen.learning_rate, learning.citizen.discount) == (0.0003, 0.998)
+    assert learning.citizen.hidden == (128, 128)
+    assert (learning.planner.entropy, learning.planner.final_entropy) == (2.0, 0.125)
+    # 4 million episodes of 1000 steps, 6000 steps an update.
+    assert scenario.budget("full").planner_updates == 4_000_000 * 1000 // 6000
+    assert scenario.caveats == ("Weights in phase1/agent are of another program: learning begins from new ones.",)
+
+
+@pytest.mark.parametrize(
+    "arguments, arm",
+    [
+        ({"tax_model": "model_wrapper"}, "planner"),
+        ({"tax_model": "saez", "saez_fixed_elas": 1.5}, "saez_estimated"),
+        ({"tax_model": "us-federal-single-filer-2018-scaled"}, "us_federal"),
+        ({"tax_model": "fixed-bracket-rates", "fixed_bracket_rates": [0.3] * 7}, "fixed"),
+        ({"disable_taxes": True}, "free_market"),
+    ],
+)
+def test_the_tax_system_in_force_becomes_the_arm(arguments, arm):
+    # Property: what a comparison makes of the arm is what the configuration has.
+    config = resolve(changed({"PeriodicBracketTax": arguments}))
+    scenario = scenario_of(config)
+    assert scenario.arms == (arm,)
+    people = build.population(scenario, 0)
+    made = build.make_tax(scenario, people, arm, build.exact_rates(scenario, people, arm))
+    theirs = foundation.tax_system(config)
+    np.testing.assert_allclose(made.cutoffs, theirs.cutoffs, rtol=1e-6)
+    np.testing.assert_allclose(made.rates(made.init(), full_knobs()), theirs.rates(theirs.init(), full_knobs()))
+    assert getattr(made, "fixed_elasticity", None) == getattr(theirs, "fixed_elasticity", None)
+    assert made.planner_space == theirs.planner_space
 
 
 def test_names_and_forms_of_components_do_not_matter():
@@ -126,12 +157,19 @@ def test_split_worlds():
     assert placement.water_row == 12
 
 
-def test_files_of_both_forms_are_read(tmp_path, capsys):
+def test_files_of_both_forms_become_a_scenario_file(tmp_path, capsys):
     (tmp_path / "phase2.json").write_text(json.dumps(PUBLISHED))
-    assert main(["import-foundation", str(tmp_path / "phase2.json"), "--out", str(tmp_path / "ours.json")]) == 0
-    printed = json.loads(capsys.readouterr().out)
-    assert printed == json.loads((tmp_path / "ours.json").read_text())
-    assert printed["map"] == "quadrant_25x25_20each_30clump"
+    ours = tmp_path / "ours.toml"
+    assert main(["import-foundation", str(tmp_path / "phase2.json"), "--out", str(ours)]) == 0
+    said = capsys.readouterr().out
+    assert "note: Weights in phase1/agent" in said and f"fisc compare {ours}" in said.replace("\n", "")
+    scenario = load_scenario(str(ours))
+    assert (scenario.name, scenario.economy.map.layout) == ("ours", "quadrant_25x25_20each_30clump")
+    assert scenario.economy == load_scenario("gtb-open-quadrant", SAME).economy, "the preset is the published economy"
+    assert main(["import-foundation", str(tmp_path / "phase2.json"), "--out", str(ours)]) == 2
+    assert "already exists" in capsys.readouterr().err
+    assert main(["import-foundation", str(tmp_path / "phase2.json"), "--convention", "foundation"]) == 0
+    assert 'convention = "foundation"' in capsys.readouterr().out
     yaml = pytest.importorskip("yaml")
     (tmp_path / "phase2.yaml").write_text(yaml.safe_dump(PUBLISHED))
     assert read(tmp_path / "phase2.yaml") == read(tmp_path / "phase2.json")
@@ -193,7 +231,7 @@ def test_what_is_wrong_is_named_in_one_line(env, message):
 @pytest.mark.parametrize(
     "env, message",
     [
-        (changed(env_layout_file="quadrant_25x25.txt"), "unknown map 'quadrant_25x25.txt'"),
+        (changed(env_layout_file="quadrant_25x25.txt"), "unknown map 'quadrant_25x25'"),
         (changed(world_size=[25, 20]), "a world of 25 rows and 20 columns is too small"),
         (changed(n_agents=400), "enlarge|which is water"),
     ],

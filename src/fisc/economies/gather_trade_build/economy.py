@@ -5,6 +5,7 @@ is a file of its own; `GatherTradeBuild.transition` puts them in order. Axes: `n
 """
 
 import abc
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
@@ -12,7 +13,7 @@ from typing import Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int, Int8, Key, UInt16
 
 from fisc.core import tax as fiscal
 from fisc.core.economy import Economy, EconomySpec, Observation, RoleSpec, Transition
@@ -29,7 +30,7 @@ from fisc.economies.gather_trade_build.market import Market, trade
 from fisc.economies.gather_trade_build.masks import legal_entries
 from fisc.economies.gather_trade_build.redistribute import redistribute
 from fisc.economies.gather_trade_build.regrow import Regrowth, regrow
-from fisc.economies.gather_trade_build.state import GOODS, NO_OWNER, Draws, Journal, Start, State, terrain_of
+from fisc.economies.gather_trade_build.state import GOODS, NO_OWNER, Book, Draws, Journal, Start, State, terrain_of
 
 EVENTS = ("build", "trade", "gather", "tax")
 """The events of a step, in the order of the papers. "redistribute" is one more; regrowth always comes last."""
@@ -179,15 +180,16 @@ class GatherTradeBuild(Economy[State, Draws]):
     def observe(self, state: State, knobs: Knobs) -> dict[str, Observation]:
         """Citizens see a window of the map, the market, the taxes and themselves; the planner sees everybody."""
         state, layout, rules = self._under_ceiling(state, knobs), self.layout, self.rules.market
-        everybody = see.public(state, layout, rules, self.steps_per_period, self.spec.steps)
+        orders = see.count_orders(state.book, rules)
+        everybody = see.public(state, layout, orders, self.steps_per_period, self.spec.steps)
         columns = see.columns(state, layout, rules, self.tax, self.payment, self.steps_per_period)
         maps = see.spatial(state, layout, chart.packing(self.rules.regrowth.max_units, layout.num_citizens))
         own = jnp.stack([columns[name] for name in layout.own_names()], axis=-1)
         features = {**everybody, "own": own, **maps["citizen"]}
         if "trade" in self.events:
             num, dtype = layout.num_citizens, state.coin.dtype
-            features["my_asks"] = see.count_asks(state.book, rules).reshape(num, -1).astype(dtype)
-            features["my_bids"] = see.count_bids(state.book, rules).reshape(num, -1).astype(dtype)
+            for name, counted in orders.items():
+                features[f"my_{name}"] = counted.reshape(num, -1).astype(dtype)
         mask = self.menus.mask(legal_entries(state, self.events, rules))
         observations = {"citizen": Observation(features, mask)}
         if self.has_planner:
@@ -210,12 +212,13 @@ class GatherTradeBuild(Economy[State, Draws]):
 
     def draw(self, key, state):
         """Draw for everybody and every source cell. `key`: consumed."""
-        key_turn, key_bonus, key_regrowth, key_tax = jax.random.split(key, 4)
-        dtype = state.coin.dtype
+        dtype, shapes = state.coin.dtype, (state.cell.shape, state.goods.shape, state.terrain.cells.shape)
+        key_tax, fine, halves = _random_bits(key, sum(math.prod(shape) for shape in shapes))
+        turn, bonus, regrowth = _cut(halves, shapes)
         return Draws(
-            turn=_shuffled(key_turn, state.cell.shape[0]),
-            bonus=jax.random.uniform(key_bonus, state.goods.shape, dtype),
-            regrowth=jax.random.uniform(key_regrowth, state.terrain.cells.shape, dtype),
+            turn=_ranks(turn),
+            bonus=_uniform(bonus, fine, dtype),
+            regrowth=_uniform(regrowth, fine, dtype),
             tax=self.tax.draw(key_tax),
         )
 
@@ -225,9 +228,8 @@ class GatherTradeBuild(Economy[State, Draws]):
         planner = actions["planner"][0] if "planner" in actions else None
         after = state
         for event in self.events:
-            if event == "tax":
-                after = levy.announce(after, self.tax, planner, draws.tax, knobs, period=self.steps_per_period)
-            after = self._happen(event, after, choices, draws)
+            after = self._happen(event, after, choices, planner, draws, knobs)
+        left = after.units
         after = regrow(after, draws.regrowth, self.rules.regrowth)
         after = self._valued(replace(after, step=state.step + 1), knobs)
 
@@ -236,10 +238,20 @@ class GatherTradeBuild(Economy[State, Draws]):
         rewards = {"citizen": gains}
         if self.has_planner:
             rewards["planner"] = (after.welfare - state.welfare)[None]
-        return Transition(replace(after, rewarding_steps=rewarding), rewards, self._ledger(state, after))
+        return Transition(replace(after, rewarding_steps=rewarding), rewards, self._ledger(state, left, after))
 
-    def _happen(self, event: str, state: State, choices: Choices, draws: Draws) -> State:
-        """One event of a step."""
+    def placed_orders(self, state: State, actions, draws: Draws, knobs: Knobs) -> Book:
+        """The book of a step when all orders are placed and none is matched: who will trade with whom, for a record."""
+        choices = self.menus.choices(actions["citizen"])
+        planner = actions["planner"][0] if "planner" in actions else None
+        for event in self.events:
+            if event == "trade":
+                return market.place(state, choices, self.rules.market).book
+            state = self._happen(event, state, choices, planner, draws, knobs)
+        return state.book
+
+    def _happen(self, event: str, state: State, choices: Choices, planner, draws: Draws, knobs: Knobs) -> State:
+        """One event of a step. `planner`: the planner's action, or None without one."""
         rules = self.rules
         if event == "build":
             return build(state, choices.build, rules.building)
@@ -249,6 +261,7 @@ class GatherTradeBuild(Economy[State, Draws]):
             walked = walk(state, choices.direction, draws.turn, rules.gathering)
             return collect(walked, draws.bonus, rules.gathering)
         if event == "tax":
+            state = levy.announce(state, self.tax, planner, draws.tax, knobs, period=self.steps_per_period)
             shelters = self.bids_shelter_coin
             return levy.collect(state, self.tax, rules.market, period=self.steps_per_period, bids_shelter_coin=shelters)
         return redistribute(state, rules.market)
@@ -273,18 +286,30 @@ class GatherTradeBuild(Economy[State, Draws]):
         reached = utility.isoelastic_coin_minus_labor(coin, state.labor, wants.eta, cost)
         return replace(state, utility=reached, welfare=self.objective(coin, reached, coin))
 
-    def _ledger(self, before: State, after: State) -> Ledger:
-        """Coin is created by building alone, goods by gathering less building; trade and taxes move them."""
+    def _ledger(self, before: State, left: Int8[Array, "g s"], after: State) -> Ledger:
+        """Coin is created by building alone, goods by gathering less building; trade and taxes move them.
+
+        The journal's entries are held against the map: a house for each building, and one unit or two gathered for each
+        that is gone. So an event that gives too much and enters just that is found out. `left`: units before regrowth.
+        """
         dtype = before.coin.dtype
         built = after.journal.builds - before.journal.builds
-        gathered = jnp.sum(after.journal.gathered - before.journal.gathered, axis=1) - jnp.sum(built)
+        taken = jnp.sum(before.units - left, axis=1, dtype=jnp.int32)
+        entered = jnp.sum(after.journal.gathered - before.journal.gathered, axis=1, dtype=jnp.int32)
+        gathered = jnp.clip(entered, taken, 2 * taken) - jnp.sum(built, dtype=jnp.int32)
         paid = jnp.sum(built.astype(dtype) * before.build_payment)
-        created = {"coin": paid, **dict(zip(GOODS, gathered.astype(dtype), strict=True))}
+        created = {
+            "coin": paid,
+            "houses": jnp.sum(built).astype(dtype),
+            **dict(zip(GOODS, gathered.astype(dtype), strict=True)),
+        }
         return Ledger(opening=self._stocks(before), created=created, closing=self._stocks(after))
 
     def _stocks(self, state: State) -> dict[str, Float[Array, ""]]:
-        held = jnp.sum(state.goods + market.goods_in_escrow(state.book), axis=1).astype(state.coin.dtype)
-        return {"coin": jnp.sum(self.coin(state)), **dict(zip(GOODS, held, strict=True))}
+        dtype = state.coin.dtype
+        held = jnp.sum(state.goods + market.goods_in_escrow(state.book), axis=1).astype(dtype)
+        houses = jnp.sum(state.owner != NO_OWNER).astype(dtype)
+        return {"coin": jnp.sum(self.coin(state)), "houses": houses, **dict(zip(GOODS, held, strict=True))}
 
     def metrics(self, state):
         """The economy's aggregates; see the records' schema for their meaning."""
@@ -299,9 +324,34 @@ class GatherTradeBuild(Economy[State, Draws]):
         return eqx.tree_at(lambda s: s.treasury.memory, states, self.tax.pool(states.treasury.memory))
 
 
-def _shuffled(key: Key[Array, ""], num: int) -> Int[Array, " n"]:
-    """A random permutation: ranks of random numbers, which costs less than sorting a few. `key`: consumed."""
-    number, place = jax.random.bits(key, (num,)), jnp.arange(num)
+def _random_bits(key: Key[Array, ""], num: int) -> tuple[Key[Array, ""], UInt16[Array, ""], UInt16[Array, " _"]]:
+    """A key, 16 random bits, and `num` times 16 more. `key`: consumed.
+
+    Bits come from keys, which are nothing but random bits: the generator makes two words at a time, and asked for bits
+    it throws one of them away. Random numbers took half of a step.
+    """
+    keys = jax.random.split(key, 1 + -(-(num + 1) // 4))
+    halves = jax.lax.bitcast_convert_type(jax.random.key_data(keys[1:]), jnp.uint16).reshape(-1)
+    return keys[0], halves[0], halves[1 : num + 1]
+
+
+def _cut(halves: UInt16[Array, " _"], shapes) -> list[UInt16[Array, "..."]]:
+    """Cut a list into arrays of these shapes."""
+    parts, start = [], 0
+    for shape in shapes:
+        parts.append(halves[start : start + math.prod(shape)].reshape(shape))
+        start += math.prod(shape)
+    return parts
+
+
+def _uniform(halves: UInt16[Array, "*n"], fine: UInt16[Array, ""], dtype) -> Float[Array, "*n"]:
+    """Numbers in [0, 1), each uniform on the multiples of 2^-24; the numbers of a step share their last 8 bits."""
+    return (halves.astype(dtype) + (fine >> 8).astype(dtype) / 256) / 65536
+
+
+def _ranks(number: UInt16[Array, " n"]) -> Int[Array, " n"]:
+    """The rank of each number, which costs less than sorting a few. Of two equal ones the first comes first."""
+    number, place = number.astype(jnp.int32), jnp.arange(number.shape[0])
     comes_before = (number[None, :] < number[:, None]) | (
         (number[None, :] == number[:, None]) & (place[None, :] < place[:, None])
     )

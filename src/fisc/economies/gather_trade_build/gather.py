@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from fisc.economies.gather_trade_build.choices import DIRECTIONS
-from fisc.economies.gather_trade_build.state import NO_OWNER, State, at_cells
+from fisc.economies.gather_trade_build.state import NO_OWNER, NO_SOURCE, State, at_cells
 
 UNROLLED = 16
 """Up to so many citizens the moves are written out one after the other; beyond, a loop compiles faster."""
@@ -79,15 +79,16 @@ def collect(state: State, bonus: Float[Array, "g n"], rules: Gathering) -> State
 
     Everybody does so at every step, also those who stayed or were blocked. At most one citizen stands on a cell.
     """
-    slot = jnp.stack([at_cells(slots, state.cell) for slots in state.terrain.slots])
-    place = jnp.arange(state.units.shape[1], dtype=slot.dtype)
-    is_source = slot[:, :, None] == place[None, None, :]
-    takes = is_source & (state.units > 0)[:, None, :]
-    found = jnp.any(takes, axis=2).astype(jnp.int32)
+    slot = jnp.stack([at_cells(slots, state.cell) for slots in state.terrain.slots]).astype(jnp.int32)
+    good = jnp.arange(state.units.shape[0], dtype=jnp.int32)[:, None]
+    lies_here = (slot != NO_SOURCE) & (state.units[good, slot] > 0)
+    # Nobody else stands here; a place beyond the list is taken for nothing.
+    place = jnp.where(lies_here, slot, state.units.shape[1])
+    found = lies_here.astype(jnp.int32)
     gained = found * (1 + (bonus < state.gather_bonus[None, :]).astype(jnp.int32))
     return replace(
         state,
-        units=state.units - jnp.any(takes, axis=1).astype(state.units.dtype),
+        units=state.units.at[good, place].add(-1, mode="drop"),
         goods=state.goods + gained,
         labor=state.labor + jnp.sum(found, axis=0).astype(state.labor.dtype) * rules.collect_labor,
         journal=replace(state.journal, gathered=state.journal.gathered + gained),

@@ -8,34 +8,41 @@ than the purse holds. Source: the reference program's `PeriodicBracketTax`.
 from dataclasses import replace
 from typing import Any
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from fisc.core import tax as fiscal
 from fisc.core.knobs import Knobs
 from fisc.core.tax import TaxSystem, Treasury
 from fisc.econ import brackets
 from fisc.economies.gather_trade_build import market
-from fisc.economies.gather_trade_build.state import NO_ORDER, Journal, State
+from fisc.economies.gather_trade_build.seldom import only_if
+from fisc.economies.gather_trade_build.state import NO_ORDER, Book, Journal, State
 
 
 def announce(state: State, system: TaxSystem, action: Any, draws: Any, knobs: Knobs, *, period: int) -> State:
     """Let the tax system decide in the first step of a period. `action`: of one planner, or None."""
     decide = lambda treasury: fiscal.announce(system, treasury, action, draws, knobs)  # noqa: E731
-    treasury = jax.lax.cond(state.step % period == 0, decide, lambda treasury: treasury, state.treasury)
-    return replace(state, treasury=treasury)
+    return replace(state, treasury=only_if(state.step % period == 0, decide, state.treasury))
 
 
 def collect(
     state: State, system: TaxSystem, rules: market.Market, *, period: int, bids_shelter_coin: bool = True
 ) -> State:
     """Tax everybody's income and hand the revenue out in equal shares in the last step of a period."""
-    paying = state if bids_shelter_coin else _withdraw_bids(state, system, rules)
-    reserved = market.coin_in_escrow(paying.book, rules).astype(state.coin.dtype)
-    treasury, purse = fiscal.collect(system, state.treasury, paying.coin, reserved)
-    collected = replace(paying, treasury=treasury, coin=purse, journal=_entered(state.journal, treasury, system))
+
+    def tax_day(books: tuple[Treasury, Float[Array, " n"], Book, Journal]):
+        treasury, purse, book, journal = books
+        paying = replace(state, treasury=treasury, coin=purse, book=book)
+        paying = paying if bids_shelter_coin else _withdraw_bids(paying, system, rules)
+        reserved = market.coin_in_escrow(paying.book, rules).astype(purse.dtype)
+        treasury, purse = fiscal.collect(system, treasury, paying.coin, reserved)
+        return treasury, purse, paying.book, _entered(journal, treasury, system)
+
     is_tax_day = state.step % period == period - 1
-    return jax.tree.map(lambda yes, no: jnp.where(is_tax_day, yes, no), collected, state)
+    books = (state.treasury, state.coin, state.book, state.journal)
+    treasury, purse, book, journal = only_if(is_tax_day, tax_day, books)
+    return replace(state, treasury=treasury, coin=purse, book=book, journal=journal)
 
 
 def _withdraw_bids(state: State, system: TaxSystem, rules: market.Market) -> State:

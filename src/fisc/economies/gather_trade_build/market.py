@@ -87,12 +87,17 @@ def can_ask(orders: Int[Array, "*g n"], goods: Int[Array, "*g n"], rules: Market
 
 def trade(state: State, choices: Choices, rules: Market) -> State:
     """Place everybody's orders, match them, and let the rest grow older."""
+    return expire(match(place(state, choices, rules), rules), rules)
+
+
+def place(state: State, choices: Choices, rules: Market) -> State:
+    """Let the memory of prices fade and put everybody's orders into the book."""
     fade = jnp.asarray(FADE, state.book.history.dtype)
     state = replace(state, book=replace(state.book, history=state.book.history * fade))
     for good in range(state.goods.shape[0]):
         state = _place_bids(state, good, choices.bids[good], rules)
         state = _place_asks(state, good, choices.asks[good], rules)
-    return expire(match(state, rules), rules)
+    return state
 
 
 def _place_bids(state: State, good: int, price: Int[Array, " n"], rules: Market) -> State:

@@ -42,6 +42,7 @@ def accounts(state: State, coin: Float[Array, " n"]) -> dict[str, Float[Array, "
     journal, dtype = state.journal, coin.dtype
     net_trade = jnp.sum(journal.earnings - journal.spending, axis=0).astype(dtype)
     return {
+        "skill": state.build_payment,
         "income": journal.incomes,
         "tax": journal.taxes,
         "transfer": jnp.broadcast_to(journal.transfers, coin.shape),

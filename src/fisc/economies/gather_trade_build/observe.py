@@ -15,7 +15,7 @@ from fisc.econ import brackets
 from fisc.econ.sorting import ascending
 from fisc.economies.gather_trade_build import chart
 from fisc.economies.gather_trade_build.market import Market, coin_in_escrow
-from fisc.economies.gather_trade_build.state import GOODS, State
+from fisc.economies.gather_trade_build.state import GOODS, Book, State
 
 SCALE = 0.01
 """Factor on purses, units held and price histories; the reference's constant."""
@@ -112,8 +112,10 @@ def _by_price(name: str, num_prices: int) -> tuple[str, ...]:
     return tuple(f"{name}_{good}_{price}" for good in GOODS for price in range(num_prices))
 
 
-def public(state: State, layout: Layout, market: Market, period: int, steps: int) -> dict[str, Float[Array, "1 _"]]:
-    """What everybody sees, the planner included."""
+def public(
+    state: State, layout: Layout, orders: dict[str, Int[Array, "n g p"]], period: int, steps: int
+) -> dict[str, Float[Array, "1 _"]]:
+    """What everybody sees, the planner included. `orders`: see `count_orders`."""
     scale = SCALE if layout.sight.is_scaled else 1.0
     features = {"calendar": _calendar(state, layout, period, steps)}
     if "tax" in layout.events:
@@ -123,8 +125,8 @@ def public(state: State, layout: Layout, market: Market, period: int, steps: int
         book, dtype = state.book, state.coin.dtype
         features["market_rate"] = market_rates(book.history)[None, :]
         features["price_history"] = book.history.reshape(1, -1) * scale
-        features["asks"] = jnp.sum(count_asks(book, market), axis=0).reshape(1, -1).astype(dtype)
-        features["bids"] = jnp.sum(count_bids(book, market), axis=0).reshape(1, -1).astype(dtype)
+        for name, counted in orders.items():
+            features[name] = jnp.sum(counted, axis=0, dtype=jnp.int32).reshape(1, -1).astype(dtype)
     return features
 
 
@@ -143,21 +145,20 @@ def market_rates(history: Float[Array, "g p"]) -> Float[Array, " g"]:
     return jnp.sum(history * prices[None, :], axis=1) / jnp.maximum(SMALLEST_HISTORY, jnp.sum(history, axis=1))
 
 
-def count_bids(book, market: Market) -> Int[Array, "n g p"]:
-    """Everybody's open bids at each price."""
-    return _count(market.bid_prices(book.bids), market.num_prices)
-
-
-def count_asks(book, market: Market) -> Int[Array, "n g p"]:
-    """Everybody's open asks at each price."""
-    return _count(market.ask_prices(book.asks), market.num_prices)
+def count_orders(book: Book, market: Market) -> dict[str, Int[Array, "n g p"]]:
+    """Everybody's open asks and bids at each price."""
+    prices = {"asks": market.ask_prices(book.asks), "bids": market.bid_prices(book.bids)}
+    return {name: _count(price, market.num_prices) for name, price in prices.items()}
 
 
 def _count(prices: Int[Array, "g n k"], num_prices: int) -> Int[Array, "n g p"]:
-    # Empty slots have a price below or above all others, and count nowhere.
-    levels = jnp.arange(num_prices, dtype=prices.dtype)
-    counts = jnp.sum((prices[..., None] == levels[None, None, None, :]).astype(jnp.int32), axis=2)
-    return jnp.swapaxes(counts, 0, 1)
+    """Orders are few: each is added where it belongs. Empty slots have a price below or above all, and are dropped."""
+    num_goods, num, _ = prices.shape
+    place = jnp.arange(num, dtype=prices.dtype)[None, :, None] * num_goods
+    place = (place + jnp.arange(num_goods, dtype=prices.dtype)[:, None, None]) * num_prices + prices
+    size = num * num_goods * num_prices
+    place = jnp.where((prices >= 0) & (prices < num_prices), place, size)
+    return jnp.zeros(size, jnp.int32).at[place].add(1, mode="drop").reshape(num, num_goods, num_prices)
 
 
 def columns(

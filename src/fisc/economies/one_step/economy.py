@@ -182,6 +182,7 @@ class OneStep(Economy[State, Draws]):
         """Citizen by citizen, for the last tax period."""
         treasury = state.treasury
         return {
+            "skill": self.skills,
             "income": treasury.incomes,
             "tax": treasury.taxes,
             "transfer": jnp.broadcast_to(treasury.lump_sum, state.coin.shape),

@@ -126,7 +126,7 @@ def test_sowing_by_hand():
 
 def test_clumpiness_makes_neighbors():
     scattered = grounds(procedural.scattered(SIZE, scatter.resources(SIZE, (0.05, 0.05), (0.0, 0.0)), 1.0))
-    clumped = grounds(procedural.scattered(SIZE, scatter.resources(SIZE, (0.05, 0.05), (0.9, 0.9)), 1.0))
+    clumped = grounds(procedural.scattered(SIZE, scatter.resources(SIZE, (0.05, 0.05), (0.9, 0.9)), 1.0), num=4)
     assert neighbors(scattered.sources[:, WOOD]) < 0.5 < neighbors(clumped.sources[:, WOOD])
 
 

@@ -1,0 +1,138 @@
+"""How a network reads an observation: numbers on the scale of experience, maps cut, flagged and flattened.
+
+A map is read layer by layer. A channel of quantities or flags is one layer; a channel of labels becomes two flags a
+cell: whether it is oneself, and whether it is somebody else. Layers stay small integers until the first layer of the
+network. Axes: `n` agents, `k` numbers, `c` cells of all layers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Shaped
+
+from fisc.core.economy import Block, Observation, RoleSpec
+from fisc.core.errors import ConfigError
+
+CELLS, PUBLIC_CELLS = "/cells", "/public cells"
+"""Blocks of flattened layers, in an observation that was digested."""
+ONESELF, ANOTHER = "oneself", "another"
+OWN_LABEL = 1
+"""Label of the observer: 0 is nobody, whatever is above 1 somebody else."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One number a cell, in a rectangle of a map."""
+
+    name: str
+    """`block/channel`, and for labels `block/channel/oneself` or `block/channel/another`."""
+    block: str
+    channel: int
+    rows: tuple[int, int]
+    """From the first to the one before the last."""
+    columns: tuple[int, int]
+
+    @property
+    def size(self) -> int:
+        """Cells read."""
+        return (self.rows[1] - self.rows[0]) * (self.columns[1] - self.columns[0])
+
+    def read(self, chart: Shaped[Array, "*b k h w"]) -> Shaped[Array, "*b c"]:
+        """Cut this layer out of its block, as small integers if it is a flag."""
+        (top, bottom), (left, right) = self.rows, self.columns
+        cut = chart[..., self.channel, top:bottom, left:right].reshape(*chart.shape[:-3], -1)
+        if self.name.endswith(f"/{ONESELF}"):
+            return (cut == OWN_LABEL).astype(jnp.int8)
+        return (cut > OWN_LABEL).astype(jnp.int8) if self.name.endswith(f"/{ANOTHER}") else cut
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a network reads for one role, in its order."""
+
+    public: tuple[str, ...]
+    """Blocks of plain numbers that all agents share, and `own`, those of each agent."""
+    own: tuple[str, ...]
+    layers: tuple[Layer, ...] = ()
+    public_layers: tuple[Layer, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """All blocks of plain numbers: only they are put on the scale of experience."""
+        return self.public + self.own
+
+    def digest(self, observation: Observation) -> Observation:
+        """The observation with all layers side by side in place of the maps: what is worth storing."""
+        features = {name: observation.features[name] for name in self.numbers}
+        for name, layers in ((CELLS, self.layers), (PUBLIC_CELLS, self.public_layers)):
+            if name in observation.features:
+                features[name] = observation.features[name]
+            elif layers:
+                cuts = [layer.read(observation.features[layer.block]) for layer in layers]
+                widest = np.result_type(*[cut.dtype for cut in cuts])
+                features[name] = jnp.concatenate([cut.astype(widest) for cut in cuts], axis=-1)
+        return Observation(features, observation.mask)
+
+
+def layout_of(role: RoleSpec, radius: Mapping[str, int]) -> Layout:
+    """What is read of a role's observation.
+
+    Args:
+        radius: cells in each direction from the center of a map that are read, by the name of a layer, or of what it
+            belongs to: for `labels/owner/another` that, `labels/owner` or `labels`, whichever is given and longest.
+            Below 0 the layer is left out; a layer without an entry is read in full.
+
+    Raises:
+        ConfigError: for a name that belongs to no layer.
+    """
+    plain = {name: block for name, block in role.blocks.items() if not block.grid}
+    charts = {name: block for name, block in role.blocks.items() if block.grid}
+    layers = [layer for name, block in charts.items() for layer in _layers(name, block, radius)]
+    known = {prefix for name, block in charts.items() for full in _names(name, block) for prefix in _prefixes(full)}
+    if stray := sorted(set(radius) - known):
+        raise ConfigError(f"no map is called '{stray[0]}': the radius of what is read can be given for {sorted(known)}")
+    return Layout(
+        public=tuple(name for name, block in plain.items() if block.is_public),
+        own=tuple(name for name, block in plain.items() if not block.is_public),
+        layers=tuple(layer for layer in layers if not charts[layer.block].is_public),
+        public_layers=tuple(layer for layer in layers if charts[layer.block].is_public),
+    )
+
+
+def _names(name: str, block: Block) -> list[str]:
+    """Full names of a block's layers."""
+    channels = [f"{name}/{channel}" for channel in block.names]
+    return [f"{c}/{who}" for c in channels for who in (ONESELF, ANOTHER)] if block.num_labels else channels
+
+
+def _prefixes(name: str) -> list[str]:
+    """A name and what it belongs to, from the most to the least particular."""
+    parts = name.split("/")
+    return ["/".join(parts[:count]) for count in range(len(parts), 0, -1)]
+
+
+def _layers(name: str, block: Block, radius: Mapping[str, int]) -> list[Layer]:
+    layers = []
+    for full in _names(name, block):
+        reach = next((radius[prefix] for prefix in _prefixes(full) if prefix in radius), max(block.grid))
+        if reach >= 0:
+            channel = block.names.index(full.split("/")[1])
+            layers.append(Layer(full, name, channel, *(_around(size, reach) for size in block.grid)))
+    return layers
+
+
+def _around(size: int, reach: int) -> tuple[int, int]:
+    center = size // 2
+    return max(0, center - reach), min(size, center + reach + 1)
+
+
+def standardize(
+    observation: Observation, names: tuple[str, ...], mean: dict[str, Array], std: dict[str, Array], limit: float
+) -> Float[Array, "*b k"]:
+    """Blocks of numbers side by side, in the unit of experience and cut at ± `limit`."""
+    sources = (observation.features, mean, std)
+    value, center, spread = (jnp.concatenate([source[name] for name in names], axis=-1) for source in sources)
+    standard = (value - jnp.broadcast_to(center, value.shape)) / jnp.broadcast_to(spread, value.shape)
+    return jnp.clip(standard, -limit, limit)

@@ -1,0 +1,265 @@
+"""From a configuration of the reference program to a scenario of fisc, as plain data. No jax here.
+
+What a scenario cannot say is said in its caveats, not passed over: see `_caveats`.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from fisc.scenarios.config import Scenario
+from fisc.scenarios.foundation_config import FIXED_MAPS, FoundationConfig
+from fisc.scenarios.reading import parse
+from fisc.taxes.us_federal import FOUNDATION_2018_ALIAS
+
+EVENTS = {
+    "Build": "build",
+    "ContinuousDoubleAuction": "trade",
+    "Gather": "gather",
+    "PeriodicBracketTax": "tax",
+    "WealthRedistribution": "redistribute",
+}
+"""The event of each component."""
+DRAWN = {"uniform": "scattered", "multi_zone": "zones", "quadrant": "quadrants"}
+WARMUPS = {"decay": "episodes", "auto": "rewarding steps"}
+OBJECTIVES = {
+    "coin_eq_times_productivity": "equality_times_productivity",
+    "inv_income_weighted_coin_endowments": "inverse_income_weighted_coin",
+    "inv_income_weighted_utility": "inverse_income_weighted_utility",
+}
+ARMS = {
+    "model_wrapper": "planner",
+    "saez": "saez_estimated",
+    "fixed-bracket-rates": "fixed",
+    "us-federal-single-filer-2018-scaled": "us_federal",
+}
+LEARNER = {
+    "lr": "learning_rate",
+    "gamma": "discount",
+    "lambda": "trace",
+    "clip_param": "clip",
+    "entropy_coeff": "entropy",
+    "grad_clip": "max_gradient_norm",
+}
+"""Names of the reference's learner, and ours."""
+NOT_CARRIED = ("vf_clip_param", "vf_loss_coeff", "kl_coeff")
+"""Settings of its learner that ours does not have."""
+SMALL_BUDGETS = {
+    "smoke": {"updates": 4, "planner_updates": 4, "block": 2},
+    "quick": {"updates": 160, "planner_updates": 160, "block": 20},
+}
+
+
+def scenario_of(config: FoundationConfig, name: str = "imported", convention: str = "exact") -> Scenario:
+    """The scenario that a configuration describes.
+
+    Args:
+        name: of the scenario.
+        convention: "exact", or "foundation" to keep the reference program's known errors.
+
+    Raises:
+        ConfigError: what a scenario cannot be.
+    """
+    world, tax = config.environment, config.tax
+    return parse(
+        Scenario,
+        {
+            "name": name,
+            "title": f"Imported from a configuration of ai-economist: {config.kind}, {world['n_agents']} citizens",
+            "objective": OBJECTIVES[world["planner_reward_type"].lower()],
+            "arms": [arm_of(config)],
+            "caveats": _caveats(config),
+            "economy": _economy(config, convention),
+            "taxes": _taxes(config, tax),
+            "evaluation": {"episodes": 16, "actions": "drawn"},
+            "learning": _learning(config),
+            "budgets": SMALL_BUDGETS | _full_budget(config),
+        },
+    )
+
+
+def arm_of(config: FoundationConfig) -> str:
+    """The tax system that the configuration has in force."""
+    if not config.has_taxes or config.tax["disable_taxes"]:
+        return "free_market"
+    return ARMS[config.tax["tax_model"]]
+
+
+def rate_grid(low: float, high: float, step: float) -> np.ndarray:
+    """Rates from `low` in steps of `step` that do not exceed `high`, but for rounding."""
+    return low + np.arange(int((high - low) / step + 1e-6) + 1) * step
+
+
+def _economy(config: FoundationConfig, convention: str) -> dict[str, Any]:
+    world, parts = config.environment, config.components
+    build, auction, gather = parts["Build"], parts["ContinuousDoubleAuction"], parts["Gather"]
+    north = world.get("skill_rank_of_top_agents")
+    north = [0 if north is None else north] if north is None or isinstance(north, int | float) else north
+    placement = "split" if config.kind == "split_layout" else "corners" if config.has_ranked_skills else "anywhere"
+    return {
+        "kind": "gather_trade_build",
+        "citizens": int(world["n_agents"]),
+        "map": _map(config),
+        **{good: _good(config, good) for good in ("wood", "stone")},
+        "placement": placement,
+        "north_ranks": [int(rank) for rank in north],
+        "building": {
+            "payment": build["payment"],
+            "max_multiplier": build["payment_max_skill_multiplier"],
+            "skills": build["skill_dist"].lower(),
+            "labor": build["build_labor"],
+        },
+        "market": {
+            "max_price": int(auction["max_bid_ask"]),
+            "order_labor": auction["order_labor"],
+            "order_duration": int(auction["order_duration"]),
+            "max_orders": int(auction["max_num_orders"] or auction["order_duration"]),
+        },
+        "gathering": {
+            "move_labor": gather["move_labor"],
+            "collect_labor": gather["collect_labor"],
+            "skills": gather["skill_dist"].lower(),
+        },
+        "events": [EVENTS[name] for name in config.listed],
+        "periods": int(world["episode_length"]) // config.period,
+        "steps_per_period": config.period,
+        "choices": "one_of_each" if world["multi_action_mode_agents"] else "one",
+        "sight": {
+            "halfwidth": int(world["mobile_agent_observation_range"]),
+            "whole_map": bool(world["full_observability"]),
+            "planner_sees_map": bool(world["planner_gets_spatial_info"]),
+            "is_scaled": bool(world["allow_observation_scaling"]),
+        },
+        "starting_coin": world["starting_agent_coin"],
+        "eta": world["isoelastic_eta"],
+        "labor_cost": world["energy_cost"],
+        "labor_warmup": world["energy_warmup_constant"],
+        "warmup_counts": WARMUPS[world["energy_warmup_method"].lower()],
+        "equality_weight": 1.0 - world["mixing_weight_gini_vs_coin"],
+        "convention": convention,
+    }
+
+
+def _map(config: FoundationConfig) -> dict[str, Any]:
+    world = config.environment
+    found = {"rows": int(world["world_size"][0]), "columns": int(world["world_size"][1])}
+    if config.kind in FIXED_MAPS:
+        layout = str(world["env_layout_file"]).removesuffix(".txt")
+        return found | {"layout": layout, "water_row": int(world.get("water_row") or 0)}
+    found |= {"layout": DRAWN[config.kind], "is_checkered": bool(world["checker_source_blocks"])}
+    found["gradient"] = world["gradient_steepness"]
+    if config.kind == "multi_zone":
+        found |= {"zone_rows": int(world["num_partitions_row"]), "zone_columns": int(world["num_partitions_col"])}
+        counts = {"wood_zones": "wood", "stone_zones": "stone", "mixed_zones": "wood_and_stone"}
+        found |= {ours: int(world[f"num_{theirs}_zones"]) for ours, theirs in counts.items()}
+    return found
+
+
+def _good(config: FoundationConfig, good: str) -> dict[str, Any]:
+    world = config.environment
+    if config.kind in FIXED_MAPS:
+        return {"regrowth": world["resource_regen_prob"]}
+    return {
+        "coverage": world[f"starting_{good}_coverage"],
+        "clumpiness": world[f"{good}_clumpiness"],
+        "regrowth": world[f"{good}_regen_weight"],
+        "regrowth_reach": int(world[f"{good}_regen_halfwidth"]),
+        "most_units": int(world[f"{good}_max_health"]),
+    }
+
+
+def _taxes(config: FoundationConfig, tax: dict[str, Any]) -> dict[str, Any]:
+    spacing = tax["bracket_spacing"].lower().replace("-", "_")
+    grid = rate_grid(float(tax["rate_min"]), float(tax["rate_max"]), float(tax["rate_disc"]))
+    elasticity = tax["saez_fixed_elas"]
+    return {
+        "brackets": spacing,
+        "law": FOUNDATION_2018_ALIAS,
+        "dollars_per_coin": tax["usd_scaling"],
+        "num_brackets": int(tax["n_brackets"]),
+        "top_cutoff": tax["top_bracket_cutoff"],
+        "fixed_rates": list(tax["fixed_bracket_rates"] or []),
+        "planner": "grid",
+        "rate_step": tax["rate_disc"],
+        "min_rate": float(grid[0]),
+        "max_rate": float(grid[-1]),
+        "sets_one_rate": not config.environment["multi_action_mode_planner"],
+        "saez_elasticity": "own" if elasticity is None else elasticity,
+        "saez_weights": tax["pareto_weight_type"],
+    }
+
+
+def first_ceiling(config: FoundationConfig) -> float:
+    """Ceiling on rates in the first episode, as a share of the highest rate."""
+    schedule = config.tax["tax_annealing_schedule"]
+    return 1.0 if schedule is None else min(1.0, max(0.0, -schedule[1] * schedule[0]))
+
+
+def _learning(config: FoundationConfig) -> dict[str, Any]:
+    """The training section; what it does not say is as in fisc's own preset of this economy."""
+    trainer, batch = config.training.get("trainer", {}), config.training.get("trainer", {}).get("train_batch_size")
+    workers, each = trainer.get("num_workers"), trainer.get("num_envs_per_worker", 1)
+    found: dict[str, Any] = {"max_rate_start": first_ceiling(config), "periods_per_update": 1}
+    if workers is not None:
+        found["environments"] = max(2, max(1, int(workers)) * int(each))
+        if batch:
+            periods = int(batch) / (found["environments"] * config.period)
+            most = int(config.environment["episode_length"]) // config.period
+            found["periods_per_update"] = min(max(1, round(periods)), most)
+    found["citizen"] = {"head": "categorical", "shuffles": False} | _role(config, "agent_policy")
+    planner = {"head": "categorical", "joins_at": 0.0} | _role(config, "planner_policy")
+    if not config.training.get("general", {}).get("train_planner", True):
+        planner.pop("joins_at")
+    found["planner"] = planner
+    return found
+
+
+def _role(config: FoundationConfig, section: str) -> dict[str, Any]:
+    """How one role learns there."""
+    policy, trainer = config.training.get(section, {}), config.training.get("trainer", {})
+    if not policy:
+        return {}
+    found = {ours: float(policy[theirs]) for theirs, ours in LEARNER.items() if policy.get(theirs) is not None}
+    found["final_learning_rate"] = 1.0
+    schedule = policy.get("entropy_coeff_schedule")
+    if schedule:
+        found["entropy"], found["final_entropy"] = float(schedule[0][1]), float(schedule[-1][1])
+    elif "entropy" in found:
+        found["final_entropy"] = found["entropy"]
+    shape = (policy.get("model") or {}).get("custom_model_config") or {}
+    if shape.get("fc_dim"):
+        found["hidden"] = [int(shape["fc_dim"])] * int(shape.get("num_fc", 2))
+    if trainer.get("num_sgd_iter"):
+        found["epochs"] = int(trainer["num_sgd_iter"])
+    batch, part = trainer.get("train_batch_size"), trainer.get("sgd_minibatch_size")
+    found["minibatches"] = max(1, int(batch) // int(part)) if batch and part else 1
+    return found
+
+
+def _full_budget(config: FoundationConfig) -> dict[str, Any]:
+    """Updates that play as many steps as the training section says."""
+    learning = _learning(config)
+    episodes, steps = config.training.get("general", {}).get("episodes"), int(config.environment["episode_length"])
+    if not episodes or "environments" not in learning:
+        return {"full": {"updates": 1200, "planner_updates": 1200, "block": 50}}
+    played = learning["environments"] * learning["periods_per_update"] * config.period
+    updates = max(1, int(episodes) * steps // played)
+    return {"full": {"updates": updates, "planner_updates": updates, "block": min(50, updates)}}
+
+
+def _caveats(config: FoundationConfig) -> list[str]:
+    """What the configuration says and a scenario cannot."""
+    found = []
+    for section, role in (("agent_policy", "Citizens"), ("planner_policy", "The planner")):
+        policy = config.training.get(section, {})
+        shape = (policy.get("model") or {}).get("custom_model_config") or {}
+        if shape.get("num_conv") or shape.get("lstm_cell_size"):
+            found.append(f"{role} learned with convolutions or memory there; here networks have hidden layers alone.")
+        left = [key for key in NOT_CARRIED if policy.get(key) is not None]
+        if left:
+            found.append(f"Not carried over from {section}: {', '.join(left)}.")
+    general = config.training.get("general", {})
+    for key in ("restore_tf_weights_agents", "restore_tf_weights_planner"):
+        if general.get(key):
+            found.append(f"Weights in {general[key]} are of another program: learning begins from new ones.")
+    return found

@@ -1,0 +1,58 @@
+"""What every economy's configuration can say about itself. No jax here."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fisc.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fisc.scenarios.config import Scenario
+
+
+@dataclass(frozen=True)
+class EconomyConfig(abc.ABC):
+    """The table [economy] of a scenario; `kind` says which economy it is."""
+
+    @property
+    @abc.abstractmethod
+    def num_people(self) -> int:
+        """How many earn and pay taxes."""
+
+    @property
+    @abc.abstractmethod
+    def references(self) -> tuple[str, ...]:
+        """What it rests on: keys of the registry's references."""
+
+    @property
+    def money(self) -> str:
+        """The unit of account."""
+        return "coin"
+
+    @property
+    def law_year(self) -> tuple[int, str] | None:
+        """Year and filing status of the US law in force; None if taxes.law names it."""
+        return None
+
+    @property
+    def convention_of_taxes(self) -> str:
+        """How the running Saez estimate is made: "exact", or "foundation" with the reference program's errors."""
+        return "exact"
+
+    @property
+    @abc.abstractmethod
+    def flag_keys(self) -> dict[str, str]:
+        """The scenario key that each of the command line's flags --elasticity, --workers and --year sets."""
+
+    @abc.abstractmethod
+    def inexact(self, what: str) -> ConfigError | None:
+        """The error for `what` needs exact best responses, with how to mend it; None if they are known."""
+
+    def check_scenario(self, scenario: Scenario) -> None:  # noqa: B027 - most have nothing to refuse
+        """Refuse what does not go together with the rest of the scenario.
+
+        Raises:
+            ConfigError: naming the keys.
+        """

@@ -1,0 +1,82 @@
+"""What a scenario needs to know about one kind of economy to build it, solve it and check it."""
+
+import abc
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fisc.core.economy import Economy
+from fisc.core.policy import Policy
+from fisc.core.tax import TaxSystem
+from fisc.scenarios.config import Scenario
+from fisc.scenarios.kinds import law
+
+
+@dataclass(frozen=True)
+class People:
+    """Who lives in the economy with one seed, and the brackets they face, in float64."""
+
+    cutoffs: np.ndarray
+    """Lower ends of the brackets, in the scenario's money."""
+    law_rates: np.ndarray
+    """US federal rates on these brackets; NaN if they are not those of the law."""
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Schedules that are known exactly, with their welfare. Rates and welfare by name."""
+
+    cutoffs: np.ndarray
+    rates: dict[str, np.ndarray]
+    welfare: dict[str, float]
+    starts: tuple[float, ...]
+    """Welfare that the search for the optimum reached from each starting point."""
+
+
+class Kind(abc.ABC):
+    """One kind of economy. Where nothing is known exactly, the defaults say so."""
+
+    def people(self, scenario: Scenario, seed: int) -> People:
+        """Draw or calibrate the people of one seed; here all that they have is brackets.
+
+        Raises:
+            ConfigError: what cannot be.
+        """
+        return People(*law.brackets_of(scenario))
+
+    @abc.abstractmethod
+    def economy(self, scenario: Scenario, people: People, tax: TaxSystem) -> Economy:
+        """The economy, in jax's current default precision."""
+
+    def search(self, scenario: Scenario, people: People, arm: str) -> np.ndarray:
+        """Rates of an arm that solves something: the best flat rate, the Saez formula's fixed point, the optimum.
+
+        Raises:
+            ConfigError: if best responses are not known exactly.
+        """
+        raise scenario.economy.inexact(f"arm {arm}")
+
+    def solve(self, scenario: Scenario, people: People, num_starts: int) -> Solved:
+        """Everything that can be known without learning, in float64.
+
+        Raises:
+            ConfigError: if best responses are not known exactly.
+        """
+        raise scenario.economy.inexact("fisc solve")
+
+    def exact_citizens(self, economy: Economy) -> Policy | None:
+        """Citizens who solve their own problem exactly; None if nobody knows how."""
+        return None
+
+    def checks(self, economy: Economy, accounts: dict[str, Any], rates: np.ndarray) -> dict[str, float]:
+        """Metrics that hold what was played against what is exactly right; none here."""
+        return {}
+
+    def schedule_of(self, economy: Economy, state: Any) -> Any:
+        """The marginal rates [b] that an episode had on average, from its last state."""
+        return state.treasury.rates
+
+    def relative(self, scenario: Scenario, value: float, best: float | None, current: float | None) -> dict[str, float]:
+        """Welfare relative to that of the optimum or of current law, where that means something."""
+        return {"fraction_of_optimum": value / best} if best is not None and best > 0 else {}

@@ -1,0 +1,111 @@
+"""From what a run folder was made: the plan, the software, the commit; and whether a resumed run is the same one."""
+
+import hashlib
+import json
+import platform
+import shlex
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from fisc.core.errors import RunError
+from fisc.records.store import RunFolder
+from fisc.scenarios.plan import Plan
+from fisc.scenarios.reading import to_toml
+from fisc.scenarios.registry import check_arm
+
+PACKAGES = ("fisc", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "polars")
+SMOKE = "This was a smoke run: what learns has hardly been trained. It shows that everything works, and nothing else."
+
+
+def open_folder(planned: Plan, path: Path, resume: bool, note: Callable[[str], None]) -> RunFolder:
+    """Make the run folder and write down what will be run, or check that a resumed run is the same one."""
+    resolved = json.loads(json.dumps(asdict(planned.scenario)))
+    identity = {
+        "scenario": resolved,
+        "seeds": list(planned.seeds),
+        "budget": planned.budget_name,
+        "arm_files": {arm: digest_of(arm) for arm in planned.scenario.arms if ".py:" in arm},
+    }
+    if resume and path.is_dir() and (path / "provenance.json").exists():
+        folder = RunFolder.open(path)
+        provenance = folder.read_json("provenance.json")
+        before = provenance["plan"]
+        if before != identity:
+            raise RunError(
+                f"{path} holds another run ({_difference(before, identity)}): "
+                "resume with the same scenario, arms, seeds and budget, or choose another --out"
+            )
+        if provenance["versions"] != _versions() and not folder.has_file("summary.json"):
+            changed = _difference(provenance["versions"], _versions(), "versions")
+            note(f"resuming with other software than the run began with ({changed})")
+            folder.write_json("provenance.json", provenance | {"resumed_with": _versions()})
+        return folder
+    if resume and not path.exists():
+        note(f"nothing to resume at {path}: a new run begins")
+    if resume and path.is_dir() and {entry.name for entry in path.iterdir()} <= {"figures", "scenario.toml"}:
+        folder = RunFolder(path)  # stopped while it was being made: nothing is in it yet
+    else:
+        folder = RunFolder.create(path)
+    folder.write_text("scenario.toml", to_toml(resolved))
+    folder.write_json(
+        "provenance.json",
+        {
+            "scenario": planned.scenario.name,
+            "title": planned.scenario.title,
+            "objective": planned.scenario.objective,
+            "money": planned.scenario.money,
+            "caveats": [*planned.scenario.caveats, *([SMOKE] if planned.budget_name == "smoke" else [])],
+            "command": _command(planned, path),
+            "versions": _versions(),
+            "commit": _commit(),
+            "device": f"{jax.devices()[0].platform} x {len(jax.devices())}",
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "plan": identity,
+        },
+    )
+    return folder
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def digest_of(arm: str) -> str:
+    """Checksum of the file of a user's own tax system: a resumed run must not change its rules."""
+    check_arm(arm)
+    return hashlib.sha256(Path(f"{arm.partition('.py:')[0]}.py").read_bytes()).hexdigest()
+
+
+def _difference(before: Any, now: Any, path: str = "plan") -> str:
+    """The first key in which two plans differ."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            if before.get(key) != now.get(key):
+                return _difference(before.get(key), now.get(key), f"{path}.{key}")
+    return f"{path} was {before!r}, now {now!r}"
+
+
+def _command(planned: Plan, path: Path) -> str:
+    """The command line that makes this run again."""
+    is_count = planned.seeds == tuple(range(len(planned.seeds)))
+    seeds = str(len(planned.seeds)) if is_count else ",".join(map(str, planned.seeds)) + ","
+    parts = ["fisc", "compare", planned.source, "--arms", ",".join(planned.scenario.arms), "--seeds", seeds]
+    for key, value in planned.overrides.items():
+        parts += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join([*parts, "--budget", planned.budget_name, "--out", str(path)])
+
+
+def _commit() -> str | None:
+    try:
+        where = Path(__file__).parent
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=where, capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None

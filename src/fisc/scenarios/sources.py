@@ -1,0 +1,104 @@
+"""Where an economy to watch comes from: a run folder, a scenario, or a configuration of the reference program."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fisc.core.economy import Economy
+from fisc.core.errors import ConfigError, RunError
+from fisc.records.metrics import arm_label
+from fisc.scenarios import foundation, foundation_config
+from fisc.scenarios.compare import open_finished
+from fisc.scenarios.config import Scenario
+from fisc.scenarios.episodes import Stage, cast
+from fisc.scenarios.reading import parse
+from fisc.scenarios.registry import PRESETS, check_arm, load_scenario
+from fisc.scenarios.settings import Setting, load_setting, make_setting
+
+CONFIGURATIONS = (".yaml", ".yml", ".json")
+TAX_WORDS = {
+    "model_wrapper": "taxes by a planner",
+    "saez": "Saez formula",
+    "fixed-bracket-rates": "fixed tax rates",
+    "us-federal-single-filer-2018-scaled": "US federal tax rates of 2018",
+}
+"""How the taxes of a reference configuration are called."""
+
+
+def stage(source: str, arm: str | None = None, seed: int = 0, players: str | None = None) -> Stage:
+    """Make the economy that a source names, with everybody who plays in it.
+
+    Args:
+        source: a run folder (its trained policies play), a preset or .toml file, or a reference configuration.
+        arm: the tax system; "planner" by default, but for a run its first one if it has no planner. A reference
+            configuration says it itself.
+        seed: which people are drawn, and for a run which of its seeds.
+        players: see `fisc.scenarios.episodes.PLAYERS`; "thumb" by default. Those of a run are its own.
+
+    Raises:
+        ConfigError: no such source, or an arm that it does not have.
+    """
+    path = Path(source)
+    if path.is_dir() and players is not None:
+        raise ConfigError(f"--players {players}: the trained policies of {source} play; leave --players out")
+    players = players or "thumb"
+    if path.suffix in CONFIGURATIONS:
+        if arm is not None:
+            raise ConfigError(f"--arm {arm}: the configuration {source} sets its taxes itself; leave --arm out")
+        return _from_configuration(path, players)
+    if path.is_dir():
+        return _from_run(path, arm, seed)
+    if path.suffix != ".toml" and source not in PRESETS:
+        raise ConfigError(
+            f"nothing to watch in '{source}': give an episode (.npz), a run folder, a scenario ({', '.join(PRESETS)}, "
+            "or a .toml file), or a configuration of the reference program (.yaml, .json)"
+        )
+    scenario, arm = load_scenario(source), check_arm(arm or "planner")
+    told = {"kind": "scenario", "scenario": _plain(scenario), "arm": arm, "seed": seed}
+    return cast(make_setting(scenario, arm, seed), f"{scenario.title}, {arm_label(arm)}", told, players)
+
+
+def rebuild(source: Mapping[str, Any]) -> Economy:
+    """Make the economy of a recorded episode again, from what its header says.
+
+    Raises:
+        ConfigError: if the description no longer makes an economy.
+        RunError: if there is none.
+    """
+    if source.get("kind") == "configuration":
+        return foundation.economy(foundation_config.resolve(source["env"]))
+    if source.get("kind") == "scenario":
+        scenario = parse(Scenario, source["scenario"])
+        return make_setting(scenario, source["arm"], source["seed"]).economy
+    raise RunError("the episode does not say from what its economy was made: replay it with an economy of your own")
+
+
+def _from_configuration(path: Path, players: str) -> Stage:
+    config = foundation_config.read(path)
+    env = {
+        "scenario_name": f"{config.kind}/{foundation_config.SUFFIX}",
+        "components": [{name: config.components[name]} for name in config.listed],
+        **config.environment,
+    }
+    tax = config.tax["tax_model"] if config.has_taxes and not config.tax["disable_taxes"] else "no taxes"
+    title = f"{path.stem}, {TAX_WORDS.get(tax, tax)}"
+    setting = Setting(foundation.economy(config))
+    return cast(setting, title, {"kind": "configuration", "env": env}, players)
+
+
+def _from_run(path: Path, arm: str | None, seed: int) -> Stage:
+    _, planned = open_finished(path)
+    scenario = planned.scenario
+    arm = arm or ("planner" if "planner" in scenario.arms else scenario.arms[0])
+    # The policies play as they were judged.
+    is_drawn = getattr(getattr(scenario, "evaluation", None), "actions", "greedy") == "drawn"
+    setting = load_setting(path, arm, seed, greedy=not is_drawn)
+    told = {"kind": "scenario", "scenario": _plain(scenario), "arm": arm, "seed": seed, "run": path.resolve().name}
+    return cast(setting, f"{scenario.title}, {arm_label(arm)}", told)
+
+
+def _plain(scenario: Scenario) -> dict[str, Any]:
+    """The whole scenario as JSON has it."""
+    return json.loads(json.dumps(asdict(scenario)))

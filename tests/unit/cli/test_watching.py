@@ -1,0 +1,73 @@
+"""`fisc watch` and `fisc breakdown` on a stored episode, and what they refuse. Kind: contract of the command line."""
+
+import os
+
+import pytest
+
+from fisc.cli.main import main
+
+from ..records.village import PATH
+
+VILLAGE = str(PATH)
+
+
+@pytest.fixture(autouse=True)
+def environment():
+    """The command line prepares jax by environment variables, which must not outlive a test."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def test_watch_prints_frames_into_a_pipe(capsys):
+    assert main(["watch", VILLAGE, "--steps", "0:40"]) == 0
+    printed = capsys.readouterr().out
+    assert "step 0 of 200" in printed and "step 40 of 200" in printed
+    assert "market: best offers" in printed
+
+
+@pytest.mark.parametrize("name", ["film.gif", "strip.png", "strip.svg", "copy.npz"])
+def test_watch_writes_what_the_ending_says(name, tmp_path, capsys):
+    flags = ["--steps", "0:20", "--every", "10"] if name.endswith("gif") else []
+    assert main(["watch", VILLAGE, *flags, "--out", str(tmp_path / name)]) == 0
+    assert (tmp_path / name).stat().st_size > 1000
+    assert name in capsys.readouterr().out
+
+
+def test_breakdown_prints_and_draws(tmp_path, capsys):
+    assert main(["breakdown", VILLAGE, "--out", str(tmp_path / "tables")]) == 0
+    printed = capsys.readouterr().out
+    for word in ("What they did", "What they worked on", "What came of it", "Mean price by tax year", "12 files"):
+        assert word in printed
+    assert (tmp_path / "tables" / "income.svg").is_file()
+
+
+REFUSED = {
+    "ending": (["watch", VILLAGE, "--out", "town.avi"], "its ending must be one of .gif, .mp4, .png, .svg, .npz"),
+    "no such episode": (["watch", "nowhere.npz"], "no episode nowhere.npz"),
+    "no such source": (["watch", "gtb"], "nothing to watch in 'gtb'"),
+    "no such configuration": (["watch", "town.yaml"], "no configuration file 'town.yaml'"),
+    "arm of an episode": (["watch", VILLAGE, "--arm", "saez"], "--arm: "),
+    "seed of an episode": (["breakdown", VILLAGE, "--seed", "1"], "--seed: "),
+    "steps in words": (["watch", VILLAGE, "--steps", "all"], "--steps all: expected FIRST:LAST within 0:200"),
+    "steps beyond": (["watch", VILLAGE, "--steps", "100:300"], "expected FIRST:LAST within 0:200"),
+    "steps backward": (["watch", VILLAGE, "--steps", "30:20"], "expected FIRST:LAST within 0:200"),
+    "steps of a strip": (["watch", VILLAGE, "--steps", "0:9", "--out", "a.png"], "--steps is for films"),
+    "every": (["watch", VILLAGE, "--every", "0"], "--every is 0: expected at least 1"),
+    "speed": (["watch", VILLAGE, "--speed", "0"], "--speed is 0: expected frames per second"),
+    "seed": (["watch", "one-step", "--seed", "-1"], "--seed is -1: expected at least 0"),
+    "no map": (["watch", "one-step", "--arm", "free_market"], "which has no map to show"),
+    "unknown arm": (["watch", "one-step", "--arm", "saes"], "did you mean 'saez'?"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_shown_is_refused_in_one_line(case, tmp_path, capsys, monkeypatch):
+    arguments, message = REFUSED[case]
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
