@@ -1,7 +1,7 @@
 """Quirks of the reference program that the word "foundation" keeps, and those of maps, names and seeds.
 
 Kind: derived by hand; see `test_quirks` for the other rows. "exact" is right and the default;
-`foundation.keywords(config, convention)` sets every option from the one word.
+`foundation.economy(config, convention)` sets every option from the one word.
 """
 
 import equinox as eqx
@@ -32,10 +32,10 @@ def config(kind="uniform", components=None, **world):
 
 
 def test_the_convention_is_one_word_and_exact_by_default():
-    made = foundation.keywords(config())
-    assert made["gini_convention"] == made["beginning"].layout.convention == "exact"
-    made = foundation.keywords(config(), "foundation")
-    assert made["gini_convention"] == made["beginning"].layout.convention == "foundation"
+    made = foundation.economy(config())
+    assert made.gini_convention == made.beginning.layout.convention == "exact"
+    made = foundation.economy(config(), "foundation")
+    assert made.gini_convention == made.beginning.layout.convention == "foundation"
     with pytest.raises(ConfigError, match="unknown convention 'fundation': did you mean 'foundation'"):
         foundation.economy(config(), "fundation")
 
@@ -49,6 +49,11 @@ def test_row_01_the_raw_build_skill_is_noise_where_rank_decides(convention, sees
     economy = foundation.economy(ranked, convention)
     assert ("build_skill" in economy.layout.own_names()) == sees
     assert "build_payment" in economy.layout.own_names()
+
+
+def layout(config, convention):
+    """Where water and sources are."""
+    return foundation.economy(config, convention).beginning.layout
 
 
 def saez(convention, **options):
@@ -108,8 +113,8 @@ def test_row_13_one_formula_for_equality():
     np.testing.assert_allclose(equality(jnp.arange(1.0, 31.0), "foundation"), 0.688172, rtol=1e-5)
     assert float(equality(jnp.zeros(30), "foundation")) == 0.0
     assert float(equality(jnp.zeros(29), "foundation")) == 1.0
-    objective = foundation.keywords(config(), "foundation")["objective"]
-    assert objective.keywords["convention"] == "foundation"
+    objective = foundation.economy(config(), "foundation").objective
+    np.testing.assert_allclose(objective(*[jnp.arange(1.0, 31.0)] * 3), 0.688172 * 15.5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["uniform", "multi_zone"])
@@ -117,7 +122,7 @@ def test_row_15_stone_has_a_coverage_of_its_own(kind):
     # Convention. Wood 0.05 and stone 0.02 of the map; there the seeds of both go by the coverage of wood.
     amounts = {"starting_wood_coverage": 0.05, "starting_stone_coverage": 0.02}
     for convention, stone in (("exact", 0.02), ("foundation", 0.05)):
-        ground = foundation.layout(config(kind, **amounts), convention)
+        ground = layout(config(kind, **amounts), convention)
         chances = ground.seed_chances(jnp.asarray(ground.kinds()).reshape(8, 8)) if kind == "multi_zone" else None
         chances = ground.seed_chances() if chances is None else chances
         np.testing.assert_allclose(chances.mean(axis=(1, 2)), [stone, 0.05], rtol=1e-5)
@@ -127,7 +132,7 @@ def test_row_16_the_middle_of_a_world_that_is_not_square():
     # Convention. 8 rows and 12 columns: water in row 4 and column 6; there in row 6 and column 4.
     wide = config("quadrant", world_size=[8, 12])
     for convention, (row, column) in (("exact", (4, 6)), ("foundation", (6, 4))):
-        dry = foundation.layout(wide, convention).surely_dry()
+        dry = layout(wide, convention).surely_dry()
         assert not dry[row, 0]
         assert not dry[0, column]
     # The best citizen starts in the last row; there in the row that the width counts to.
@@ -177,9 +182,8 @@ def test_planner_rates_that_rounding_lifts_above_the_highest():
 
 def beginning():
     """How an episode begins on a fixed map."""
-    return foundation.beginning(
-        config("layout_from_file", env_layout_file="top_wood_bottom_stone_14x14.txt", world_size=[14, 14])
-    )
+    fixed = config("layout_from_file", env_layout_file="top_wood_bottom_stone_14x14.txt", world_size=[14, 14])
+    return foundation.economy(fixed).beginning
 
 
 def test_row_24_only_keys_decide_what_is_drawn():
@@ -229,7 +233,7 @@ def test_row_30_seeing_the_whole_map_does_not_hide_where_one_is(convention, sees
 
 def test_row_14_log_utility_can_be_asked_for():
     # Fixed: a type error there.
-    assert float(foundation.keywords(config(isoelastic_eta=1))["preferences"].eta) == 1.0
+    assert float(foundation.economy(config(isoelastic_eta=1)).preferences.eta) == 1.0
 
 
 def test_row_35_single_actions_of_the_planner_are_imported():
