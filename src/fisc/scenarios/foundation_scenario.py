@@ -3,6 +3,8 @@
 What a scenario cannot say is said in its caveats, not passed over: see `_caveats`.
 """
 
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -144,8 +146,10 @@ def _map(config: FoundationConfig) -> dict[str, Any]:
     world = config.environment
     found = {"rows": int(world["world_size"][0]), "columns": int(world["world_size"][1])}
     if config.kind in FIXED_MAPS:
-        layout = str(world["env_layout_file"]).removesuffix(".txt")
-        return found | {"layout": layout, "water_row": int(world.get("water_row") or 0)}
+        return found | {
+            "layout": _map_name(str(world["env_layout_file"])),
+            "water_row": int(world.get("water_row") or 0),
+        }
     found |= {"layout": DRAWN[config.kind], "is_checkered": bool(world["checker_source_blocks"])}
     found["gradient"] = world["gradient_steepness"]
     if config.kind == "multi_zone":
@@ -153,6 +157,13 @@ def _map(config: FoundationConfig) -> dict[str, Any]:
         counts = {"wood_zones": "wood", "stone_zones": "stone", "mixed_zones": "wood_and_stone"}
         found |= {ours: int(world[f"num_{theirs}_zones"]) for ours, theirs in counts.items()}
     return found
+
+
+def _map_name(file: str) -> str:
+    """The name of a map that comes with fisc, or the file of one's own as it is."""
+    stem = file.removesuffix(".txt")
+    ours = files("fisc.economies.gather_trade_build") / "layout_data" / f"{Path(stem).name}.txt"
+    return stem if Path(file).name == file and ours.is_file() else file
 
 
 def _good(config: FoundationConfig, good: str) -> dict[str, Any]:

@@ -231,7 +231,7 @@ def test_what_is_wrong_is_named_in_one_line(env, message):
 @pytest.mark.parametrize(
     "env, message",
     [
-        (changed(env_layout_file="quadrant_25x25.txt"), "unknown map 'quadrant_25x25'"),
+        (changed(env_layout_file="quadrant_25x25.txt"), "unknown map 'quadrant_25x25.txt'"),
         (changed(world_size=[25, 20]), "a world of 25 rows and 20 columns is too small"),
         (changed(n_agents=400), "enlarge|which is water"),
     ],

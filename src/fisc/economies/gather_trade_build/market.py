@@ -13,9 +13,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from fisc.core.errors import ConfigError
 from fisc.economies.gather_trade_build.choices import Choices
 from fisc.economies.gather_trade_build.state import NO_ORDER, Book, State
 
+LARGEST = 2**31 - 1
+"""Of the numbers that an order is packed into."""
 FADE = 0.995
 """What is left of the price history after a step."""
 
@@ -30,6 +33,13 @@ class Market(eqx.Module):
     """An order can trade in the step in which it is placed and in so many steps after it."""
     max_orders: int = eqx.field(static=True, default=5)
     """Open bids and asks of one citizen for one good."""
+
+    def __check_init__(self):
+        if self.num_prices << self.bits > LARGEST:
+            raise ConfigError(
+                f"prices up to {self.max_price} and orders that last {self.order_duration} steps: "
+                f"prices times steps must stay below {LARGEST:,} / 2"
+            )
 
     @property
     def num_prices(self) -> int:

@@ -19,6 +19,8 @@ from fisc.economies.gather_trade_build.skills import BuildSkills, GatherSkills
 from fisc.economies.gather_trade_build.state import Start
 
 CONVENTIONS = ("exact", "foundation")
+MOST = 2**15 - 3
+"""Citizens, and sources of one good, at most: they are numbered in 16 bits, and two numbers are taken."""
 CORNERS, CORNER_WIDTH = 4, 4
 """Groups of citizens by skill, and how many of a group stand in a row of its corner."""
 
@@ -121,10 +123,14 @@ def settle(
         ranked_payments: coin for a house by rank, ascending; needed if the placement has ranks.
 
     Raises:
-        ConfigError: too few cells, or ranks without payments.
+        ConfigError: too few cells, too many citizens or sources, or ranks without payments.
     """
     if num < 1:
         raise ConfigError(f"{num} citizens: expected at least 1")
+    if max(num, layout.max_sources) > MOST:
+        raise ConfigError(
+            f"{num} citizens and {layout.max_sources} sources of one good: at most {MOST:,} can be numbered"
+        )
     dry = layout.surely_dry()
     if isinstance(placement, NorthAndSouth):
         _check_room("north of the water", dry[: placement.water_row], len(placement.north_ranks))
