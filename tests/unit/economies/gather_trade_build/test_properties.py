@@ -54,7 +54,7 @@ def play(world, state, actions, draws, *, is_canonical):
     """Steps under inspection: (last state, rewards, promises broken at each step)."""
 
     def step(state, moment):
-        action, draw = moment
+        action, draw = moment[0], Draws(*moment[1])
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             mask = world.observe(state, KNOBS)["citizen"].mask
             differs = jnp.any(mask != feasible(world, state))
@@ -125,7 +125,7 @@ def worlds(draw, name: str):
 
 @st.composite
 def histories(draw, name: str):
-    """Actions in and out of the space, and luck, for STEPS steps."""
+    """Actions in and out of the space, and luck in the order of `Draws`, for STEPS steps."""
     shape, spec = SHAPES[name], template(name).spec
     sizes = spec.roles["citizen"].actions
     sizes = sizes.sizes if shape.is_multi else (sizes.size,)
@@ -144,7 +144,7 @@ def histories(draw, name: str):
     fall = lambda *size: jnp.asarray(luck.random((STEPS, *size)), jnp.float32)  # noqa: E731
     tax = fall(shape.brackets) if shape.tax == "Saez" else ()
     cells = shape.size[0] * shape.size[1]
-    draws = jax.vmap(Draws)(jnp.asarray(turns, jnp.int32), fall(2, shape.citizens), fall(2, cells), tax)
+    draws = (jnp.asarray(turns, jnp.int32), fall(2, shape.citizens), fall(2, cells), tax)
     return jax.tree.map(jnp.asarray, actions), draws
 
 
