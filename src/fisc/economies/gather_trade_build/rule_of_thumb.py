@@ -226,15 +226,16 @@ class RuleOfThumb(Policy):
         """Walk to what is nearest and worth the way: a unit, a place to build, or else to land not seen yet."""
         away = self._distances(observation, view, now)
         around = _around(away, view.here)
-        around = jnp.where(legal, around + jax.random.uniform(key, around.shape, away.dtype, 0.0, 0.1), OUT_OF_REACH)
-        best = jnp.argmin(around, axis=1).astype(jnp.int32)
-        nearest = jnp.min(around, axis=1)
+        # Only downhill: who stands before a wall waits for another goal and does not walk to and fro.
+        from_here = _flat(away)[jnp.arange(away.shape[0]), view.here]
+        nears = legal & (around < from_here[:, None])
+        around = jnp.where(nears, around + jax.random.uniform(key, around.shape, away.dtype, 0.0, 0.1), OUT_OF_REACH)
+        best, nearest = jnp.argmin(around, axis=1).astype(jnp.int32), jnp.min(around, axis=1)
         moving, taking = (self.rules.gathering.move_labor, jnp.mean(self.rules.gathering.collect_labor))
         way = jnp.where(nearest < WANDERING, nearest + 1.0, SEARCH).astype(now.coin.dtype)
         cost = now.effort * (way * moving.astype(now.coin.dtype) + taking.astype(now.coin.dtype))
         pays = now.is_carrying | (jnp.max(now.worth, axis=0) > cost)
-        is_there = _flat(away)[jnp.arange(away.shape[0]), view.here] < 0.5
-        return jnp.where(pays & ~is_there & (nearest < OUT_OF_REACH), best + 1, 0)
+        return jnp.where(pays & (nearest < OUT_OF_REACH), best + 1, 0)
 
     def _distances(self, observation: Observation, view: _View, now: _Situation) -> Float[Array, "n h w"]:
         """Steps from every cell to the nearest thing that the citizen is after."""
