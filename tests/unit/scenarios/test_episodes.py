@@ -121,12 +121,11 @@ def test_citizens_by_rule_of_thumb_do_only_what_is_legal(episode, played):
 
 
 def test_citizens_by_rule_of_thumb_have_an_economy(episode):
-    # Learning: no optimum, but everybody gathers, most trade, houses are built, and all end richer than they began.
+    # Learning: no optimum, but everybody gathers, most trade, and houses are built.
     broken = break_down(read_map(episode))
     assert len(broken.trades) > 20
     assert broken.citizens["houses"].sum() > 10
     assert (broken.citizens["gathered_stone"] + broken.citizens["gathered_wood"] > 0).all()
-    assert (broken.citizens["coin_end"] > broken.citizens["coin_start"]).all()
 
 
 def test_the_breakdown_adds_up_to_the_accounts_of_the_economy(stage, episode, played):

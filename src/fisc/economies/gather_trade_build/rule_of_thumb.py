@@ -42,9 +42,8 @@ class _View(NamedTuple):
     blocked: Bool[Array, "n h w"]
     """Water, the edge of the map, others' houses, and others."""
     sites: Bool[Array, "n h w"]
-    """Plain ground that is free."""
-    good_sites: Bool[Array, "n h w"]
-    """Sites on every other row and column: houses there leave lanes open, also to those who follow."""
+    """Plain ground that is free; on every other row and column, where the citizen can get to such a place: houses there
+    leave lanes open, also to those who follow."""
     here: Int[Array, " n"]
     """Where in the view the citizen stands."""
 
@@ -85,9 +84,8 @@ class RuleOfThumb(Policy):
         picks: dict[str, Int[Array, " n"]] = {}
         view = self._look(observation)
         if "build" in self.layout.events:
-            everybody = jnp.arange(view.here.shape[0])
-            has_better = jnp.any(view.good_sites, axis=(1, 2)) & ~_flat(view.good_sites)[everybody, view.here]
-            picks["build"] = (legal["build"][:, 0] & now.pays & ~has_better).astype(jnp.int32)
+            is_site = _flat(view.sites)[jnp.arange(view.here.shape[0]), view.here]
+            picks["build"] = (legal["build"][:, 0] & now.pays & is_site).astype(jnp.int32)
         if "trade" in self.layout.events:
             picks |= self._orders(key_price, observation, now, legal)
         if "gather" in self.layout.events:
@@ -209,7 +207,10 @@ class RuleOfThumb(Policy):
         row, column = self._coordinates(observation, owner.shape[1:])
         is_lane = (jnp.round(row).astype(jnp.int32) % 2 == 1) | (jnp.round(column).astype(jnp.int32) % 2 == 1)
         here = jnp.argmax(_flat(citizen == 1), axis=1)
-        return _View({good: seen[good] for good in GOODS}, blocked, sites, sites & ~is_lane, here)
+        way = _spread(jnp.where(sites & ~is_lane, jnp.zeros_like(row + column), BLOCKED), blocked)
+        has_way = _flat(way)[jnp.arange(num), here] < OUT_OF_REACH
+        sites &= ~is_lane | ~has_way[:, None, None]
+        return _View({good: seen[good] for good in GOODS}, blocked, sites, here)
 
     def _coordinates(
         self, observation: Observation, grid: tuple[int, int]
@@ -226,15 +227,16 @@ class RuleOfThumb(Policy):
         """Walk to what is nearest and worth the way: a unit, a place to build, or else to land not seen yet."""
         away = self._distances(observation, view, now)
         around = _around(away, view.here)
-        around = jnp.where(legal, around + jax.random.uniform(key, around.shape, away.dtype, 0.0, 0.1), OUT_OF_REACH)
-        best = jnp.argmin(around, axis=1).astype(jnp.int32)
-        nearest = jnp.min(around, axis=1)
+        # Only downhill: who stands before a wall waits for another goal and does not walk to and fro.
+        from_here = _flat(away)[jnp.arange(away.shape[0]), view.here]
+        nears = legal & (around < from_here[:, None])
+        around = jnp.where(nears, around + jax.random.uniform(key, around.shape, away.dtype, 0.0, 0.1), OUT_OF_REACH)
+        best, nearest = jnp.argmin(around, axis=1).astype(jnp.int32), jnp.min(around, axis=1)
         moving, taking = (self.rules.gathering.move_labor, jnp.mean(self.rules.gathering.collect_labor))
         way = jnp.where(nearest < WANDERING, nearest + 1.0, SEARCH).astype(now.coin.dtype)
         cost = now.effort * (way * moving.astype(now.coin.dtype) + taking.astype(now.coin.dtype))
         pays = now.is_carrying | (jnp.max(now.worth, axis=0) > cost)
-        is_there = _flat(away)[jnp.arange(away.shape[0]), view.here] < 0.5
-        return jnp.where(pays & ~is_there & (nearest < OUT_OF_REACH), best + 1, 0)
+        return jnp.where(pays & (nearest < OUT_OF_REACH), best + 1, 0)
 
     def _distances(self, observation: Observation, view: _View, now: _Situation) -> Float[Array, "n h w"]:
         """Steps from every cell to the nearest thing that the citizen is after."""
@@ -242,9 +244,7 @@ class RuleOfThumb(Policy):
         for g, good in enumerate(GOODS):
             detour = jnp.where(now.spare[g], 3.0, 0.0)[:, None, None]
             away = jnp.where(view.units[good] > 0, jnp.minimum(away, detour), away)
-        has_good = jnp.any(view.good_sites, axis=(1, 2))[:, None, None]
-        site = jnp.where(has_good, view.good_sites, view.sites)
-        away = jnp.where(now.is_carrying[:, None, None], jnp.where(site, 0.0, away), away)
+        away = jnp.where(now.is_carrying[:, None, None] & view.sites, 0.0, away)
         return _spread(away, view.blocked)
 
     def _distance_to_goal(self, observation: Observation, grid: tuple[int, int]) -> Float[Array, "n h w"]:
