@@ -4,8 +4,9 @@
 
 An update is rollout, advantages and learning, as a run does it: each seed on a device of its own, a device for every
 core. The citizens of the papers' 4-agent Open-Quadrant learn in the free market. Tracing and compiling are reported
-apart; speeds are medians of five windows, each blocked on. Beside them stands what the network's multiplications cost
-on this machine, measured alone: the floor under which no update can go.
+apart; speeds are medians of five windows, each blocked on. `share_of_floor` compares with the time that the
+multiplications of the networks alone would take at the rate of a large product, measured on all devices at once.
+`steps_per_processor_second` says what a core that is shared with other programs achieves while it is ours.
 """
 
 import argparse
@@ -52,6 +53,44 @@ def make_system(network: str, epochs: int, environments: int, num_updates: int):
     return TwoLevel(learners, schedule, num_updates, environments, periods_per_update=1)
 
 
+def multiplications(policy, num_agents: int, num_public: int, epochs: int) -> int:
+    """Additions and multiplications of the networks in one environment step: rollout, and each epoch there and back.
+
+    Nothing flows back through the first layer into the features. Public features are multiplied once for all agents.
+    """
+    total = 0
+    for network in (policy.actor, policy.critic):
+        first, *others = [2 * weight.size for weight in network.weights]
+        shared = 2 * num_public * network.weights[0].shape[1]
+        first = num_agents * (first - shared) + shared
+        rest = num_agents * sum(others)
+        total += first + rest + epochs * (2 * first + 3 * rest)
+    return total
+
+
+def product_rate(devices: int) -> float:
+    """Additions and multiplications per second of products like those of an update, over all devices at once."""
+    import jax
+    import jax.numpy as jnp
+
+    from fisc.learning.train import over_jobs
+
+    rows, inner, columns, repeats = 6400, 704, 128, 20
+
+    def multiply(left, right):
+        body = lambda right, _: (right + 1e-9 * (left.T @ (left @ right)), None)  # noqa: E731
+        return jax.lax.scan(body, right, None, length=repeats)[0]
+
+    program = over_jobs(multiply, devices)
+    arguments = jnp.ones((devices, rows, inner)), jnp.ones((devices, inner, columns))
+    seconds = []
+    for _ in range(WINDOWS + 1):
+        started = time.perf_counter()
+        jax.block_until_ready(program(*arguments))
+        seconds.append(time.perf_counter() - started)
+    return devices * repeats * 4 * rows * inner * columns / statistics.median(seconds[1:])
+
+
 def measure(network: str, epochs: int, seeds: int, environments: int, updates: int) -> dict:
     """Environment steps per second of all seeds together, and seconds to trace and compile."""
     import equinox as eqx
@@ -85,10 +124,14 @@ def measure(network: str, epochs: int, seeds: int, environments: int, updates: i
             processor += time.process_time() - busy
     speed = statistics.median(windows)
     per_window = updates * seeds * system.steps_per_update(world) / speed
+    role = world.spec.roles["citizen"]
+    num_public = sum(block.size for block in role.blocks.values() if block.is_public and not block.grid)
+    policy = unstack(run, 0).learners["citizen"].policy
     return {
         "steps_per_second": speed,
         "windows": windows,
         "steps_per_processor_second": WINDOWS * per_window * speed / processor,
+        "operations_per_step": multiplications(policy, role.num_agents, num_public, epochs),
         "trace_seconds": trace_seconds,
         "compile_seconds": first - per_window - trace_seconds,
         "approximate_kl": float(metrics["citizen/approximate_kl"].mean()),
@@ -108,17 +151,21 @@ def main() -> None:
 
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # compile times are measured
     prepare_jax()
-    table = {}
+    import jax
+
+    table, rate = {}, product_rate(min(options.seeds, len(jax.devices())))
     for network in options.networks.split(";"):
         for epochs in (int(text) for text in options.epochs.split(",")):
             found = measure(network, epochs, options.seeds, options.environments, options.updates)
+            found["share_of_floor"] = found["steps_per_second"] * found["operations_per_step"] / rate
             table.setdefault(network, {})[epochs] = found
             print(network, epochs, json.dumps({k: v for k, v in found.items() if k != "windows"}), flush=True)
     result = {
         "question": "environment steps per second of full training, all seeds together",
         "seeds": options.seeds,
         "environments": options.environments,
-        "networks": {name: table[name] for name in table},
+        "product_operations_per_second": rate,
+        "networks": table,
         "machine": provenance(),
     }
     print(json.dumps(result, indent=2))

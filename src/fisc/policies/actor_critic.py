@@ -42,15 +42,15 @@ class ActorCritic(TrainablePolicy):
 
     def digest(self, observation: Observation) -> Observation:
         """Maps cut and flattened to what the networks read."""
-        return self.layout.digest(observation)
+        return Observation(self.layout.digest(observation), observation.mask)
 
     def _read(self, observation: Observation, *, maps: bool, mask: bool) -> tuple[list[Array], list[Array]]:
         """Public and own features in parts: numbers in the unit of experience, then cells of maps, then the mask."""
-        scale, features = jax.lax.stop_gradient(self.scale), self.digest(observation).features
+        scale, features = jax.lax.stop_gradient(self.scale), self.layout.digest(observation)
         lead, dtype = observation.mask.shape[:-1], self.actor.weights[0].dtype
         parts = []
         for names, cells in ((self.layout.public, PUBLIC_CELLS), (self.layout.own, CELLS)):
-            part = [standardize(observation, names, scale.mean, scale.std, FEATURE_LIMIT)] if names else []
+            part = [standardize(features, names, scale.mean, scale.std, FEATURE_LIMIT)] if names else []
             parts.append(part + ([features[cells]] if maps and cells in features else []))
         public, own = parts
         if mask or not own:

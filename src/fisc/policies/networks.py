@@ -45,21 +45,26 @@ class SharedMLP(eqx.Module):
         multiplied with its own rows of the first layer. Integers become numbers just before. At least one part of
         `own` is needed for the number of agents; it may have no features.
         """
-        # Rows of a matrix from here on: the gradient of a product with more axes is moved around in memory first.
         *batch, num_agents, _ = own[0].shape
-        first, start, hidden = self.weights[0], 0, self.biases[0].shape[0]
-        sums = []
-        for parts in (public, own):
-            total = None
-            for part in parts:
-                size = part.shape[-1]
-                rows = part.reshape(-1, size).astype(first.dtype) @ first[start : start + size]
-                total, start = rows if total is None else total + rows, start + size
-            sums.append(total)
-        shared = jnp.broadcast_to(self.biases[0][None, :], (math.prod(batch), hidden))
-        shared = shared if sums[0] is None else shared + sums[0]
-        mine = sums[1].reshape(-1, num_agents, hidden)
-        signal = (mine + jnp.broadcast_to(shared[:, None, :], mine.shape)).reshape(-1, hidden)
+        environments, num_public = math.prod(batch), sum(part.shape[-1] for part in public)
+        shared = jnp.broadcast_to(self.biases[0][None, :], (environments, self.biases[0].shape[0]))
+        for product in self._products(public, 0):
+            shared = shared + product
+        first, *others = self._products(own, num_public)
+        mine = sum(others, first).reshape(environments, num_agents, -1)
+        signal = (mine + jnp.broadcast_to(shared[:, None, :], mine.shape)).reshape(-1, mine.shape[-1])
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
             signal = jnp.tanh(signal) @ weight + jnp.broadcast_to(bias, (signal.shape[0], bias.shape[0]))
         return signal.reshape(*batch, num_agents, -1)
+
+    def _products(self, parts: Sequence[Shaped[Array, "*b _"]], start: int) -> list[Float[Array, "m h"]]:
+        """Each part times its rows of the first layer, the first of which is number `start`.
+
+        As rows of one matrix: the gradient of a product with more axes is first moved around in memory.
+        """
+        products, weights = [], self.weights[0]
+        for part in parts:
+            *lead, size = part.shape
+            products.append(part.reshape(math.prod(lead), size).astype(weights.dtype) @ weights[start : start + size])
+            start += size
+        return products

@@ -63,8 +63,11 @@ class Layout:
         """All blocks of plain numbers: only they are put on the scale of experience."""
         return self.public + self.own
 
-    def digest(self, observation: Observation) -> Observation:
-        """The observation with all layers side by side in place of the maps: what is worth storing."""
+    def digest(self, observation: Observation) -> dict[str, Shaped[Array, "..."]]:
+        """Features with all layers side by side in place of the maps: what is worth storing. Digests stay as they are.
+
+        Leading axes of many environments are left alone.
+        """
         features = {name: observation.features[name] for name in self.numbers}
         for name, layers in ((CELLS, self.layers), (PUBLIC_CELLS, self.public_layers)):
             if name in observation.features:
@@ -73,7 +76,7 @@ class Layout:
                 cuts = [layer.read(observation.features[layer.block]) for layer in layers]
                 widest = np.result_type(*[cut.dtype for cut in cuts])
                 features[name] = jnp.concatenate([cut.astype(widest) for cut in cuts], axis=-1)
-        return Observation(features, observation.mask)
+        return features
 
 
 def layout_of(role: RoleSpec, radius: Mapping[str, int]) -> Layout:
@@ -129,10 +132,10 @@ def _around(size: int, reach: int) -> tuple[int, int]:
 
 
 def standardize(
-    observation: Observation, names: tuple[str, ...], mean: dict[str, Array], std: dict[str, Array], limit: float
+    features: dict[str, Array], names: tuple[str, ...], mean: dict[str, Array], std: dict[str, Array], limit: float
 ) -> Float[Array, "*b k"]:
     """Blocks of numbers side by side, in the unit of experience and cut at ± `limit`."""
-    sources = (observation.features, mean, std)
+    sources = (features, mean, std)
     value, center, spread = (jnp.concatenate([source[name] for name in names], axis=-1) for source in sources)
     standard = (value - jnp.broadcast_to(center, value.shape)) / jnp.broadcast_to(spread, value.shape)
     return jnp.clip(standard, -limit, limit)

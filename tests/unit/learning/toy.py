@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from fisc.core.economy import Block, Economy, EconomySpec, Observation, RoleSpec, Transition
 from fisc.core.knobs import full_knobs
@@ -113,6 +113,66 @@ class Bandit(Economy[State, tuple]):
     def metrics(self, state):
         """What was earned."""
         return {"welfare": jnp.mean(state.total)}
+
+    def accounts(self, state):
+        """Nothing to tell."""
+        return {}
+
+
+class View(eqx.Module):
+    """What the four citizens of a lookout see: on which side the ore is, and whether somebody stands on it."""
+
+    step: Int[Array, ""]
+    side: Int[Array, " n"]
+    is_taken: Bool[Array, " n"]
+
+
+class Lookout(Economy[View, View]):
+    """Go where the ore is, or the other way if somebody else stands on it: 1 for being right, at every step."""
+
+    @property
+    def spec(self) -> EconomySpec:
+        """Four citizens, four periods of two steps; a map of ore, and labels that say who is where."""
+        blocks = {
+            "map": Block(("ore", "noise"), is_public=False, grid=(5, 5)),
+            "labels": Block(("citizen",), is_public=False, grid=(5, 5), num_labels=6),
+        }
+        return EconomySpec("lookout", {"citizen": RoleSpec(4, Discrete(4), blocks, "step")}, 4, 2)
+
+    def draw(self, key, state):
+        """What is seen next. `key`: consumed."""
+        key_side, key_taken = jax.random.split(key)
+        side = jax.random.randint(key_side, (4,), 0, 4)
+        return View(state.step + 1, side, jax.random.bernoulli(key_taken, 0.5, (4,)))
+
+    def init(self, key):
+        """The first view. `key`: consumed."""
+        return self.reset(key, View(jnp.zeros((), jnp.int32), jnp.zeros(4, jnp.int32), jnp.zeros(4, bool)))
+
+    def reset(self, key, state):
+        """Another first view. `key`: consumed."""
+        drawn = self.draw(key, state)
+        return View(jnp.zeros((), jnp.int32), drawn.side, drawn.is_taken)
+
+    def observe(self, state, knobs):
+        """Sides 0 to 3 are two cells to the left, the right, up and down; oneself stands in the center."""
+        rows, columns = jnp.array([2, 2, 0, 4])[state.side], jnp.array([0, 4, 2, 2])[state.side]
+        who = jnp.arange(4)
+        ore = jnp.zeros((4, 2, 5, 5), jnp.int8).at[who, 0, rows, columns].set(1)
+        label = jnp.where(state.is_taken, 3, 0).astype(jnp.int16)
+        labels = jnp.zeros((4, 1, 5, 5), jnp.int16).at[who, 0, rows, columns].set(label).at[:, 0, 2, 2].set(1)
+        return {"citizen": Observation({"map": ore, "labels": labels}, jnp.ones((4, 4), bool))}
+
+    def transition(self, state, actions, draws, knobs):
+        """The other way is the neighbor of an even number, or the one before an odd one."""
+        best = jnp.where(state.is_taken, state.side ^ 1, state.side)
+        books = {"coin": jnp.zeros(())}
+        reward = (actions["citizen"] == best).astype(jnp.float32)
+        return Transition(draws, {"citizen": reward}, Ledger(books, books, books))
+
+    def metrics(self, state):
+        """Steps taken."""
+        return {"welfare": state.step.astype(jnp.float32)}
 
     def accounts(self, state):
         """Nothing to tell."""

@@ -38,7 +38,7 @@ def seen(seed=0) -> Observation:
 
 
 def cells(radius, observation=None):
-    return np.asarray(layout_of(ROLE, radius).digest(observation or seen()).features[CELLS])
+    return np.asarray(layout_of(ROLE, radius).digest(observation or seen())[CELLS])
 
 
 def test_a_map_is_read_channel_by_channel_from_the_top_left():
@@ -74,7 +74,7 @@ def test_a_flag_may_be_left_out_by_its_full_name():
 
 def test_public_maps_are_stored_once():
     """By hand: six cells, and one row for all agents."""
-    found = layout_of(ROLE, {}).digest(seen()).features[PUBLIC_CELLS]
+    found = layout_of(ROLE, {}).digest(seen())[PUBLIC_CELLS]
     np.testing.assert_array_equal(found, np.asarray(seen().features["world"]).reshape(1, 6))
 
 
