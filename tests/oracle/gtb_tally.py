@@ -5,11 +5,12 @@
 Each configuration is played in one environment, for whole episodes, until it has taken N steps or more (fewer if it has
 many citizens). The samples of the Saez formula, completed episodes and the labor warm-up carry over from one to the
 next. FILE gets a line for each configuration as soon as it is played. Configurations that FILE already has are not
-played again, so an interrupted run goes on where it was; delete FILE to start over, or a line to play one again. Exit
-code 1: somewhere something disagreed.
+played again, so an interrupted run goes on where it was; delete FILE to start over, or a line to play one again. FILE
+begins with a fingerprint of the code, and goes on with no other. Exit code 1: somewhere something disagreed.
 """
 
 import argparse
+import hashlib
 import math
 import re
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import jax
 
+import fisc
 from fisc.core.errors import ConfigError
 
 from . import gtb_config, gtb_reference
@@ -25,6 +27,7 @@ from .gather_trade_build import play
 
 FOLDER = Path(__file__).parent / "configs" / "gather_trade_build"
 LINE = re.compile(r"^(\S+\.yaml): .*?([\d,]+) steps, ([\d,]+) values, (\d+) mismatches", re.MULTILINE)
+CODE = ("core/*.py", "econ/*.py", "economies/gather_trade_build/*.py", "taxes/*.py", "scenarios/foundation*.py")
 FEWEST_EPISODES = 2
 SHARES = ((6, 1.0), (12, 0.7), (1000, 0.1))
 """Steps of a configuration with at most so many citizens, as a share of what is asked for: the reference is slow."""
@@ -48,6 +51,15 @@ def count(path: Path, steps: int, seed: int) -> str:
     return f"{path.name}: {episodes:,} episodes, {tally.steps:,} steps, {values:,} values, 0 mismatches ({kinds})"
 
 
+def fingerprint() -> str:
+    """The code that is compared, and that compares, in twelve digits."""
+    package, digest = Path(fisc.__file__).parent, hashlib.sha256()
+    files = [path for pattern in CODE for path in package.glob(pattern)] + list(Path(__file__).parent.glob("*.py"))
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def total(text: str) -> str:
     """The last line of a tally: sums over all configurations that it has."""
     rows = [[int(number.replace(",", "")) for number in match[1:]] for match in LINE.findall(text)]
@@ -64,6 +76,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="*", default=[], help="names of configurations, by default all")
     options = parser.parse_args(arguments)
     text = options.into.read_text(encoding="utf-8") if options.into.is_file() else ""
+    head = f"code: {fingerprint()}"
+    if text and text.splitlines()[0] != head:
+        print(f"error: {options.into} is of other code than {head}: delete it to start over", file=sys.stderr)
+        return 2
     played = [match[0] for match in LINE.findall(text)]
     lines = [line for line in text.splitlines() if LINE.match(line)]
     for path in sorted(FOLDER.glob("*.yaml")):
@@ -76,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
         print(lines[-1], flush=True)
         ordered = "\n".join(sorted(lines))
-        options.into.write_text(f"{ordered}\n{total(ordered)}\n", encoding="utf-8")
+        options.into.write_text(f"{head}\n{ordered}\n{total(ordered)}\n", encoding="utf-8")
     text = "\n".join(lines)
     print(total(text))
     return int(any(match[3] != "0" for match in LINE.findall(text)))

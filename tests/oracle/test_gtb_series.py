@@ -66,8 +66,13 @@ def test_a_tally_is_summed_up_and_goes_on_where_it_was(tmp_path, monkeypatch, ca
         return f"{path.name}: 1 episodes, 800 steps, 1,000 values, 0 mismatches (9 map)"
 
     monkeypatch.setattr(gtb_tally, "count", count)
-    (tmp_path / "tally.txt").write_text(lines + "\ntotal: something old\n")
+    head = f"code: {gtb_tally.fingerprint()}"
+    (tmp_path / "tally.txt").write_text(f"{head}\n{lines}\ntotal: something old\n")
     assert gtb_tally.main(["--into", str(tmp_path / "tally.txt")]) == 1
     assert played == ["c"]
     assert (tmp_path / "tally.txt").read_text().splitlines()[-1] == capsys.readouterr().out.splitlines()[-1]
     assert "3 configurations, 2,000 steps, 4,000 values" in (tmp_path / "tally.txt").read_text()
+    # Counts of other code are not gone on with.
+    (tmp_path / "tally.txt").write_text(f"code: 000000000000\n{lines}\n")
+    assert gtb_tally.main(["--into", str(tmp_path / "tally.txt")]) == 2
+    assert played == ["c"]
