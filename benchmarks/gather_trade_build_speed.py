@@ -249,11 +249,12 @@ def ours(agents: int, mode: str, options, large_map: bool | None = None) -> dict
     network = [jax.random.normal(jax.random.key(1), (devices, *shape)) / shape[0] ** 0.5 for shape in shapes]
     begin, play = over_jobs(jax.vmap(economy.init), devices), over_jobs(program(economy, mode, options.steps), devices)
     states = begin(keys)
-    first = time.perf_counter()
+    first = time.perf_counter(), time.process_time()
     jax.block_until_ready(play(keys, states, network))
-    second = time.perf_counter()
+    second = time.perf_counter(), time.process_time()
     last = jax.block_until_ready(play(keys, states, network))
-    compiling = (second - first) - (time.perf_counter() - second)
+    third = time.perf_counter(), time.process_time()
+    compiling = [(b - a) - (c - b) for a, b, c in zip(first, second, third, strict=True)]
     clock, cpu, calls = [], [], 0
     for _ in range(options.windows):
         done, before = 0, (time.perf_counter(), time.process_time())
@@ -266,7 +267,8 @@ def ours(agents: int, mode: str, options, large_map: bool | None = None) -> dict
         cpu.append(done / (time.process_time() - before[1]))
     bytes_of = lambda tree: sum(x.nbytes for x in jax.tree.leaves(tree)) // keys.size  # noqa: E731
     sizes = {"state_bytes": bytes_of(last[0])} | ({"observation_bytes": bytes_of(last[1])} if last[1] else {})
-    about = {"trace_and_compile_seconds": compiling, "environments": keys.size, "devices": devices}
+    about = {"environments": keys.size, "devices": devices}
+    about |= {"trace_and_compile_seconds": compiling[0], "trace_and_compile_cpu_seconds": compiling[1]}
     return _summary(clock, cpu) | sizes | about
 
 
