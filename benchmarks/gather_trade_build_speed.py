@@ -328,10 +328,10 @@ def draw(rows: list[dict], base: Path) -> None:
         axes.loglog(agents, linear, ":", color=color, lw=1)
     axes.set_xticks(agents, [str(one) for one in agents])
     axes.set_xticks([], minor=True)
-    axes.set_xlim(agents[0] * 0.9, agents[-1] * 2.6)
+    axes.set_xlim(agents[0] * 0.9, agents[-1] * 3)
     axes.set_xlabel("citizens")
-    axes.set_ylabel("microseconds of one core for a step, observations included")
-    axes.set_title("Gather-Trade-Build: what a step costs (dotted: in proportion to citizens)", fontsize=11, loc="left")
+    axes.set_ylabel("processor time of a step (microseconds)")
+    axes.set_title("Gather-Trade-Build: a step with observations (dotted: in proportion to citizens)", fontsize=11, loc="left")
     axes.grid(True, color="#dfe3e8", lw=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     for ending in ("png", "svg"):
