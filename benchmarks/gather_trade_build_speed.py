@@ -331,7 +331,7 @@ def draw(rows: list[dict], base: Path) -> None:
     axes.set_xlim(agents[0] * 0.9, agents[-1] * 3)
     axes.set_xlabel("citizens")
     axes.set_ylabel("processor time of a step (microseconds)")
-    axes.set_title("A step of Gather-Trade-Build, observed (dotted: in proportion to citizens)", fontsize=11, loc="left")
+    axes.set_title("A step of Gather-Trade-Build, observed (dotted: proportional)", fontsize=11, loc="left")
     axes.grid(True, color="#dfe3e8", lw=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     for ending in ("png", "svg"):
