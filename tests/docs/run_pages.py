@@ -39,6 +39,8 @@ def make_everything_small() -> None:
 
     def load_small(*arguments, **options):
         scenario = load(*arguments, **options)
+        if scenario.economy.kind != "one_step":
+            return scenario
         return replace(
             scenario,
             economy=replace(scenario.economy, workers=min(scenario.economy.num_people, FEW_WORKERS)),
