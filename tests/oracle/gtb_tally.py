@@ -39,7 +39,8 @@ def count(path: Path, steps: int, seed: int) -> str:
     try:
         tally = play(setup, episodes, seed)
     except Mismatch as mismatch:
-        return f"{path.name}: 0 steps, 0 values, 1 mismatches: {mismatch}"
+        told = " ".join(str(mismatch).split())
+        return f"{path.name}: 0 steps, 0 values, 1 mismatches: {told}"
     finally:
         jax.clear_caches()  # seventy compiled economies would otherwise stay in memory
     kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(tally.by_kind.items()))
