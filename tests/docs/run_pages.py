@@ -30,24 +30,27 @@ FEW_WORKERS, FEW_ENVIRONMENTS = 60, 4
 
 def make_everything_small() -> None:
     """Let every scenario be small and every budget tiny, and draw no figures: they are tested elsewhere."""
-    from fisc.scenarios import build, compare, registry
+    from fisc.scenarios import compare, plan, registry
     from fisc.scenarios.config import BUDGETS, BudgetConfig
+    from fisc.scenarios.kinds import one_step
 
     load = registry.load_scenario
     tiny = BudgetConfig(updates=2, planner_updates=2, block=1)
 
     def load_small(*arguments, **options):
         scenario = load(*arguments, **options)
+        if scenario.economy.kind != "one_step":
+            return scenario
         return replace(
             scenario,
-            economy=replace(scenario.economy, workers=min(scenario.economy.workers, FEW_WORKERS)),
+            economy=replace(scenario.economy, workers=min(scenario.economy.num_people, FEW_WORKERS)),
             learning=replace(scenario.learning, environments=FEW_ENVIRONMENTS),
             budgets=dict.fromkeys(BUDGETS, tiny),
         )
 
-    registry.load_scenario = compare.load_scenario = load_small
+    registry.load_scenario = plan.load_scenario = load_small
     compare.redraw = lambda *_: None
-    build.solve = partial(build.solve, num_starts=1, tolerance=0.02)
+    one_step.solve = partial(one_step.solve, num_starts=1, tolerance=0.02)
 
 
 def run_page(page: Path) -> None:

@@ -9,22 +9,16 @@ from typing import Any
 from fisc.core.economy import Economy
 from fisc.core.errors import ConfigError, RunError
 from fisc.records.metrics import arm_label
-from fisc.scenarios import foundation, foundation_config
+from fisc.scenarios import foundation_config
 from fisc.scenarios.compare import open_finished
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.episodes import Stage, cast
+from fisc.scenarios.foundation_scenario import scenario_of
 from fisc.scenarios.reading import parse
 from fisc.scenarios.registry import PRESETS, check_arm, load_scenario
-from fisc.scenarios.settings import Setting, load_setting, make_setting
+from fisc.scenarios.settings import load_setting, make_setting
 
 CONFIGURATIONS = (".yaml", ".yml", ".json")
-TAX_WORDS = {
-    "model_wrapper": "taxes by a planner",
-    "saez": "Saez formula",
-    "fixed-bracket-rates": "fixed tax rates",
-    "us-federal-single-filer-2018-scaled": "US federal tax rates of 2018",
-}
-"""How the taxes of a reference configuration are called."""
 
 
 def stage(source: str, arm: str | None = None, seed: int = 0, players: str | None = None) -> Stage:
@@ -56,8 +50,7 @@ def stage(source: str, arm: str | None = None, seed: int = 0, players: str | Non
             "or a .toml file), or a configuration of the reference program (.yaml, .json)"
         )
     scenario, arm = load_scenario(source), check_arm(arm or "planner")
-    told = {"kind": "scenario", "scenario": _plain(scenario), "arm": arm, "seed": seed}
-    return cast(make_setting(scenario, arm, seed), f"{scenario.title}, {arm_label(arm)}", told, players)
+    return _from_scenario(scenario, arm, seed, players, f"{scenario.title}, {arm_label(arm)}")
 
 
 def rebuild(source: Mapping[str, Any]) -> Economy:
@@ -67,8 +60,6 @@ def rebuild(source: Mapping[str, Any]) -> Economy:
         ConfigError: if the description no longer makes an economy.
         RunError: if there is none.
     """
-    if source.get("kind") == "configuration":
-        return foundation.economy(foundation_config.resolve(source["env"]))
     if source.get("kind") == "scenario":
         scenario = parse(Scenario, source["scenario"])
         return make_setting(scenario, source["arm"], source["seed"]).economy
@@ -76,16 +67,13 @@ def rebuild(source: Mapping[str, Any]) -> Economy:
 
 
 def _from_configuration(path: Path, players: str) -> Stage:
-    config = foundation_config.read(path)
-    env = {
-        "scenario_name": f"{config.kind}/{foundation_config.SUFFIX}",
-        "components": [{name: config.components[name]} for name in config.listed],
-        **config.environment,
-    }
-    tax = config.tax["tax_model"] if config.has_taxes and not config.tax["disable_taxes"] else "no taxes"
-    title = f"{path.stem}, {TAX_WORDS.get(tax, tax)}"
-    setting = Setting(foundation.economy(config))
-    return cast(setting, title, {"kind": "configuration", "env": env}, players)
+    scenario = scenario_of(foundation_config.read(path), path.stem)
+    return _from_scenario(scenario, scenario.arms[0], 0, players, f"{path.stem}, {arm_label(scenario.arms[0])}")
+
+
+def _from_scenario(scenario: Scenario, arm: str, seed: int, players: str, title: str) -> Stage:
+    told = {"kind": "scenario", "scenario": _plain(scenario), "arm": arm, "seed": seed}
+    return cast(make_setting(scenario, arm, seed), title, told, players)
 
 
 def _from_run(path: Path, arm: str | None, seed: int) -> Stage:
@@ -93,8 +81,7 @@ def _from_run(path: Path, arm: str | None, seed: int) -> Stage:
     scenario = planned.scenario
     arm = arm or ("planner" if "planner" in scenario.arms else scenario.arms[0])
     # The policies play as they were judged.
-    is_drawn = getattr(getattr(scenario, "evaluation", None), "actions", "greedy") == "drawn"
-    setting = load_setting(path, arm, seed, greedy=not is_drawn)
+    setting = load_setting(path, arm, seed, greedy=scenario.evaluation.actions == "greedy")
     told = {"kind": "scenario", "scenario": _plain(scenario), "arm": arm, "seed": seed, "run": path.resolve().name}
     return cast(setting, f"{scenario.title}, {arm_label(arm)}", told)
 
