@@ -27,7 +27,11 @@ from .gather_trade_build import play
 
 FOLDER = Path(__file__).parent / "configs" / "gather_trade_build"
 LINE = re.compile(r"^(\S+\.yaml): .*?([\d,]+) steps, ([\d,]+) values, (\d+) mismatches", re.MULTILINE)
-CODE = ("core/*.py", "econ/*.py", "economies/gather_trade_build/*.py", "taxes/*.py", "scenarios/foundation*.py")
+CODE = (
+    *(f"{folder}/*.py" for folder in ("core", "econ", "economies/gather_trade_build", "taxes", "scenarios/kinds")),
+    "scenarios/foundation*.py",
+)
+"""Parts of fisc that are compared."""
 FEWEST_EPISODES = 2
 SHARES = ((6, 1.0), (12, 0.7), (1000, 0.1))
 """Steps of a configuration with at most so many citizens, as a share of what is asked for: the reference is slow."""
