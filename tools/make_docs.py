@@ -135,7 +135,9 @@ NOTES = {
     "taxes.num_brackets": "Number of linear or log brackets.",
     "taxes.dollars_per_coin": "Dollars that one coin stands for; divides the cutoffs of US law.",
     "taxes.planner": "Whether planner and optimum choose rates from a grid or any rate.",
-    "learning.ROLE.hidden": "Widths of the hidden layers, of actor and critic alike.",
+    "learning.ROLE.hidden": "Widths of the hidden layers, of the critic's too unless it has its own.",
+    "taxes.min_rate": "Lowest rate on the planner's grid.",
+    "economy.map.rows": "Rows of the world; 0: those of the fixed map.",
     "learning.ROLE.learning_rate": "Step size of Adam at the start.",
     "learning.ROLE.entropy": "Weight of the entropy bonus when the role starts to learn.",
     "learning.ROLE.final_entropy": "The same after four fifths of the role's share of the run.",
@@ -166,7 +168,7 @@ CONDITIONS = {
     ("one_step", "citizens"): "`economy.planner_sees_citizens`",
     ("gather_trade_build", "map"): "`economy.sight.planner_sees_map`",
     ("gather_trade_build", "labels"): "`economy.sight.planner_sees_map`",
-    ("gather_trade_build", "citizens"): "place: `economy.sight.planner_sees_map`",
+    ("gather_trade_build", "citizens"): "always; row and column with `economy.sight.planner_sees_map`",
 }
 """When an optional block, or a part of one, is there."""
 

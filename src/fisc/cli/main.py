@@ -189,7 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fisc: error: {text}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("fisc: interrupted; go on with the same command and --resume", file=sys.stderr)
+        hint = "; go on with the same command and --resume" if hasattr(options, "resume") else ""
+        print(f"fisc: interrupted{hint}", file=sys.stderr)
         return 130
     return 0
 

@@ -128,11 +128,14 @@ def _play_period(
         states, moments, slow_rewards, residuals = jax.vmap(step)(step_keys, states, held)
         return (states, held), (moments, slow_rewards, residuals)
 
-    keys = jax.vmap(lambda k: jax.random.split(k, len(slow) + spec.steps_per_period))(keys)
+    # The steps have keys of their own: who decides once a period must not change anybody's luck.
+    halves = jax.vmap(jax.random.split)(keys)
+    slow_keys = jax.vmap(lambda k: jax.random.split(k, len(slow)))(halves[:, 0])
+    step_keys = jax.vmap(lambda k: jax.random.split(k, spec.steps_per_period))(halves[:, 1])
     decide = partial(_see_and_decide, economy, policies, slow, knobs)
-    seen, decisions = jax.vmap(decide)(keys[:, : len(slow)], states)
+    seen, decisions = jax.vmap(decide)(slow_keys, states)
     held = {role: d.action for role, d in decisions.items()}
-    step_keys = jnp.swapaxes(keys[:, len(slow) :], 0, 1)
+    step_keys = jnp.swapaxes(step_keys, 0, 1)
     (states, _), (moments, slow_rewards, residuals) = jax.lax.scan(play, (states, held), step_keys)
     slow_moments = {role: _Moment(seen[role], decisions[role], jnp.sum(slow_rewards[role], axis=0)) for role in slow}
     return states, _Period(moments, slow_moments, jnp.max(residuals, axis=0))

@@ -70,7 +70,8 @@ def evaluate(
     evaluation, schedules, groups, welfare = [], [], [], {}
     for world in worlds:
         tax = build.make_tax(scenario, world.people, world.arm, world.rates)
-        played = _evaluate_one(scenario, world, build.make_economy(scenario, world.people, tax), trained)
+        economy = build.kind_of(scenario).at_full_cost(build.make_economy(scenario, world.people, tax))
+        played = _evaluate_one(scenario, world, economy, trained)
         welfare[world.arm, world.seed] = played.metrics["welfare"]
         evaluation += [(world.arm, world.seed, name, value) for name, value in played.metrics.items()]
         schedules += [

@@ -217,11 +217,8 @@ def _learning(config: FoundationConfig) -> dict[str, Any]:
             periods = int(batch) / (found["environments"] * config.period)
             most = int(config.environment["episode_length"]) // config.period
             found["periods_per_update"] = min(max(1, round(periods)), most)
-    found["citizen"] = {"head": "categorical", "shuffles": False} | _role(config, "agent_policy")
-    planner = {"head": "categorical", "joins_at": 0.0} | _role(config, "planner_policy")
-    if not config.training.get("general", {}).get("train_planner", True):
-        planner.pop("joins_at")
-    found["planner"] = planner
+    found["citizen"] = {"head": "categorical", "shuffles": False, "per_agent": False} | _role(config, "agent_policy")
+    found["planner"] = {"head": "categorical", "joins_at": 0.0} | _role(config, "planner_policy")
     return found
 
 
@@ -244,6 +241,9 @@ def _role(config: FoundationConfig, section: str) -> dict[str, Any]:
         found["epochs"] = int(trainer["num_sgd_iter"])
     batch, part = trainer.get("train_batch_size"), trainer.get("sgd_minibatch_size")
     found["minibatches"] = max(1, int(batch) // int(part)) if batch and part else 1
+    if "num_workers" in trainer:  # no more than there are environments
+        worlds = max(2, max(1, int(trainer["num_workers"])) * int(trainer.get("num_envs_per_worker", 1)))
+        found["minibatches"] = min(found["minibatches"], worlds)
     return found
 
 
@@ -269,7 +269,19 @@ def _caveats(config: FoundationConfig) -> list[str]:
         left = [key for key in NOT_CARRIED if policy.get(key) is not None]
         if left:
             found.append(f"Not carried over from {section}: {', '.join(left)}.")
-    general = config.training.get("general", {})
+    arm, tax, general = arm_of(config), config.tax, config.training.get("general", {})
+    if arm == "planner" and not general.get("train_planner", True):
+        found.append("The planner did not learn there and set rates at random; here it learns.")
+    if tax["tax_annealing_schedule"] is not None and arm == "planner":
+        found.append(
+            "The ceiling on rates rose with every episode there; here it rises to 1 over the planner's stretch."
+        )
+    elif tax["tax_annealing_schedule"] is not None and arm != "free_market":
+        found.append("The ceiling on rates rose with every episode there; here only a planner has one.")
+    if float(tax["rate_max"]) < 1.0 and arm not in ("planner", "free_market"):
+        found.append(f"Rates were cut at {tax['rate_max']} there; here only a planner's are.")
+    if float(config.environment["mixing_weight_gini_vs_coin"]) > 0.0:
+        found.append("The planner wants a mixture of equality and productivity: see the metric welfare for it.")
     for key in ("restore_tf_weights_agents", "restore_tf_weights_planner"):
         if general.get(key):
             found.append(f"Weights in {general[key]} are of another program: learning begins from new ones.")

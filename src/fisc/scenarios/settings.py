@@ -107,7 +107,8 @@ def make_player(economy: Economy, role: Role, name: str) -> Policy:
         raise unknown("policy", name, PLAYERS)
     if name == "random":
         return UniformRandom(economy.spec.roles[role].actions)
-    policy = build.KINDS[economy.spec.name].exact_citizens(economy) if role == "citizen" else None
+    kind = build.KINDS.get(economy.spec.name)
+    policy = kind.exact_citizens(economy) if kind is not None and role == "citizen" else None
     if policy is None:
         raise ConfigError(
             f"no exact best response is known for role '{role}' of the economy '{economy.spec.name}' as it is: "

@@ -2,21 +2,21 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from fisc.core.economy import Economy
 from fisc.core.errors import ConfigError, RunError
 from fisc.records.metrics import arm_label
-from fisc.scenarios import foundation_config
+from fisc.scenarios import build, foundation_config
 from fisc.scenarios.compare import open_finished
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.episodes import Stage, cast
 from fisc.scenarios.foundation_scenario import scenario_of
 from fisc.scenarios.reading import parse
 from fisc.scenarios.registry import PRESETS, check_arm, load_scenario
-from fisc.scenarios.settings import load_setting, make_setting
+from fisc.scenarios.settings import Setting, load_setting, make_setting
 
 CONFIGURATIONS = (".yaml", ".yml", ".json")
 
@@ -26,7 +26,7 @@ def stage(source: str, arm: str | None = None, seed: int = 0, players: str | Non
 
     Args:
         source: a run folder (its trained policies play), a preset or .toml file, or a reference configuration.
-        arm: the tax system; "planner" by default, but for a run its first one if it has no planner. A reference
+        arm: the tax system; by default "planner" if the scenario or run has it, else its first one. A reference
             configuration says it itself.
         seed: which people are drawn, and for a run which of its seeds.
         players: see `fisc.scenarios.episodes.PLAYERS`; "thumb" by default. Those of a run are its own.
@@ -49,8 +49,9 @@ def stage(source: str, arm: str | None = None, seed: int = 0, players: str | Non
             f"nothing to watch in '{source}': give an episode (.npz), a run folder, a scenario ({', '.join(PRESETS)}, "
             "or a .toml file), or a configuration of the reference program (.yaml, .json)"
         )
-    scenario, arm = load_scenario(source), check_arm(arm or "planner")
-    return _from_scenario(scenario, arm, seed, players, f"{scenario.title}, {arm_label(arm)}")
+    scenario = load_scenario(source)
+    arm = _default_arm(scenario) if arm is None else check_arm(arm)
+    return _from_scenario(scenario, arm, seed, players)
 
 
 def rebuild(source: Mapping[str, Any]) -> Economy:
@@ -62,28 +63,38 @@ def rebuild(source: Mapping[str, Any]) -> Economy:
     """
     if source.get("kind") == "scenario":
         scenario = parse(Scenario, source["scenario"])
-        return make_setting(scenario, source["arm"], source["seed"]).economy
+        return _as_judged(scenario, make_setting(scenario, source["arm"], source["seed"])).economy
     raise RunError("the episode does not say from what its economy was made: replay it with an economy of your own")
 
 
 def _from_configuration(path: Path, players: str) -> Stage:
     scenario = scenario_of(foundation_config.read(path), path.stem)
-    return _from_scenario(scenario, scenario.arms[0], 0, players, f"{path.stem}, {arm_label(scenario.arms[0])}")
+    return _from_scenario(replace(scenario, title=path.stem), scenario.arms[0], 0, players)
 
 
-def _from_scenario(scenario: Scenario, arm: str, seed: int, players: str, title: str) -> Stage:
+def _default_arm(scenario: Scenario) -> str:
+    return "planner" if "planner" in scenario.arms else scenario.arms[0]
+
+
+def _from_scenario(scenario: Scenario, arm: str, seed: int, players: str) -> Stage:
+    taxes = "rates drawn at random" if arm == "planner" else arm_label(arm)
     told = {"kind": "scenario", "scenario": _plain(scenario), "arm": arm, "seed": seed}
-    return cast(make_setting(scenario, arm, seed), title, told, players)
+    return cast(_as_judged(scenario, make_setting(scenario, arm, seed)), f"{scenario.title}, {taxes}", told, players)
+
+
+def _as_judged(scenario: Scenario, setting: Setting) -> Setting:
+    """The setting with an economy as results are given for it."""
+    return replace(setting, economy=build.kind_of(scenario).at_full_cost(setting.economy))
 
 
 def _from_run(path: Path, arm: str | None, seed: int) -> Stage:
     _, planned = open_finished(path)
     scenario = planned.scenario
-    arm = arm or ("planner" if "planner" in scenario.arms else scenario.arms[0])
+    arm = arm or _default_arm(scenario)
     # The policies play as they were judged.
     setting = load_setting(path, arm, seed, greedy=scenario.evaluation.actions == "greedy")
     told = {"kind": "scenario", "scenario": _plain(scenario), "arm": arm, "seed": seed, "run": path.resolve().name}
-    return cast(setting, f"{scenario.title}, {arm_label(arm)}", told)
+    return cast(_as_judged(scenario, setting), f"{scenario.title}, {arm_label(arm)}", told)
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:

@@ -197,6 +197,6 @@ def _check(group: Group, metrics: dict[str, np.ndarray], before: int) -> None:
             what = "the ledger does not balance" if name == "ledger_residual" and np.isfinite(value) else "not finite"
             raise DivergenceError(
                 f"training stopped: {name} is {value} ({what}) in arm {job.arm}, seed {job.seed}, "
-                f"update {before + i + 1}; "
+                f"update {group.earlier_updates + before + i + 1}; "
                 f"the state is saved in checkpoints/{group.name}-stopped.ckpt; try a smaller learning rate"
             )

@@ -1,5 +1,7 @@
 """The Gather-Trade-Build economy of a scenario, part by part."""
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 
 from fisc.core.errors import ConfigError
@@ -57,6 +59,10 @@ class GatherTradeBuildKind(Kind):
             gini_convention=config.convention,
             bids_shelter_coin=config.bids_shelter_coin,
         )
+
+    def at_full_cost(self, economy):
+        """Labor costs in full from the start, whatever warms up."""
+        return replace(economy, preferences=replace(economy.preferences, warmup_counts="nothing"))
 
     def schedule_of(self, economy, state):
         """The mean over the tax years of the episode."""

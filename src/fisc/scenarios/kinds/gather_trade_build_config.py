@@ -243,7 +243,13 @@ class GatherTradeBuildConfig(EconomyConfig):
         )
 
     def check_scenario(self, scenario):
-        """Without taxes there is nothing to compare."""
+        """Without taxes there is nothing to compare; a warm-up of labor begins anew with every world."""
+        for name, budget in scenario.budgets.items():
+            if self.labor_warmup and budget.common_updates:
+                raise ConfigError(
+                    f"economy.labor_warmup is {self.labor_warmup}, and budgets.{name} goes on from a common start, "
+                    "where it would begin anew: use learning.labor_cost_start in its place, or set common_updates to 0"
+                )
         if "tax" not in self.events and set(scenario.arms) != {"free_market"}:
             raise ConfigError(
                 f"arms are {', '.join(scenario.arms)}, but economy.events has no 'tax': add it, or compare nothing but "

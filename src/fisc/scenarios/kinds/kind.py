@@ -73,6 +73,10 @@ class Kind(abc.ABC):
         """Metrics that hold what was played against what is exactly right; none here."""
         return {}
 
+    def at_full_cost(self, economy: Economy) -> Economy:
+        """The economy as it is judged and shown: without what was made easier for learners. As it is, by default."""
+        return economy
+
     def schedule_of(self, economy: Economy, state: Any) -> Any:
         """The marginal rates [b] that an episode had on average, from its last state."""
         return state.treasury.rates
