@@ -107,6 +107,10 @@ CASES = {
         ["gtb-open-quadrant", *put("learning.periods_per_update=11")],
         "learning.periods_per_update is 11: it must be at most 10",
     ),
+    "map of a radius that is not there": (
+        ["gtb-open-quadrant", "--arms", "planner", *put('learning.citizen.radius={"map/gold"=1}')],
+        "no map is called 'map/gold'",
+    ),
     "too many citizens for the corners": (
         ["gtb-open-quadrant", *put("economy.citizens=200")],
         "citizens of rank 48 start at row 12, column 24, which is water",
