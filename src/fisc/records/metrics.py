@@ -37,7 +37,12 @@ _LOSS = "Training loss: comparable within one role and arm only."
 
 WELFARE_METRICS: dict[str, Metric] = {
     "welfare": Metric("Welfare", OBJECTIVE_UNIT, "The objective that the scenario has chosen.", True),
-    "productivity": Metric("Productivity", _PER_PERSON, "Mean income before tax: mean(income).", True),
+    "productivity": Metric(
+        "Productivity",
+        _PER_PERSON,
+        "Mean of what people own at the end: mean income before tax, as all revenue comes back.",
+        True,
+    ),
     "equality": Metric("Equality", "0 to 1", "1 - gini(consumption): 1 if all consume the same.", True),
     "equality_times_productivity": Metric(
         "Equality × productivity", _PER_PERSON, "equality * productivity (Zheng et al. 2022).", True

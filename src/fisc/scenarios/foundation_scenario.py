@@ -3,6 +3,7 @@
 What a scenario cannot say is said in its caveats, not passed over: see `_caveats`.
 """
 
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.foundation_config import FIXED_MAPS, FoundationConfig
 from fisc.scenarios.reading import parse
+from fisc.scenarios.registry import preset_text
 from fisc.taxes.us_federal import FOUNDATION_2018_ALIAS
 
 EVENTS = {
@@ -46,10 +48,8 @@ LEARNER = {
 """Names of the reference's learner, and ours."""
 NOT_CARRIED = ("vf_clip_param", "vf_loss_coeff", "kl_coeff")
 """Settings of its learner that ours does not have."""
-SMALL_BUDGETS = {
-    "smoke": {"updates": 4, "planner_updates": 4, "block": 2},
-    "quick": {"updates": 160, "planner_updates": 160, "block": 20},
-}
+PRESET = "gtb-open-quadrant"
+"""Whose recipe of learning fills in what a file does not say."""
 
 
 def scenario_of(config: FoundationConfig, name: str = "imported", convention: str = "exact") -> Scenario:
@@ -75,7 +75,7 @@ def scenario_of(config: FoundationConfig, name: str = "imported", convention: st
             "taxes": _taxes(config, tax),
             "evaluation": {"episodes": 16, "actions": "drawn"},
             "learning": _learning(config),
-            "budgets": SMALL_BUDGETS | _full_budget(config),
+            "budgets": _budgets(config),
         },
     )
 
@@ -207,18 +207,23 @@ def first_ceiling(config: FoundationConfig) -> float:
 
 
 def _learning(config: FoundationConfig) -> dict[str, Any]:
-    """The training section; what it does not say is as in fisc's own preset of this economy."""
+    """The training section over fisc's own recipe for this economy, which says what the section does not."""
+    preset = tomllib.loads(preset_text(PRESET))["learning"]
     trainer, batch = config.training.get("trainer", {}), config.training.get("trainer", {}).get("train_batch_size")
     workers, each = trainer.get("num_workers"), trainer.get("num_envs_per_worker", 1)
-    found: dict[str, Any] = {"max_rate_start": first_ceiling(config), "periods_per_update": 1}
+    found = preset | {"max_rate_start": first_ceiling(config), "periods_per_update": 1}
+    if config.environment["energy_warmup_constant"]:  # the economy has a warm-up of its own
+        found |= {"labor_cost_start": 1.0, "labor_cost_full_at": 0.0}
     if workers is not None:
         found["environments"] = max(2, max(1, int(workers)) * int(each))
         if batch:
             periods = int(batch) / (found["environments"] * config.period)
             most = int(config.environment["episode_length"]) // config.period
             found["periods_per_update"] = min(max(1, round(periods)), most)
-    found["citizen"] = {"head": "categorical", "shuffles": False, "per_agent": False} | _role(config, "agent_policy")
-    found["planner"] = {"head": "categorical", "joins_at": 0.0} | _role(config, "planner_policy")
+    found["citizen"] = preset["citizen"] | _role(config, "agent_policy")
+    if config.environment["full_observability"]:  # a radius is around the middle of what is seen
+        found["citizen"].pop("radius")
+    found["planner"] = preset["planner"] | _role(config, "planner_policy")
     return found
 
 
@@ -247,15 +252,18 @@ def _role(config: FoundationConfig, section: str) -> dict[str, Any]:
     return found
 
 
-def _full_budget(config: FoundationConfig) -> dict[str, Any]:
-    """Updates that play as many steps as the training section says."""
-    learning = _learning(config)
+def _budgets(config: FoundationConfig) -> dict[str, Any]:
+    """Those of fisc's own recipe; the full one plays as many steps as the training section says."""
+    budgets, learning = tomllib.loads(preset_text(PRESET))["budgets"], _learning(config)
+    if config.environment["energy_warmup_constant"]:  # it would begin anew after a common start
+        budgets = {name: budget | {"common_updates": 0} for name, budget in budgets.items()}
     episodes, steps = config.training.get("general", {}).get("episodes"), int(config.environment["episode_length"])
-    if not episodes or "environments" not in learning:
-        return {"full": {"updates": 1200, "planner_updates": 1200, "block": 50}}
+    if not episodes:
+        return budgets
     played = learning["environments"] * learning["periods_per_update"] * config.period
     updates = max(1, int(episodes) * steps // played)
-    return {"full": {"updates": updates, "planner_updates": updates, "block": min(50, updates)}}
+    full = {"common_updates": 0, "updates": updates, "planner_updates": updates, "block": min(50, updates)}
+    return budgets | {"full": full}
 
 
 def _caveats(config: FoundationConfig) -> list[str]:
@@ -273,9 +281,7 @@ def _caveats(config: FoundationConfig) -> list[str]:
     if arm == "planner" and not general.get("train_planner", True):
         found.append("The planner did not learn there and set rates at random; here it learns.")
     if tax["tax_annealing_schedule"] is not None and arm == "planner":
-        found.append(
-            "The ceiling on rates rose with every episode there; here it rises to 1 over the planner's stretch."
-        )
+        found.append("The ceiling on rates rose with every episode there; here it rises to 1 while the planner learns.")
     elif tax["tax_annealing_schedule"] is not None and arm != "free_market":
         found.append("The ceiling on rates rose with every episode there; here only a planner has one.")
     if float(tax["rate_max"]) < 1.0 and arm not in ("planner", "free_market"):
