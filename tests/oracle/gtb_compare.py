@@ -75,10 +75,11 @@ class Comparison:
         view, state, theirs, check = self.view, self.view.state, self.theirs, self.check
         check("utility", "of citizens", state.utility, theirs["utilities"])
         check("utility", "welfare", state.welfare, theirs["welfare"])
-        check("utility", "weight of labor", view.labor_weight, theirs["energy_weight"])
         check("utility", "warm-up", state.rewarding_steps, theirs["warmup_integrator"])
         # The reference counts an episode as completed in its last step, fisc when the next one begins.
-        completed = state.completed + np.array([snapshot["done"] for snapshot in self.snapshots])
+        done = np.array([snapshot["done"] for snapshot in self.snapshots])
+        check("utility", "weight of labor", view.labor_weight[~done], np.asarray(theirs["energy_weight"])[~done])
+        completed = state.completed + done
         check("utility", "completed episodes", completed, theirs["completions"])
         check("reward", "of citizens", view.reward, theirs["rewards"])
         check("reward", "of the planner", view.planner_reward, theirs["planner_reward"])

@@ -111,7 +111,7 @@ def make_player(economy: Economy, role: Role, name: str) -> Policy:
     policy = kind.exact_citizens(economy) if kind is not None and role == "citizen" else None
     if policy is None:
         raise ConfigError(
-            f"no exact best response is known for role '{role}' of the economy '{economy.spec.name}' as it is: "
+            f"no exact best response is known for role '{role}' of the economy '{economy.spec.name}': "
             "give 'random' or a policy"
         )
     return policy

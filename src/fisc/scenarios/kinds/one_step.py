@@ -104,11 +104,11 @@ class OneStepKind(Kind):
             found = {"free market": np.zeros(len(people.cutoffs))}
             if not np.isnan(people.law_rates).any():
                 found["US law"] = people.law_rates
-            best = solve(economy, num_starts)
+            best = solve(economy, num_starts=num_starts)
             found["Saez"] = solve_saez(scenario, economy)
             starts = best.starts
             if scenario.taxes.planner == "grid":
-                grid = solve_on_grid(economy, scenario.taxes.rate_step, num_starts)
+                grid = solve_on_grid(economy, scenario.taxes.rate_step, num_starts=num_starts)
                 found["optimum (grid)"], starts = grid.rates, grid.starts
             found["optimum"] = best.rates
             welfare = {name: float(outcome(economy, jnp.asarray(rates)).welfare) for name, rates in found.items()}
