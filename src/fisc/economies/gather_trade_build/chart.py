@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Int8, Int16, Shaped
+import numpy as np
+from jaxtyping import Array, Int, Int8
 
 from fisc.core.errors import ConfigError
 from fisc.economies.gather_trade_build.state import GOODS, NO_OWNER, State
@@ -33,10 +34,17 @@ class Packing:
         bits = sum(size for _, size in self.fields.values())
         return jnp.int16 if bits <= 15 else jnp.int32
 
-    def unpack(self, packed: Int[Array, "*n"], name: str) -> Int[Array, "*n"]:
-        """Unpack one thing."""
-        shift, bits = self.fields[name]
-        return (packed >> shift) & ((1 << bits) - 1)
+    @property
+    def names_fit_a_byte(self) -> bool:
+        """Whether a label, which is one more than what is stored, fits a small integer."""
+        return self.fields["citizen"][1] < 7
+
+    def unpack_all(self, packed: Int[Array, "n h w"], names: tuple[str, ...]) -> Int[Array, "n c h w"]:
+        """Unpack some things, each into a layer of its own. Cells lie in one row meanwhile: a square is slower."""
+        shifts, bits = np.asarray([self.fields[name] for name in names], packed.dtype).T
+        row = packed.reshape(packed.shape[0], 1, -1)
+        layers = (row >> shifts[None, :, None]) & ((1 << bits) - 1)[None, :, None].astype(packed.dtype)
+        return layers.reshape(packed.shape[0], len(names), *packed.shape[1:])
 
 
 def packing(max_units: tuple[int, ...], num_citizens: int) -> Packing:
@@ -93,23 +101,12 @@ def windows(packed: Int[Array, "h w"], cell: Int[Array, " n"], halfwidth: int) -
 
 def channels(packed: Int[Array, "n h w"], form: Packing, *, has_edge: bool) -> Int8[Array, "n c h w"]:
     """What lies on each cell, as small integers; with the channel INSIDE if the edge can be seen."""
-    names = (*CHANNELS, INSIDE) if has_edge else CHANNELS
-    return _stack([form.unpack(_flat(packed), name).astype(jnp.int8) for name in names], packed)
+    return form.unpack_all(packed, (*CHANNELS, INSIDE) if has_edge else CHANNELS).astype(jnp.int8)
 
 
-def labels(packed: Int[Array, "n h w"], form: Packing, oneself: Int[Array, " n"]) -> Int16[Array, "n 2 h w"]:
+def labels(packed: Int[Array, "n h w"], form: Packing, oneself: Int[Array, " n"]) -> Int[Array, "n 2 h w"]:
     """Whose house, and who, is on each cell. `oneself`: index of the observer, -2 for the planner."""
-    observer, seen = oneself[:, None].astype(jnp.int16) + 1, []
-    for name in LABELS:
-        stored = form.unpack(_flat(packed), name).astype(jnp.int16)
-        seen.append(jnp.where(stored == 0, 0, jnp.where(stored == observer, 1, stored + 1)).astype(jnp.int16))
-    return _stack(seen, packed)
-
-
-def _flat(packed: Int[Array, "n h w"]) -> Int[Array, "n hw"]:
-    return packed.reshape(packed.shape[0], -1)
-
-
-def _stack(layers: list[Shaped[Array, "n hw"]], packed: Int[Array, "n h w"]) -> Shaped[Array, "n c h w"]:
-    """Channels that were unpacked each for itself, in one long row: four times as fast as all at once in a square."""
-    return jnp.stack(layers, axis=1).reshape(packed.shape[0], len(layers), *packed.shape[1:])
+    observer = oneself[:, None, None, None].astype(packed.dtype) + 1
+    stored = form.unpack_all(packed, LABELS)
+    seen = jnp.where(stored == 0, 0, jnp.where(stored == observer, 1, stored + 1))
+    return seen.astype(jnp.int8 if form.names_fit_a_byte else jnp.int16)

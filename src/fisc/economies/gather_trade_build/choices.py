@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Int, Shaped
 
 from fisc.core.spaces import Discrete, MultiDiscrete
@@ -69,13 +70,18 @@ class Menus:
             direction=get("walk"),
         )
 
-    def mask(self, legal: dict[str, Bool[Array, "n _"]]) -> Bool[Array, "n a"]:
-        """Put the legal entries of each menu together, with doing nothing where it belongs."""
-        idle = jnp.ones_like(next(iter(legal.values()))[:, :1])
-        flags = [legal[name] for name, _ in self.sizes]
-        if self.is_multi:
-            return jnp.concatenate([part for flag in flags for part in (idle, flag)], axis=1)
-        return jnp.concatenate([idle, *flags], axis=1)
+    def entries(self, name: str) -> np.ndarray:
+        """Which entry of a menu, from 1, each flag of a mask stands for, shape [a]; 0 for anything else."""
+        number, offset = np.zeros(self.space.mask_size, np.int32), 1
+        for menu, size in self.sizes:
+            if menu == name:
+                number[offset : offset + size] = np.arange(1, size + 1)
+            offset += size + self.is_multi
+        return number
+
+    def idle(self) -> np.ndarray:
+        """Which flags of a mask stand for doing nothing, shape [a]."""
+        return sum(self.entries(name) for name, _ in self.sizes) == 0
 
 
 def menus(events: tuple[str, ...], num_prices: int, is_multi: bool) -> Menus:

@@ -27,7 +27,7 @@ from fisc.economies.gather_trade_build.build import Building, build
 from fisc.economies.gather_trade_build.choices import Choices, Menus, menus
 from fisc.economies.gather_trade_build.gather import Gathering, collect, walk
 from fisc.economies.gather_trade_build.market import Market, trade
-from fisc.economies.gather_trade_build.masks import legal_entries
+from fisc.economies.gather_trade_build.masks import legal_actions
 from fisc.economies.gather_trade_build.redistribute import redistribute
 from fisc.economies.gather_trade_build.regrow import Regrowth, regrow
 from fisc.economies.gather_trade_build.state import GOODS, NO_OWNER, Book, Draws, Journal, Start, State, terrain_of
@@ -190,7 +190,7 @@ class GatherTradeBuild(Economy[State, Draws]):
             num, dtype = layout.num_citizens, state.coin.dtype
             for name, counted in orders.items():
                 features[f"my_{name}"] = counted.reshape(num, -1).astype(dtype)
-        mask = self.menus.mask(legal_entries(state, self.events, rules))
+        mask = legal_actions(state, self.events, self.menus, rules)
         observations = {"citizen": Observation(features, mask)}
         if self.has_planner:
             names = layout.citizen_names()

@@ -1,34 +1,41 @@
-"""Which actions are legal: the predicates of the events themselves, menu by menu. Axis `n`: citizens."""
+"""Which actions are legal: the predicates of the events themselves, menu by menu. Axes: `n` citizens, `a` flags."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from fisc.economies.gather_trade_build.build import can_build
+from fisc.economies.gather_trade_build.choices import Menus
 from fisc.economies.gather_trade_build.gather import can_walk
 from fisc.economies.gather_trade_build.market import Market, can_ask, has_room, num_orders
 from fisc.economies.gather_trade_build.state import GOODS, State
 
 
-def legal_entries(state: State, events: tuple[str, ...], rules: Market) -> dict[str, Bool[Array, "n _"]]:
-    """The legal entries of every menu that the events offer."""
-    legal = {}
+def legal_actions(state: State, events: tuple[str, ...], menus: Menus, rules: Market) -> Bool[Array, "n a"]:
+    """The mask of every citizen.
+
+    Each predicate is laid over the whole mask, true at its own flags alone: joining the menus' pieces costs a CPU five
+    times as much.
+    """
+    mask = jnp.broadcast_to(menus.idle()[None, :], (state.cell.shape[0], menus.space.mask_size))
     if "build" in events:
-        legal["build"] = can_build(state)[:, None]
+        mask |= can_build(state)[:, None] & (menus.entries("build") > 0)[None, :]
     if "trade" in events:
-        legal.update(_legal_orders(state, rules))
+        mask |= _legal_orders(state, menus, rules)
     if "gather" in events:
-        legal["walk"] = can_walk(state)
-    return legal
+        way, entries = can_walk(state), menus.entries("walk")
+        for direction in range(way.shape[1]):
+            mask |= way[:, direction, None] & (entries == direction + 1)[None, :]
+    return mask
 
 
-def _legal_orders(state: State, rules: Market) -> dict[str, Bool[Array, "n _"]]:
+def _legal_orders(state: State, menus: Menus, rules: Market) -> Bool[Array, "n a"]:
     """Bids that the purse can pay, and asks of citizens who hold a unit, for those who have room for an order."""
-    prices = jnp.arange(rules.num_prices, dtype=state.coin.dtype)
-    can_pay = prices[None, :] <= state.coin[:, None]
     orders = num_orders(state.book)
     room, sells = has_room(orders, rules), can_ask(orders, state.goods, rules)
-    legal = {}
+    legal = jnp.zeros((state.cell.shape[0], menus.space.mask_size), bool)
     for g, good in enumerate(GOODS):
-        legal[f"buy {good}"] = room[g][:, None] & can_pay
-        legal[f"sell {good}"] = jnp.broadcast_to(sells[g][:, None], can_pay.shape)
+        bids, asks = menus.entries(f"buy {good}"), menus.entries(f"sell {good}")
+        price = jnp.asarray(bids - 1, state.coin.dtype)
+        legal |= room[g][:, None] & (bids > 0)[None, :] & (price[None, :] <= state.coin[:, None])
+        legal |= sells[g][:, None] & (asks > 0)[None, :]
     return legal
