@@ -4,9 +4,11 @@
 
 import os
 
+from fisc.cli.machine import with_quick_compiling  # imports nothing of what is checked below
+
 # Nearly all the time of the suite is compiling, and what is compiled runs once or twice.
 FAST_COMPILING = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FAST_COMPILING}".strip()
+os.environ["XLA_FLAGS"] = with_quick_compiling(f"{os.environ.get('XLA_FLAGS', '')} {FAST_COMPILING}".strip())
 
 import jax
 import pytest

@@ -9,6 +9,17 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def with_quick_compiling(flags: str) -> str:
+    """Add to XLA's flags the one that halves compile time at equal speed, where this jaxlib knows it.
+
+    Later releases do not, and would refuse to start.
+    """
+    release = tuple(int(part) for part in version("jaxlib").split(".")[:2])
+    if release >= (0, 11) or "fusion_emitters" in flags:
+        return flags
+    return f"{flags} --xla_cpu_use_fusion_emitters=false".strip()
+
+
 def prepare_jax() -> None:
     """One CPU device for every core, as jobs are independent; and compiled programs are kept for the next time.
 
@@ -18,10 +29,7 @@ def prepare_jax() -> None:
     if "host_platform_device_count" not in flags:
         # With several devices the threads inside one operation would only fight for the same cores.
         flags += f" --xla_force_host_platform_device_count={num_cores()} --xla_cpu_multi_thread_eigen=false"
-    release = tuple(int(part) for part in version("jaxlib").split(".")[:2])
-    if release < (0, 11) and "fusion_emitters" not in flags:
-        # Halves compile time at equal speed; later releases do not know the flag and would refuse to start.
-        flags += " --xla_cpu_use_fusion_emitters=false"
+    flags = with_quick_compiling(flags)
     if "backend_optimization_level" not in flags:
         # A training block compiles in two thirds of the time and runs no slower; stepping alone is a tenth slower.
         flags += " --xla_backend_optimization_level=1"
