@@ -9,10 +9,10 @@ OPTIMUM = [0.85, 0.85, 0.80, 0.75, 0.65, 0.60, 0.45]
 
 
 def test_planner_finds_99_percent_of_the_optimum_when_workers_respond_exactly(tmp_path):
-    """Learning threshold: 250 updates of 32 environments against exact best responses."""
+    """Learning threshold: 250 updates of 16 environments against exact best responses."""
     overrides = {
         "learning.citizens": "best_response",
-        "learning.environments": 32,
+        "learning.environments": 16,
         "learning.planner.learning_rate": 3e-3,
         "learning.planner.joins_at": 0.0,
         "budgets.smoke.planner_updates": 250,
@@ -27,11 +27,11 @@ def test_planner_finds_99_percent_of_the_optimum_when_workers_respond_exactly(tm
 
 
 def test_workers_learn_to_respond_to_the_optimal_schedule(tmp_path):
-    """Learning threshold: 150 updates bring welfare within 2 % of exact play, and nobody loses much by erring."""
+    """Learning threshold: 150 updates of 16 environments bring welfare within 2 % of exact play, and nobody loses much by erring."""
     overrides = {
         "economy.skills": "quantiles",
         "taxes.fixed_rates": OPTIMUM,
-        "learning.environments": 32,
+        "learning.environments": 16,
         "budgets.smoke.updates": 150,
         "budgets.smoke.block": 150,
     }
