@@ -50,7 +50,7 @@ def watch(options: Namespace) -> None:
 
 
 def breakdown(options: Namespace) -> None:
-    """Print who did what in an episode and what came of it, and draw it if --out is given.
+    """Print who did what in an episode and what came of it, and draw and write it if --out is given.
 
     Raises:
         ConfigError, RecordError: as `watch`.
@@ -58,14 +58,14 @@ def breakdown(options: Namespace) -> None:
     told = read_map(find_episode(options, is_drawn=True))
     broken = break_down(told)
     console.print(Text(told.episode.title, "bold"))
-    for table in (_deeds(broken), _efforts(broken), _incomes(broken), _prices(broken)):
+    for table in (_outcome(broken), _deeds(broken), _efforts(broken), _incomes(broken), _prices(broken)):
         console.print()
         console.print(table)
     if options.out is not None:
         from fisc.plots.breakdown import write_breakdown
 
         paths = write_breakdown(broken, Path(options.out))
-        console.print(f"\n{len(paths)} files: {Path(options.out)}")
+        console.print(f"\n{len(paths)} files in {options.out}: {', '.join(path.name for path in paths)}")
 
 
 def find_episode(options: Namespace, is_drawn: bool) -> Episode:
@@ -184,6 +184,17 @@ def _table(title: str, heads: list[str]) -> Table:
                   collapse_padding=True)  # fmt: skip
     for k, head in enumerate(heads):
         table.add_column(head, justify="right" if k else "left", header_style="dim")
+    return table
+
+
+def _outcome(broken) -> Table:
+    """What the papers judge an episode by."""
+    value = dict(broken.outcome.select("measure", "value").iter_rows())
+    table = _table("What it came to", ["", "", ""])
+    table.show_header, table.columns[2].justify = False, "left"
+    table.add_row("productivity", f"{value['productivity']:,.1f}", "coin that a citizen owns at the end, on average")
+    table.add_row("equality", f"{value['equality']:.3f}", "1 - Gini index of that coin: 1 if all own the same")
+    table.add_row("welfare", f"{value['equality_times_productivity']:,.1f}", "equality x productivity, coin")
     return table
 
 

@@ -17,16 +17,32 @@ HOUSE_COLOR, SALES_COLOR, PURCHASES_COLOR = "#c98b6b", "#7fae8b", "#dcd5c6"
 TAX_COLOR, TRANSFER_COLOR = "#4a5a78", "#a9b8d4"
 ACTIVITY_COLORS = {"walking": "#c3c9d0", "gathering": "#8aa85b", "building": HOUSE_COLOR, "trading": "#5c86b0"}
 
+FIGURES = ("activity", "income", "trades")
+"""Each as PNG and SVG, with the table behind it as CSV."""
+TABLES = ("outcome", "citizens", "years", "prices")
+"""The other tables of a breakdown, as CSV."""
+
+
+def file_names() -> list[str]:
+    """Every file that `write_breakdown` may write."""
+    figures = [f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg", "csv")]
+    return [*figures, *(f"{name}.csv" for name in TABLES)]
+
 
 def write_breakdown(broken: Breakdown, folder: Path) -> list[Path]:
-    """Write every figure as PNG and SVG with its table, and the tables of citizens, tax years and trades as CSV."""
-    paths = []
-    for name, draw in (("activity", draw_activity), ("income", draw_income), ("prices", draw_prices)):
-        if name == "prices" and broken.trades.is_empty():
+    """Write every figure as PNG and SVG with its table, and all other tables as CSV.
+
+    Returns:
+        The paths: those of `file_names`, without pictures of trades if there were none.
+    """
+    paths, tables = [], list(TABLES)
+    for name, draw in zip(FIGURES, (draw_activity, draw_income, draw_trades), strict=True):
+        if name == "trades" and broken.trades.is_empty():
+            tables.append(name)
             continue
         figure, table = draw(broken)
         paths += style.save_figure(figure, table, folder, name)
-    for name in ("citizens", "years", "trades"):
+    for name in tables:
         paths.append(replace_file(folder / f"{name}.csv", getattr(broken, name).write_csv().encode()))
     return paths
 
@@ -106,7 +122,7 @@ def draw_income(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
 
 
 @style.styled()
-def draw_prices(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
+def draw_trades(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
     """Every trade at its price, with the mean of each tax year; one panel a good."""
     goods = [good for good in broken.goods if good in set(broken.trades["good"])]
     figure, grid = style.new_figure(2.9, 1, len(goods), sharex=True, sharey=True)

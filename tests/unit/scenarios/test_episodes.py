@@ -142,6 +142,9 @@ def test_the_breakdown_adds_up_to_the_accounts_of_the_economy(stage, episode, pl
     np.testing.assert_allclose(told["labor"], accounts["labor"], rtol=1e-6)
     for good in ("stone", "wood"):
         np.testing.assert_array_equal(told[f"gathered_{good}"], accounts[f"gathered_{good}"])
+    metrics = economy.metrics(state)
+    for name, value, _ in break_down(read_map(episode)).outcome.iter_rows():
+        assert value == pytest.approx(float(metrics[name]), rel=1e-5)
 
 
 def test_trades_are_told_as_the_market_settled_them(episode, played):
