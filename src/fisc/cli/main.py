@@ -143,6 +143,8 @@ def _episode_flags(parser: argparse.ArgumentParser) -> None:
         choices=("thumb", "random"),
         help="who plays where nobody was trained: citizens by a rule of thumb, or everybody at random (default: thumb)",
     )
+    _set_flag(parser)
+    parser.add_argument("--force", action="store_true", help="replace files that --out would write and that exist")
 
 
 def _scenario_flags(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +153,10 @@ def _scenario_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--elasticity", type=float, help="elasticity of income to the net-of-tax rate")
     parser.add_argument("--workers", type=int, help="how many people live in the economy")
     parser.add_argument("--year", type=int, help="year of US law and wages (us-2024 only)")
+    _set_flag(parser)
+
+
+def _set_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         action="append",

@@ -63,6 +63,29 @@ def test_the_page_lists_every_file_of_a_breakdown_with_its_columns(tmp_path):
         assert re.findall(r"`(\w+)`", told[name]) == list(dict.fromkeys(columns)), name
 
 
+@pytest.mark.parametrize(
+    "words, there",
+    [
+        (["watch", VILLAGE, "--out", "copy.npz"], "copy.npz"),
+        (["watch", VILLAGE, "--out", "strip.png"], "strip.csv"),
+        (["breakdown", VILLAGE, "--out", "tables"], "tables/years.csv"),
+    ],
+)
+def test_files_that_exist_are_left_alone_unless_forced(words, there, tmp_path, capsys, monkeypatch):
+    # Property: refused in one line before anything is played or written; --force replaces.
+    monkeypatch.chdir(tmp_path)
+    Path(there).parent.mkdir(exist_ok=True)
+    Path(there).write_text("mine")
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert f"{there} already exists: choose another --out, or give --force to replace it" in error
+    assert error.count("\n") == 1
+    assert [path.read_text() for path in tmp_path.rglob("*.*")] == ["mine"]
+    if there == "copy.npz":
+        assert main([*words, "--force"]) == 0
+        assert Path(there).stat().st_size > 1000
+
+
 REFUSED = {
     "ending": (["watch", VILLAGE, "--out", "town.avi"], "its ending must be one of .gif, .mp4, .png, .svg, .npz"),
     "no such episode": (["watch", "nowhere.npz"], "no episode nowhere.npz"),
@@ -70,6 +93,9 @@ REFUSED = {
     "no such configuration": (["watch", "town.yaml"], "no configuration file 'town.yaml'"),
     "arm of an episode": (["watch", VILLAGE, "--arm", "saez"], "--arm: "),
     "seed of an episode": (["breakdown", VILLAGE, "--seed", "1"], "--seed: "),
+    "keys of an episode": (["watch", VILLAGE, "--set", "economy.eta=0.5"], "--set: "),
+    "keys of a configuration": (["watch", "town.yaml", "--set", "economy.eta=0.5"], "fisc import-foundation"),
+    "unknown key": (["watch", "gtb-open-quadrant", "--set", "economy.etta=0.5"], "did you mean 'economy.eta'?"),
     "steps in words": (["watch", VILLAGE, "--steps", "all"], "--steps all: expected FIRST:LAST within 0:200"),
     "steps beyond": (["watch", VILLAGE, "--steps", "100:300"], "expected FIRST:LAST within 0:200"),
     "steps backward": (["watch", VILLAGE, "--steps", "30:20"], "expected FIRST:LAST within 0:200"),

@@ -181,6 +181,15 @@ def test_taxes_of_the_record_follow_from_rates_and_incomes(episode):
         )
 
 
+def test_keys_of_the_scenario_can_be_changed():
+    # Property: the economy is the changed one, and its description says so.
+    changed = sources.stage("one-step", "free_market", overrides={"economy.workers": 9})
+    assert changed.setting.economy.spec.roles["citizen"].num_agents == 9
+    assert changed.source["scenario"]["economy"]["workers"] == 9
+    with pytest.raises(ConfigError, match="is no scenario whose keys can change; watch a scenario"):
+        sources.stage(str(TOWN.parent), overrides={"economy.workers": 9})
+
+
 def test_any_economy_can_be_recorded(tmp_path):
     # Property: the one-step economy, too, replays bit for bit; it has accounts in place of a map.
     setting = make_setting("one-step", "planner", overrides={"economy.workers": 8})
