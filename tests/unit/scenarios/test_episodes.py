@@ -22,6 +22,8 @@ from fisc.records.episode_map import read_map
 from fisc.scenarios import episodes, sources
 from fisc.scenarios.settings import Setting, make_setting
 
+from ..learning.toy import Clock
+
 TOWN = Path(__file__).with_name("town.yaml")
 
 
@@ -200,6 +202,14 @@ def test_any_economy_can_be_recorded(tmp_path):
     assert stored.arrays["frames/income"].shape == (economy.spec.steps + 1, 8)
     with pytest.raises(ValueError, match="has no map"):
         read_map(stored)
+
+
+def test_an_economy_that_nobody_registered_can_be_recorded():
+    # Property: everything that differs by economy has a default; everybody plays at random, the replay is the same.
+    recorded = episodes.record(episodes.cast(Setting(Clock()), "a toy"))
+    assert recorded.header["players"] == {"citizen": "random", "planner": "random"}
+    assert {name.partition("/")[0] for name in recorded.arrays} == {"actions", "start", "key", "digests"}
+    episodes.replay(recorded, Clock())
 
 
 def test_the_command_line_records_and_checks(episode, tmp_path, capsys, monkeypatch):
