@@ -153,6 +153,8 @@ def plot(options: Namespace) -> None:
 
 def show_list(options: Namespace) -> None:
     """Print what there is to choose from."""
+    if options.what == "maps":
+        return _print_maps()
     from fisc.records.metrics import METRICS
 
     tables = {
@@ -171,6 +173,23 @@ def show_list(options: Namespace) -> None:
         for name, text in tables[title].items():
             table.add_row(name, text.replace("[", r"\["))
         console.print(table)
+
+
+def _print_maps() -> None:
+    from fisc.scenarios.kinds.gather_trade_build_config import DRAWN_MAPS, shipped_maps
+
+    table = Table(title="maps", title_justify="left", title_style="bold", box=None, padding=(0, 2))
+    table.add_column("economy.map.layout", style="cyan", no_wrap=True)
+    for head in ("rows x columns", "wood", "stone", "water"):
+        table.add_column(head, justify="right")
+    table.add_column("from")
+    for drawn, origin in shipped_maps():
+        rows, columns = drawn.size
+        table.add_row(drawn.name, f"{rows} x {columns}", *(str(drawn.count(mark)) for mark in "WS@"), origin)
+    for name in DRAWN_MAPS:
+        table.add_row(name, "any", "–", "–", "–", "drawn anew in every episode")
+    console.print(table)
+    console.print("or a text file of your own: economy.map.layout=mine.txt", style="dim")
 
 
 def import_foundation(options: Namespace) -> None:

@@ -76,9 +76,9 @@ def make_parser() -> argparse.ArgumentParser:
     plot = commands.add_parser("plot", help="draw the figures and the report of a run again")
     plot.add_argument("run", help="a run folder")
 
-    listing = commands.add_parser("list", help="scenarios, arms, objectives and metrics")
+    listing = commands.add_parser("list", help="scenarios, arms, objectives, metrics and maps")
     listing.add_argument(
-        "what", nargs="?", choices=("scenarios", "arms", "objectives", "metrics"), help="only one of them"
+        "what", nargs="?", choices=("scenarios", "arms", "objectives", "metrics", "maps"), help="only one of them"
     )
 
     foundation = commands.add_parser(

@@ -79,7 +79,8 @@ def rebuild(source: Mapping[str, Any]) -> Economy:
 
 def _from_configuration(path: Path, players: str) -> Stage:
     scenario = scenario_of(foundation_config.read(path), path.stem)
-    return _from_scenario(replace(scenario, title=path.stem), scenario.arms[0], 0, players)
+    scenario = replace(scenario, title=path.stem, economy=scenario.economy.self_contained())
+    return _from_scenario(scenario, scenario.arms[0], 0, players)
 
 
 def _default_arm(scenario: Scenario) -> str:
