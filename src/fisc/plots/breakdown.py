@@ -6,6 +6,8 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from fisc.analysis.breakdown import ACTIVITIES, Breakdown
@@ -90,7 +92,7 @@ def draw_income(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
     rows = _by_skill(broken)
     figure, grid = style.new_figure(0.5 + _height(rows), 1, 1)
     axes, place = grid[0, 0], np.arange(rows.height)
-    parts = {"houses": (rows["from_houses"], HOUSE_COLOR), "goods sold": (rows["from_sales"], SALES_COLOR)}
+    parts = {"houses built": (rows["from_houses"], HOUSE_COLOR), "goods sold": (rows["from_sales"], SALES_COLOR)}
     _stack(axes, place - 0.2, parts, height=0.34)
     _stack(axes, place - 0.2, {"goods bought": (rows["for_purchases"], PURCHASES_COLOR)}, height=0.34)
     has_taxes = bool(rows["tax"].sum() > 0 or rows["transfer"].sum() > 0)
@@ -131,11 +133,11 @@ def draw_trades(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
         rows, color = broken.trades.filter(pl.col("good") == good), GOOD_COLORS.get(good, style.INK)
         counted = rows.group_by("step", "price").len().sort("step")
         axes.scatter(counted["step"], counted["price"], s=18 * counted["len"].to_numpy(), color=color, alpha=0.55,
-                     marker=GOOD_MARKERS.get(good, "D"), linewidths=0, label="a trade", zorder=2)  # fmt: skip
+                     marker=GOOD_MARKERS.get(good, "D"), linewidths=0, zorder=2)  # fmt: skip
         for k, (year, mean) in enumerate(broken.prices.filter(pl.col("good") == good).select("year", "mean").rows()):
             axes.plot([(year - 1) * length, year * length], [mean, mean], color=style.INK, linewidth=2.0, zorder=3,
-                      label=None if k else "mean of a tax year")  # fmt: skip
-        axes.set_title(f"{good.capitalize()}: {len(rows)} sold, mean price {rows['price'].mean():.1f}")
+                      label=None if k else "mean price of a tax year")  # fmt: skip
+        axes.set_title(f"{good.capitalize()}: {len(rows)} sold, mean {rows['price'].mean():.1f} coin")
         axes.set_xlim(0, steps * length)
         axes.set_xlabel("step")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, prune="upper"))
@@ -143,7 +145,14 @@ def draw_trades(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
     grid[0, 0].set_ylabel("price, coin")
     grid[0, 0].set_ylim(0, 1.08 * broken.trades["price"].max() + 0.5)
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, handlelength=1.2)
+    marks = tuple(
+        Line2D([], [], linestyle="", markeredgewidth=0, alpha=0.55, marker=GOOD_MARKERS.get(good, "D"),
+               color=GOOD_COLORS.get(good, style.INK))
+        for good in goods
+    )  # fmt: skip
+    labels = ["units traded at a step and price (larger: more)", *labels]
+    look = {"ncols": 2, "handlelength": 1.2, "handler_map": {tuple: HandlerTuple(ndivide=None)}}
+    figure.legend([marks, *handles], labels, loc="outside lower center", **look)
     return figure, broken.trades
 
 
@@ -156,7 +165,7 @@ def _height(rows: pl.DataFrame) -> float:
 
 
 def _name_rows(axes: Axes, rows: pl.DataFrame) -> None:
-    labels = [f"{name} · {pay:.3g} coin a house" for name, pay in rows.select("citizen", "build_payment").iter_rows()]
+    labels = [f"{name} · {pay:.3g} coin per house" for name, pay in rows.select("citizen", "build_payment").iter_rows()]
     size = 8.5 if rows.height <= 25 else 5.5
     axes.set_yticks(np.arange(rows.height), labels, fontsize=size)
     axes.set_ylim(rows.height - 0.45, -0.55)

@@ -85,6 +85,7 @@ def test_the_strip_has_a_panel_for_everything_and_its_table(told):
     # Closed form: five maps, coin, trades, net taxes, rates; the table holds what is drawn.
     figure, table = draw_strip(told)
     assert len(figure.axes) == 5 + 4
+    assert "citizen: rule of thumb, planner: random  ·  coin per house: A " in texts(figure)
     assert set(table["panel"]) == {"coin owned", "price", "tax less transfer", "marginal rate"}
     prices = table.filter(pl.col("panel") == "price")
     assert prices.height == told.trades.height
