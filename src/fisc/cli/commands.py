@@ -176,20 +176,22 @@ def show_list(options: Namespace) -> None:
 
 
 def _print_maps() -> None:
-    from fisc.scenarios.kinds.gather_trade_build_config import DRAWN_MAPS, shipped_maps
+    """Maps with their size and how many cells are what, and where they are from."""
+    from fisc.scenarios.kinds.gather_trade_build_config import DRAWN_MAPS, ORIGIN_OF_MAPS, shipped_maps
 
-    table = Table(title="maps", title_justify="left", title_style="bold", box=None, padding=(0, 2))
-    table.add_column("economy.map.layout", style="cyan", no_wrap=True)
-    for head in ("rows x columns", "wood", "stone", "water"):
-        table.add_column(head, justify="right")
-    table.add_column("from")
-    for drawn, origin in shipped_maps():
+    title = "maps: rows x columns, and cells with sources or water"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2))
+    table.add_column("", style="cyan", no_wrap=True)
+    for head in ("size", "wood", "stone", "water"):
+        table.add_column(head, justify="right", header_style="dim")
+    for drawn in shipped_maps():
         rows, columns = drawn.size
-        table.add_row(drawn.name, f"{rows} x {columns}", *(str(drawn.count(mark)) for mark in "WS@"), origin)
+        table.add_row(drawn.name, f"{rows} x {columns}", *(str(drawn.count(mark)) for mark in "WS@"))
     for name in DRAWN_MAPS:
-        table.add_row(name, "any", "–", "–", "–", "drawn anew in every episode")
+        table.add_row(name, "any", "–", "–", "–")
     console.print(table)
-    console.print("or a text file of your own: economy.map.layout=mine.txt", style="dim")
+    notes = f"Maps with a size are from {ORIGIN_OF_MAPS}. The others are drawn anew in every episode."
+    console.print(f"{notes}\nOr take a text file of your own: economy.map.layout=mine.txt", style="dim")
 
 
 def import_foundation(options: Namespace) -> None:

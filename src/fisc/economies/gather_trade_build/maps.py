@@ -16,10 +16,8 @@ WATER_MARK = "@"
 EMPTY_MARKS = (".", " ", "A")
 """Nothing is there; `A` marks starting places in a map of the reference program, which ignores them too."""
 MARKS = (*SOURCE_MARKS, WATER_MARK, *EMPTY_MARKS)
-ORIGIN = "ai-economist 1.7.1"
+ORIGIN = "ai-economist 1.7.1, where quadrant_25x25_20each_30clump is the papers' Open-Quadrant"
 """From where all maps are that come with fisc; `layout_data/README.md` says more."""
-KNOWN_AS = {"quadrant_25x25_20each_30clump": "Open-Quadrant in the papers"}
-"""What else maps that come with fisc are called."""
 
 
 @dataclass(frozen=True)

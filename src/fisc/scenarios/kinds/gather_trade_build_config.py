@@ -14,13 +14,13 @@ from fisc.scenarios.reading import check
 EVENTS = ("build", "trade", "gather", "tax", "redistribute")
 DRAWN_MAPS = ("scattered", "zones", "quadrants")
 """Maps that are drawn anew in every episode; any other name is a fixed map."""
+ORIGIN_OF_MAPS = maps.ORIGIN
 SkillLaw = Literal["none", "pareto", "lognormal"]
 
 
-def shipped_maps() -> list[tuple[maps.MapText, str]]:
-    """The fixed maps that come with fisc, and in words where each is from."""
-    also = {name: f"{maps.ORIGIN}: {other}" for name, other in maps.KNOWN_AS.items()}
-    return [(maps.read_map(name), also.get(name, maps.ORIGIN)) for name in maps.map_names()]
+def shipped_maps() -> list[maps.MapText]:
+    """The fixed maps that come with fisc."""
+    return [maps.read_map(name) for name in maps.map_names()]
 
 
 @dataclass(frozen=True)
