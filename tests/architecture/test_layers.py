@@ -49,6 +49,7 @@ FORBIDDEN = {
     "learning knows no formula": ("learning/ppo.py", "fisc.econ.welfare"),
     "policies know no learning": ("policies/networks.py", "fisc.learning.ppo"),
     "nothing below composes scenarios": ("learning/train.py", "fisc.scenarios.config"),
+    "who records episodes knows no economy": ("scenarios/episodes.py", "fisc.economies.one_step.economy"),
     "nothing below talks to a terminal": ("scenarios/build.py", "fisc.cli.main"),
     "adapters know no economy": ("adapters/engine.py", "fisc.economies.one_step.economy"),
     "nothing below knows an adapter": ("scenarios/settings.py", "fisc.adapters.engine"),

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fisc.economies.gather_trade_build import layouts, procedural, scatter, settle, skills
+from fisc.economies.gather_trade_build import layouts, maps, procedural, scatter, settle, skills
 
 from . import gtb_reference, reference
 
@@ -135,7 +135,7 @@ def test_every_map_is_the_reference_programs():
     package = Path(importlib.util.find_spec("ai_economist").origin).parent
     folder = package / "foundation" / "scenarios" / "simple_wood_and_stone" / "map_txt"
     names = sorted(path.stem for path in folder.glob("*.txt"))
-    assert names == layouts.layout_names()
+    assert names == maps.map_names()
     for name in names:
         ours, theirs = layouts.load(name), layouts.parse((folder / f"{name}.txt").read_text())
         assert ours.size == theirs.size

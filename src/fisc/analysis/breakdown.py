@@ -1,4 +1,5 @@
-"""Who did what in an episode, and what came of it: gathering, trading, building, income, taxes and labor by citizen.
+"""Who did what in an episode, and what came of it: gathering, trading, building, income, taxes and labor by citizen,
+and equality and productivity of all.
 
 Every coin is accounted for: coin at the end = coin at the beginning + from houses + from sales - for purchases - taxes
 + transfers (+ redistribution, in economies that have it).
@@ -21,6 +22,8 @@ class Breakdown:
 
     goods: tuple[str, ...]
     steps_per_year: int
+    outcome: pl.DataFrame
+    """Rows `measure, value, unit` of the whole episode; see `outcome_of`."""
     citizens: pl.DataFrame
     """A row a citizen; see `by_citizen`."""
     years: pl.DataFrame
@@ -48,7 +51,30 @@ def break_down(told: MapEpisode) -> Breakdown:
         )
         .sort("good", "year")
     )
-    return Breakdown(told.goods, told.steps_per_period, by_citizen(told, names), by_year(told, names), trades, prices)
+    citizens, years = by_citizen(told, names), by_year(told, names)
+    outcome = outcome_of(citizens["coin_end"].to_numpy())
+    return Breakdown(told.goods, told.steps_per_period, outcome, citizens, years, trades, prices)
+
+
+def outcome_of(coin: np.ndarray) -> pl.DataFrame:
+    """What an episode is judged by in the AI Economist papers: `productivity`, `equality`, and their product.
+
+    productivity = mean(coin); equality = 1 - gini(coin), as in `fisc.econ.inequality`: 1 if all own the same, 0 if one
+    owns all.
+
+    Args:
+        coin: what each citizen owns at the end, not below 0, [n].
+    """
+    weights = np.linspace(-1.0, 1.0, len(coin))
+    total = float(coin.sum())
+    equality = 1.0 - float(weights @ np.sort(coin)) / total if total > 0 else 1.0
+    productivity = total / len(coin)
+    rows = [
+        ("productivity", productivity, "coin per citizen"),
+        ("equality", equality, "0 to 1"),
+        ("equality_times_productivity", equality * productivity, "coin per citizen"),
+    ]
+    return pl.DataFrame(rows, schema=["measure", "value", "unit"], orient="row")
 
 
 def by_citizen(told: MapEpisode, names: list[str]) -> pl.DataFrame:

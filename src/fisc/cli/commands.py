@@ -153,6 +153,8 @@ def plot(options: Namespace) -> None:
 
 def show_list(options: Namespace) -> None:
     """Print what there is to choose from."""
+    if options.what == "maps":
+        return _print_maps()
     from fisc.records.metrics import METRICS
 
     tables = {
@@ -171,6 +173,25 @@ def show_list(options: Namespace) -> None:
         for name, text in tables[title].items():
             table.add_row(name, text.replace("[", r"\["))
         console.print(table)
+
+
+def _print_maps() -> None:
+    """Maps with their size and how many cells are what, and where they are from."""
+    from fisc.scenarios.kinds.gather_trade_build_config import DRAWN_MAPS, ORIGIN_OF_MAPS, shipped_maps
+
+    title = "maps: rows x columns, and cells with sources or water"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2))
+    table.add_column("", style="cyan", no_wrap=True)
+    for head in ("size", "wood", "stone", "water"):
+        table.add_column(head, justify="right", header_style="dim")
+    for drawn in shipped_maps():
+        rows, columns = drawn.size
+        table.add_row(drawn.name, f"{rows} x {columns}", *(str(drawn.count(mark)) for mark in "WS@"))
+    for name in DRAWN_MAPS:
+        table.add_row(name, "any", "–", "–", "–")
+    console.print(table)
+    notes = f"Maps with a size are from {ORIGIN_OF_MAPS}. The others are drawn anew in every episode."
+    console.print(f"{notes}\nOr take a text file of your own: economy.map.layout=mine.txt", style="dim")
 
 
 def import_foundation(options: Namespace) -> None:

@@ -26,6 +26,17 @@ examples:
   fisc watch town.npz --out town.png                the whole episode in one figure
 """
 
+BREAKDOWN_EPILOG = """\
+files in the folder of --out (docs/watching.md lists their columns):
+  activity.png .svg .csv   what each citizen gathered, built, traded and worked on
+  income.png .svg .csv     where income came from, and what taxes and transfers made of it
+  trades.png .svg .csv     every unit traded at its price
+  prices.csv               number, mean, low and high of these prices by good and tax year
+  years.csv                income, tax, transfer, marginal rate and houses by citizen and tax year
+  citizens.csv             everything about each citizen in the whole episode
+  outcome.csv              productivity, equality and their product
+"""
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Every command with its flags."""
@@ -65,9 +76,9 @@ def make_parser() -> argparse.ArgumentParser:
     plot = commands.add_parser("plot", help="draw the figures and the report of a run again")
     plot.add_argument("run", help="a run folder")
 
-    listing = commands.add_parser("list", help="scenarios, arms, objectives and metrics")
+    listing = commands.add_parser("list", help="scenarios, arms, objectives, metrics and maps")
     listing.add_argument(
-        "what", nargs="?", choices=("scenarios", "arms", "objectives", "metrics"), help="only one of them"
+        "what", nargs="?", choices=("scenarios", "arms", "objectives", "metrics", "maps"), help="only one of them"
     )
 
     foundation = commands.add_parser(
@@ -111,10 +122,12 @@ def _watching_commands(commands) -> None:
         "breakdown",
         help="who gathered, built and traded in an episode, at which prices, and what taxes did",
         description="Print who did what in an episode and what came of it: gathering, building, trade, prices, income "
-        "before and after tax, labor.",
+        "before and after tax, labor; and the equality and productivity of it all.",
+        epilog=BREAKDOWN_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _episode_flags(breakdown)
-    breakdown.add_argument("--out", metavar="DIR", help="also draw it: PNG and SVG with their tables, into this folder")
+    breakdown.add_argument("--out", metavar="DIR", help="also draw it and write its tables, into this folder")
 
 
 def _episode_flags(parser: argparse.ArgumentParser) -> None:
@@ -130,6 +143,8 @@ def _episode_flags(parser: argparse.ArgumentParser) -> None:
         choices=("thumb", "random"),
         help="who plays where nobody was trained: citizens by a rule of thumb, or everybody at random (default: thumb)",
     )
+    _set_flag(parser)
+    parser.add_argument("--force", action="store_true", help="replace files that --out would write and that exist")
 
 
 def _scenario_flags(parser: argparse.ArgumentParser) -> None:
@@ -138,6 +153,10 @@ def _scenario_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--elasticity", type=float, help="elasticity of income to the net-of-tax rate")
     parser.add_argument("--workers", type=int, help="how many people live in the economy")
     parser.add_argument("--year", type=int, help="year of US law and wages (us-2024 only)")
+    _set_flag(parser)
+
+
+def _set_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         action="append",

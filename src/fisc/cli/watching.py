@@ -1,7 +1,7 @@
 """The commands `watch` and `breakdown`: an episode is read or played, and shown."""
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,29 +50,33 @@ def watch(options: Namespace) -> None:
 
 
 def breakdown(options: Namespace) -> None:
-    """Print who did what in an episode and what came of it, and draw it if --out is given.
+    """Print who did what in an episode and what came of it, and draw and write it if --out is given.
 
     Raises:
         ConfigError, RecordError: as `watch`.
     """
+    if options.out is not None and not options.force:
+        from fisc.plots.breakdown import file_names
+
+        _refuse_to_replace(Path(options.out) / name for name in file_names())
     told = read_map(find_episode(options, is_drawn=True))
     broken = break_down(told)
     console.print(Text(told.episode.title, "bold"))
-    for table in (_deeds(broken), _efforts(broken), _incomes(broken), _prices(broken)):
+    for table in (_outcome(broken), _deeds(broken), _efforts(broken), _incomes(broken), _prices(broken)):
         console.print()
         console.print(table)
     if options.out is not None:
         from fisc.plots.breakdown import write_breakdown
 
         paths = write_breakdown(broken, Path(options.out))
-        console.print(f"\n{len(paths)} files: {Path(options.out)}")
+        console.print(f"\n{len(paths)} files in {options.out}: {', '.join(path.name for path in paths)}")
 
 
 def find_episode(options: Namespace, is_drawn: bool) -> Episode:
     """Read the episode, or play one in the economy that the source names.
 
     Args:
-        options: source, arm, seed and players as given, None where they are not.
+        options: source, arm, seed, players and set as given, None or empty where they are not.
         is_drawn: whether it must have a map.
 
     Raises:
@@ -80,20 +84,21 @@ def find_episode(options: Namespace, is_drawn: bool) -> Episode:
         RecordError: a file that is no episode.
     """
     if Path(options.source).suffix == SUFFIX:
-        for flag in ("arm", "seed", "players"):
-            if getattr(options, flag) is not None:
+        for flag in ("arm", "seed", "players", "set"):
+            if getattr(options, flag) not in (None, []):
                 raise ConfigError(
                     f"--{flag}: {options.source} is recorded already; leave the flag out, or give a source"
                 )
         return read_episode(options.source)
     from fisc.scenarios.episodes import record
+    from fisc.scenarios.registry import parse_overrides
     from fisc.scenarios.sources import stage
 
     seed = options.seed or 0
     if seed < 0:
         raise ConfigError(f"--seed is {seed}: expected at least 0")
     with console.status("making the economy"):
-        made = stage(options.source, options.arm, seed, options.players)
+        made = stage(options.source, options.arm, seed, options.players, parse_overrides(options.set))
     spec = made.setting.economy.spec
     if is_drawn and spec.name != ECONOMY:
         raise ConfigError(
@@ -123,6 +128,15 @@ def _check_flags(options: Namespace, out: Path | None) -> None:
         raise ConfigError(f"--every is {options.every}: expected at least 1")
     if not 0 < options.speed <= 100:
         raise ConfigError(f"--speed is {options.speed:g}: expected frames per second above 0, at most 100")
+    if out is not None and not options.force:
+        _refuse_to_replace([out, *([out.with_suffix(".csv")] if out.suffix in PICTURES else [])])
+
+
+def _refuse_to_replace(paths: Iterable[Path]) -> None:
+    """What took minutes to play or draw is not lost to a forgotten name."""
+    for path in paths:
+        if path.exists():
+            raise ConfigError(f"{path} already exists: choose another --out, or give --force to replace it")
 
 
 def _frames(options: Namespace, told: MapEpisode) -> list[int]:
@@ -184,6 +198,17 @@ def _table(title: str, heads: list[str]) -> Table:
                   collapse_padding=True)  # fmt: skip
     for k, head in enumerate(heads):
         table.add_column(head, justify="right" if k else "left", header_style="dim")
+    return table
+
+
+def _outcome(broken) -> Table:
+    """What the papers judge an episode by."""
+    value = dict(broken.outcome.select("measure", "value").iter_rows())
+    table = _table("What it came to", ["", "", ""])
+    table.show_header, table.columns[2].justify = False, "left"
+    table.add_row("productivity", f"{value['productivity']:,.1f}", "coin that a citizen owns at the end, on average")
+    table.add_row("equality", f"{value['equality']:.3f}", "1 - Gini index of that coin: 1 if all own the same")
+    table.add_row("welfare", f"{value['equality_times_productivity']:,.1f}", "equality x productivity, coin")
     return table
 
 

@@ -208,33 +208,3 @@ def _on_own_clock(moment: _Moment, ended: Bool[Array, "p s e"], role: RoleSpec) 
         kept = jax.tree.map(lambda x: x[jnp.asarray(chosen)], moment)
         moment, ended = eqx.tree_at(lambda m: m.reward, kept, earned), ends > 0
     return moment, ended
-
-
-def evaluate_episode(
-    economy: Economy, policies: Mapping[str, Policy], key: Key[Array, ""], state: PyTree[Array], knobs: Knobs
-) -> tuple[PyTree[Array], Float[Array, ""]]:
-    """Play one environment greedily from the start of an episode. `key`: consumed.
-
-    Returns:
-        Its final state, and the largest ledger residual of any step.
-    """
-    spec = economy.spec
-
-    def step(carry, inputs):
-        state, held = carry
-        key_step, index = inputs
-        seen = economy.observe(state, knobs)
-        chosen = {role: policies[role].act_greedily(seen[role]) for role in spec.roles}
-        is_start = index % spec.steps_per_period == 0
-        held = {
-            role: jnp.where(is_start, chosen[role], held[role]) if entry.acts_each == "period" else chosen[role]
-            for role, entry in spec.roles.items()
-        }
-        after = economy.step(key_step, state, held, knobs)
-        return (after.state, held), after.ledger.residual()
-
-    seen = economy.observe(state, knobs)
-    first = {role: policies[role].act_greedily(seen[role]) for role in spec.roles}
-    keys = jax.random.split(key, spec.steps)
-    (final, _), residuals = jax.lax.scan(step, (state, first), (keys, jnp.arange(spec.steps)))
-    return final, jnp.max(residuals)

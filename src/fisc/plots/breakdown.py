@@ -6,6 +6,8 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from fisc.analysis.breakdown import ACTIVITIES, Breakdown
@@ -17,16 +19,32 @@ HOUSE_COLOR, SALES_COLOR, PURCHASES_COLOR = "#c98b6b", "#7fae8b", "#dcd5c6"
 TAX_COLOR, TRANSFER_COLOR = "#4a5a78", "#a9b8d4"
 ACTIVITY_COLORS = {"walking": "#c3c9d0", "gathering": "#8aa85b", "building": HOUSE_COLOR, "trading": "#5c86b0"}
 
+FIGURES = ("activity", "income", "trades")
+"""Each as PNG and SVG, with the table behind it as CSV."""
+TABLES = ("outcome", "citizens", "years", "prices")
+"""The other tables of a breakdown, as CSV."""
+
+
+def file_names() -> list[str]:
+    """Every file that `write_breakdown` may write."""
+    figures = [f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg", "csv")]
+    return [*figures, *(f"{name}.csv" for name in TABLES)]
+
 
 def write_breakdown(broken: Breakdown, folder: Path) -> list[Path]:
-    """Write every figure as PNG and SVG with its table, and the tables of citizens, tax years and trades as CSV."""
-    paths = []
-    for name, draw in (("activity", draw_activity), ("income", draw_income), ("prices", draw_prices)):
-        if name == "prices" and broken.trades.is_empty():
+    """Write every figure as PNG and SVG with its table, and all other tables as CSV.
+
+    Returns:
+        The paths: those of `file_names`, without pictures of trades if there were none.
+    """
+    paths, tables = [], list(TABLES)
+    for name, draw in zip(FIGURES, (draw_activity, draw_income, draw_trades), strict=True):
+        if name == "trades" and broken.trades.is_empty():
+            tables.append(name)
             continue
         figure, table = draw(broken)
         paths += style.save_figure(figure, table, folder, name)
-    for name in ("citizens", "years", "trades"):
+    for name in tables:
         paths.append(replace_file(folder / f"{name}.csv", getattr(broken, name).write_csv().encode()))
     return paths
 
@@ -74,7 +92,7 @@ def draw_income(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
     rows = _by_skill(broken)
     figure, grid = style.new_figure(0.5 + _height(rows), 1, 1)
     axes, place = grid[0, 0], np.arange(rows.height)
-    parts = {"houses": (rows["from_houses"], HOUSE_COLOR), "goods sold": (rows["from_sales"], SALES_COLOR)}
+    parts = {"houses built": (rows["from_houses"], HOUSE_COLOR), "goods sold": (rows["from_sales"], SALES_COLOR)}
     _stack(axes, place - 0.2, parts, height=0.34)
     _stack(axes, place - 0.2, {"goods bought": (rows["for_purchases"], PURCHASES_COLOR)}, height=0.34)
     has_taxes = bool(rows["tax"].sum() > 0 or rows["transfer"].sum() > 0)
@@ -106,7 +124,7 @@ def draw_income(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
 
 
 @style.styled()
-def draw_prices(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
+def draw_trades(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
     """Every trade at its price, with the mean of each tax year; one panel a good."""
     goods = [good for good in broken.goods if good in set(broken.trades["good"])]
     figure, grid = style.new_figure(2.9, 1, len(goods), sharex=True, sharey=True)
@@ -115,11 +133,11 @@ def draw_prices(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
         rows, color = broken.trades.filter(pl.col("good") == good), GOOD_COLORS.get(good, style.INK)
         counted = rows.group_by("step", "price").len().sort("step")
         axes.scatter(counted["step"], counted["price"], s=18 * counted["len"].to_numpy(), color=color, alpha=0.55,
-                     marker=GOOD_MARKERS.get(good, "D"), linewidths=0, label="a trade", zorder=2)  # fmt: skip
+                     marker=GOOD_MARKERS.get(good, "D"), linewidths=0, zorder=2)  # fmt: skip
         for k, (year, mean) in enumerate(broken.prices.filter(pl.col("good") == good).select("year", "mean").rows()):
             axes.plot([(year - 1) * length, year * length], [mean, mean], color=style.INK, linewidth=2.0, zorder=3,
-                      label=None if k else "mean of a tax year")  # fmt: skip
-        axes.set_title(f"{good.capitalize()}: {len(rows)} sold, mean price {rows['price'].mean():.1f}")
+                      label=None if k else "mean price of a tax year")  # fmt: skip
+        axes.set_title(f"{good.capitalize()}: {len(rows)} sold, mean {rows['price'].mean():.1f} coin")
         axes.set_xlim(0, steps * length)
         axes.set_xlabel("step")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, prune="upper"))
@@ -127,7 +145,14 @@ def draw_prices(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
     grid[0, 0].set_ylabel("price, coin")
     grid[0, 0].set_ylim(0, 1.08 * broken.trades["price"].max() + 0.5)
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, handlelength=1.2)
+    marks = tuple(
+        Line2D([], [], linestyle="", markeredgewidth=0, alpha=0.55, marker=GOOD_MARKERS.get(good, "D"),
+               color=GOOD_COLORS.get(good, style.INK))
+        for good in goods
+    )  # fmt: skip
+    labels = ["units traded at a step and price (larger: more)", *labels]
+    look = {"ncols": 2, "handlelength": 1.2, "handler_map": {tuple: HandlerTuple(ndivide=None)}}
+    figure.legend([marks, *handles], labels, loc="outside lower center", **look)
     return figure, broken.trades
 
 
@@ -140,7 +165,7 @@ def _height(rows: pl.DataFrame) -> float:
 
 
 def _name_rows(axes: Axes, rows: pl.DataFrame) -> None:
-    labels = [f"{name} · {pay:.3g} coin a house" for name, pay in rows.select("citizen", "build_payment").iter_rows()]
+    labels = [f"{name} · {pay:.3g} coin per house" for name, pay in rows.select("citizen", "build_payment").iter_rows()]
     size = 8.5 if rows.height <= 25 else 5.5
     axes.set_yticks(np.arange(rows.height), labels, fontsize=size)
     axes.set_ylim(rows.height - 0.45, -0.55)

@@ -15,9 +15,11 @@ from fisc.records.episode_map import MapEpisode, citizen_name
 NUM_MAPS = 5
 LETTERED = 30
 """Up to so many citizens carry their letter."""
+WITH_PAYMENT = 8
+"""Up to so many, it is told what each is paid for a house."""
 _WIDTH, _LEFT, _RIGHT = 9.6, 0.075, 0.955
-_HEAD = 0.85
-"""Inches of title and legend."""
+_HEAD = 1.05
+"""Inches of title, line of who plays, and legend."""
 
 
 def tabulate_strip(told: MapEpisode) -> pl.DataFrame:
@@ -60,7 +62,8 @@ def draw_strip(told: MapEpisode) -> tuple[Figure, pl.DataFrame]:
     figure = Figure(figsize=(_WIDTH, total))
     FigureCanvasAgg(figure)
     figure.text(_LEFT, 1 - 0.20 / total, told.episode.title, fontsize=11, fontweight="bold", va="center")
-    add_legend(figure, told, loc="upper left", bbox_to_anchor=(_LEFT - 0.012, 1 - 0.30 / total), borderaxespad=0.0)
+    figure.text(_LEFT, 1 - 0.42 / total, who_plays(told), fontsize=9, color=style.MUTED, va="center")
+    add_legend(figure, told, loc="upper left", bbox_to_anchor=(_LEFT - 0.012, 1 - 0.52 / total), borderaxespad=0.0)
     _draw_maps(figure, told, side, maps, top=total - _HEAD, total=total)
     level = total - _HEAD - maps - 0.42
     draw = {"coin": _draw_coin, "trades": _draw_trades, "net": _draw_net, "rates": _draw_rates}
@@ -70,6 +73,15 @@ def draw_strip(told: MapEpisode) -> tuple[Figure, pl.DataFrame]:
         _share_time(axes, told, is_last=name == inches[-1][0])
         level -= size + 0.42
     return figure, tabulate_strip(told)
+
+
+def who_plays(told: MapEpisode) -> str:
+    """Who plays, and what each citizen is paid for a house if they are few: without it nobody can read the rest."""
+    text = ", ".join(f"{role}: {player}" for role, player in told.episode.header["players"].items())
+    if told.num_citizens > WITH_PAYMENT:
+        return text
+    payments = (f"{citizen_name(i)} {payment:.1f}" for i, payment in enumerate(told.build_payment))
+    return f"{text}  ·  coin per house: {', '.join(payments)}"
 
 
 def _draw_maps(figure: Figure, told: MapEpisode, side: float, high: float, top: float, total: float) -> None:
@@ -134,7 +146,7 @@ def _draw_rates(axes: Axes, told: MapEpisode) -> None:
             for b in range(brackets):
                 axes.text((year + 0.5) * told.steps_per_period, b, f"{rates[year, b]:.0%}", fontsize=6.8, ha="center",
                           va="center", color="white" if rates[year, b] > 0.6 else style.INK)  # fmt: skip
-    axes.set_title("Marginal tax rate by bracket (income from, coin)", pad=4)
+    axes.set_title("Marginal tax rate in each tax year, by bracket of income (its lower end, coin)", pad=4)
     axes.set_yticks(range(brackets), [format_compact(cutoff) for cutoff in told.cutoffs], fontsize=7)
 
 

@@ -62,7 +62,7 @@ def draw_scene(told: MapEpisode, frame: int, figure: Figure | None = None) -> Fi
     people = sorted(people, key=now.people.index)
     _draw_people(_panel(figure, 0.60, 0.29), now, people, _top_coin(told))
     if now.rates:
-        _draw_taxes(_panel(figure, 0.345, 0.15), now, people)
+        _draw_taxes(_panel(figure, 0.375, 0.14), now, people)
     if "trade" in told.fact("events"):
         _draw_market(_panel(figure, 0.085, 0.15), told, now)
     return figure
@@ -199,6 +199,7 @@ def _draw_taxes(axes: Axes, now: Scene, people: Sequence[Person]) -> None:
     axes.set(ylim=(0, 1), xlim=(0, len(now.rates)), yticks=[0, 0.5, 1])
     axes.set_xticks(place, [format_compact(cutoff) for cutoff in now.cutoffs], fontsize=7.5)
     axes.tick_params(axis="y", labelsize=7.5)
+    axes.set_xlabel("coin; letters: where each citizen's income so far lies", fontsize=7.5, labelpad=1)
     style.percent_ticks(axes)
     style.grid_y(axes)
 

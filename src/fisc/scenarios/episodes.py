@@ -19,11 +19,11 @@ from fisc.core.economy import Economy, Role
 from fisc.core.errors import ConfigError, RunError
 from fisc.core.knobs import full_knobs
 from fisc.core.policy import Policy
-from fisc.economies.gather_trade_build import chronicle
-from fisc.economies.gather_trade_build.economy import GatherTradeBuild
-from fisc.economies.gather_trade_build.rule_of_thumb import rule_of_thumb
 from fisc.policies.scripted import UniformRandom
 from fisc.records.episode import Episode
+from fisc.scenarios import build
+from fisc.scenarios.kinds.chronicle import Chronicle
+from fisc.scenarios.kinds.kind import Kind
 from fisc.scenarios.settings import Setting
 
 PLAYERS = ("thumb", "random")
@@ -58,12 +58,13 @@ def cast(setting: Setting, title: str, source: Mapping[str, Any] | None = None, 
     if players not in PLAYERS:
         raise ConfigError(f"no players '{players}': choose one of {', '.join(PLAYERS)}")
     economy, policies, words = setting.economy, dict(setting.policies), dict.fromkeys(setting.policies, "trained")
+    kind = build.KINDS.get(economy.spec.name)
+    rule = kind.untrained_citizens(economy) if kind is not None and players == "thumb" else None
     for role, entry in economy.spec.roles.items():
-        if role in policies:
-            continue
-        is_rule = role == "citizen" and players == "thumb" and isinstance(economy, GatherTradeBuild)
-        policies[role] = rule_of_thumb(economy) if is_rule else UniformRandom(entry.actions)
-        words[role] = "rule of thumb" if is_rule else "random"
+        if role not in policies:
+            is_rule = role == "citizen" and rule is not None
+            policies[role] = rule if is_rule else UniformRandom(entry.actions)
+            words[role] = "rule of thumb" if is_rule else "random"
     return Stage(Setting(economy, policies, setting.earlier), title, source or {}, words)
 
 
@@ -90,10 +91,8 @@ def record(stage: Stage, seed: int = 0) -> Episode:
         "key": np.asarray(jax.random.key_data(key_world)),
         **_history(economy, start, actions, key_world),
     }
-    world: dict[str, Any] = {}
-    if isinstance(economy, GatherTradeBuild):
-        world, fixed = chronicle.facts(economy, start)
-        arrays |= {f"facts/{name}": array for name, array in fixed.items()}
+    world, fixed = _chronicle_of(economy).facts(economy, start)
+    arrays |= {f"facts/{name}": array for name, array in fixed.items()}
     header = {
         "economy": spec.name,
         "title": stage.title,
@@ -159,6 +158,11 @@ def _is_same(one: np.ndarray, other: np.ndarray | None) -> bool:
     )
 
 
+def _chronicle_of(economy: Economy) -> Chronicle:
+    """What is told about an economy; of one made by hand, what is told by default."""
+    return build.KINDS.get(economy.spec.name, Kind).chronicle
+
+
 @eqx.filter_jit
 def _first(economy: Economy, key):
     return economy.init(key)
@@ -191,35 +195,28 @@ def _play(economy: Economy, policies: dict[Role, Policy], start, key_act, key_wo
 
 def _history(economy: Economy, start, actions: dict[Role, Any], key) -> dict[str, np.ndarray]:
     """Everything that follows from start, actions and key: checksums, frames and events."""
-    digests, frames, placed = jax.device_get(_replay(economy, start, actions, key))
-    if isinstance(economy, GatherTradeBuild):
-        return {"digests": digests, **chronicle.tell(economy, frames, placed)}
-    return {"digests": digests, **{f"frames/{name}": frame for name, frame in frames.items()}}
+    chronicle = _chronicle_of(economy)
+    digests, frames, between = jax.device_get(_replay(economy, chronicle, start, actions, key))
+    return {"digests": digests, **chronicle.tell(economy, frames, between)}
 
 
 @eqx.filter_jit
-def _replay(economy: Economy, start, actions: dict[Role, Any], key):
-    """Checksums and frames with the first state in front, and books of placed orders where there are any."""
+def _replay(economy: Economy, chronicle: Chronicle, start, actions: dict[Role, Any], key):
+    """Checksums and frames with the first state in front, and what happened between the states."""
     knobs = full_knobs()
 
     def step(state, inputs):
         index, action = inputs
         draws = economy.draw(jax.random.fold_in(key, index), state)
         after = economy.transition(state, action, draws, knobs).state
-        placed = economy.placed_orders(state, action, draws, knobs) if isinstance(economy, GatherTradeBuild) else None
-        return after, (_digest(after), _frame(economy, after), placed)
+        between = chronicle.between(economy, state, action, draws, knobs)
+        return after, (_digest(after), chronicle.frame(economy, after), between)
 
     steps = jnp.arange(economy.spec.steps)
-    _, (digests, frames, placed) = jax.lax.scan(step, start, (steps, actions))
-    first = (_digest(start), _frame(economy, start))
+    _, (digests, frames, between) = jax.lax.scan(step, start, (steps, actions))
+    first = (_digest(start), chronicle.frame(economy, start))
     digests, frames = jax.tree.map(lambda x, rest: jnp.concatenate([x[None], rest]), first, (digests, frames))
-    return digests, frames, placed
-
-
-def _frame(economy: Economy, state) -> dict[str, Any]:
-    if isinstance(economy, GatherTradeBuild):
-        return chronicle.frame(economy, state)
-    return economy.accounts(state)
+    return digests, frames, between
 
 
 def _digest(state):

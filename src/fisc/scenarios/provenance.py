@@ -89,6 +89,8 @@ def _difference(before: Any, now: Any, path: str = "plan") -> str:
         for key in {**before, **now}:
             if before.get(key) != now.get(key):
                 return _difference(before.get(key), now.get(key), f"{path}.{key}")
+    if max(len(repr(before)), len(repr(now))) > 200:  # such as a map
+        return f"{path} is not the same any more"
     return f"{path} was {before!r}, now {now!r}"
 
 

@@ -74,7 +74,7 @@ def preset_text(name: str) -> str:
 
 
 def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenario:
-    """Read a preset, or a TOML file of the user's own, with dotted keys overridden.
+    """Read a preset, or a TOML file of the user's own, with dotted keys overridden and the files it names read.
 
     Args:
         name: a preset, or a path that ends in .toml.
@@ -91,7 +91,8 @@ def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenari
     for key, value in (overrides or {}).items():
         _put(data, key, value)
     scenario = parse(Scenario, data)
-    return replace(scenario, arms=tuple(check_arm(arm) for arm in scenario.arms))
+    economy, arms = scenario.economy.self_contained(), tuple(check_arm(arm) for arm in scenario.arms)
+    return replace(scenario, economy=economy, arms=arms)
 
 
 def _read(name: str) -> str:

@@ -21,7 +21,13 @@ from fisc.scenarios.settings import Setting, load_setting, make_setting
 CONFIGURATIONS = (".yaml", ".yml", ".json")
 
 
-def stage(source: str, arm: str | None = None, seed: int = 0, players: str | None = None) -> Stage:
+def stage(
+    source: str,
+    arm: str | None = None,
+    seed: int = 0,
+    players: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Stage:
     """Make the economy that a source names, with everybody who plays in it.
 
     Args:
@@ -30,11 +36,15 @@ def stage(source: str, arm: str | None = None, seed: int = 0, players: str | Non
             configuration says it itself.
         seed: which people are drawn, and for a run which of its seeds.
         players: see `fisc.scenarios.episodes.PLAYERS`; "thumb" by default. Those of a run are its own.
+        overrides: dotted keys of a scenario and their values.
 
     Raises:
-        ConfigError: no such source, or an arm that it does not have.
+        ConfigError: no such source, an arm that it does not have, or keys that cannot be changed.
     """
     path = Path(source)
+    if overrides and (path.is_dir() or path.suffix in CONFIGURATIONS):
+        mend = "watch a scenario" if path.is_dir() else "import it first (fisc import-foundation)"
+        raise ConfigError(f"--set {next(iter(overrides))}=…: {source} is no scenario whose keys can change; {mend}")
     if path.is_dir() and players is not None:
         raise ConfigError(f"--players {players}: the trained policies of {source} play; leave --players out")
     players = players or "thumb"
@@ -49,7 +59,7 @@ def stage(source: str, arm: str | None = None, seed: int = 0, players: str | Non
             f"nothing to watch in '{source}': give an episode (.npz), a run folder, a scenario ({', '.join(PRESETS)}, "
             "or a .toml file), or a configuration of the reference program (.yaml, .json)"
         )
-    scenario = load_scenario(source)
+    scenario = load_scenario(source, dict(overrides or {}))
     arm = _default_arm(scenario) if arm is None else check_arm(arm)
     return _from_scenario(scenario, arm, seed, players)
 
@@ -69,7 +79,8 @@ def rebuild(source: Mapping[str, Any]) -> Economy:
 
 def _from_configuration(path: Path, players: str) -> Stage:
     scenario = scenario_of(foundation_config.read(path), path.stem)
-    return _from_scenario(replace(scenario, title=path.stem), scenario.arms[0], 0, players)
+    scenario = replace(scenario, title=path.stem, economy=scenario.economy.self_contained())
+    return _from_scenario(scenario, scenario.arms[0], 0, players)
 
 
 def _default_arm(scenario: Scenario) -> str:

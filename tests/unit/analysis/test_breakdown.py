@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fisc.analysis.breakdown import ACTIVITIES, break_down
+from fisc.analysis.breakdown import ACTIVITIES, break_down, outcome_of
 from fisc.analysis.scene import scene
 from fisc.records.episode import Episode, read_episode
 from fisc.records.episode_map import read_map
@@ -30,6 +30,22 @@ def test_every_coin_is_accounted_for(broken):
     assert rows["from_sales"].sum() == -rows["for_purchases"].sum() > 0
     np.testing.assert_allclose(rows["tax"].sum(), rows["transfer"].sum(), rtol=1e-5)
     assert (rows["redistributed"] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "coin, equality, productivity",
+    [([5.0, 5.0, 5.0], 1.0, 5.0), ([0.0, 12.0, 0.0, 0.0], 0.0, 3.0), ([0.0, 0.0], 1.0, 0.0), ([3.0, 1.0], 0.5, 2.0)],
+)
+def test_the_outcome_is_productivity_equality_and_their_product(coin, equality, productivity):
+    # Closed form: equal shares, one owner of all, nothing at all, and (3 - 1) / (3 + 1) of inequality between two.
+    value = dict(outcome_of(np.asarray(coin)).select("measure", "value").iter_rows())
+    assert value == pytest.approx(
+        {
+            "productivity": productivity,
+            "equality": equality,
+            "equality_times_productivity": equality * productivity,
+        }
+    )
 
 
 def test_the_years_add_up_to_the_episode(broken):

@@ -113,7 +113,7 @@ CASES = {
     ),
     "too many citizens for the corners": (
         ["gtb-open-quadrant", *put("economy.citizens=200")],
-        "citizens of rank 48 start at row 12, column 24, which is water",
+        "would start at row 13, column 25, which is water; at most 192 fit into the corners of this map; lower it, or",
     ),
     "taxes without taxes": (
         ["gtb-open-quadrant", *put('economy.events=["build", "gather"]')],

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fisc.analysis.breakdown import break_down
 from fisc.plots import style, village, watch
-from fisc.plots.breakdown import write_breakdown
+from fisc.plots.breakdown import file_names, write_breakdown
 from fisc.plots.strip import draw_strip
 from fisc.plots.watch_terminal import map_text, play
 from fisc.records.episode import Episode, read_episode
@@ -85,6 +85,7 @@ def test_the_strip_has_a_panel_for_everything_and_its_table(told):
     # Closed form: five maps, coin, trades, net taxes, rates; the table holds what is drawn.
     figure, table = draw_strip(told)
     assert len(figure.axes) == 5 + 4
+    assert "citizen: rule of thumb, planner: random  ·  coin per house: A " in texts(figure)
     assert set(table["panel"]) == {"coin owned", "price", "tax less transfer", "marginal rate"}
     prices = table.filter(pl.col("panel") == "price")
     assert prices.height == told.trades.height
@@ -104,13 +105,15 @@ def test_pictures_are_the_same_every_time(told, tmp_path):
 
 
 def test_the_breakdown_is_drawn_with_its_tables(told, tmp_path):
-    # Property: PNG, SVG and CSV of each figure, and three more tables; without trades there is no figure of prices.
+    # Property: PNG, SVG and CSV of each figure, and four more tables; without trades there is no picture of them.
     broken = break_down(told)
     names = {path.name for path in write_breakdown(broken, tmp_path / "all")}
-    figures = {f"{name}.{kind}" for name in ("activity", "income", "prices") for kind in ("png", "svg", "csv")}
-    assert names == figures | {"citizens.csv", "years.csv", "trades.csv"}
-    quiet = replace(broken, trades=broken.trades.head(0))
-    assert not any(path.stem == "prices" for path in write_breakdown(quiet, tmp_path / "quiet"))
+    figures = {f"{name}.{kind}" for name in ("activity", "income", "trades") for kind in ("png", "svg", "csv")}
+    assert names == figures | {"outcome.csv", "citizens.csv", "years.csv", "prices.csv"} == set(file_names())
+    tables = [path.read_bytes() for path in (tmp_path / "all").glob("*.csv")]
+    assert len(set(tables)) == len(tables)  # no table under two names
+    quiet = write_breakdown(replace(broken, trades=broken.trades.head(0)), tmp_path / "quiet")
+    assert [path.name for path in quiet if path.stem == "trades"] == ["trades.csv"]
 
 
 def test_the_map_reads_without_color(told):

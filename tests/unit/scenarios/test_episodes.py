@@ -22,6 +22,8 @@ from fisc.records.episode_map import read_map
 from fisc.scenarios import episodes, sources
 from fisc.scenarios.settings import Setting, make_setting
 
+from ..learning.toy import Clock
+
 TOWN = Path(__file__).with_name("town.yaml")
 
 
@@ -142,6 +144,9 @@ def test_the_breakdown_adds_up_to_the_accounts_of_the_economy(stage, episode, pl
     np.testing.assert_allclose(told["labor"], accounts["labor"], rtol=1e-6)
     for good in ("stone", "wood"):
         np.testing.assert_array_equal(told[f"gathered_{good}"], accounts[f"gathered_{good}"])
+    metrics = economy.metrics(state)
+    for name, value, _ in break_down(read_map(episode)).outcome.iter_rows():
+        assert value == pytest.approx(float(metrics[name]), rel=1e-5)
 
 
 def test_trades_are_told_as_the_market_settled_them(episode, played):
@@ -178,6 +183,15 @@ def test_taxes_of_the_record_follow_from_rates_and_incomes(episode):
         )
 
 
+def test_keys_of_the_scenario_can_be_changed():
+    # Property: the economy is the changed one, and its description says so.
+    changed = sources.stage("one-step", "free_market", overrides={"economy.workers": 9})
+    assert changed.setting.economy.spec.roles["citizen"].num_agents == 9
+    assert changed.source["scenario"]["economy"]["workers"] == 9
+    with pytest.raises(ConfigError, match="is no scenario whose keys can change; watch a scenario"):
+        sources.stage(str(TOWN.parent), overrides={"economy.workers": 9})
+
+
 def test_any_economy_can_be_recorded(tmp_path):
     # Property: the one-step economy, too, replays bit for bit; it has accounts in place of a map.
     setting = make_setting("one-step", "planner", overrides={"economy.workers": 8})
@@ -188,6 +202,14 @@ def test_any_economy_can_be_recorded(tmp_path):
     assert stored.arrays["frames/income"].shape == (economy.spec.steps + 1, 8)
     with pytest.raises(ValueError, match="has no map"):
         read_map(stored)
+
+
+def test_an_economy_that_nobody_registered_can_be_recorded():
+    # Property: everything that differs by economy has a default; everybody plays at random, the replay is the same.
+    recorded = episodes.record(episodes.cast(Setting(Clock()), "a toy"))
+    assert recorded.header["players"] == {"citizen": "random", "planner": "random"}
+    assert {name.partition("/")[0] for name in recorded.arrays} == {"actions", "start", "key", "digests"}
+    episodes.replay(recorded, Clock())
 
 
 def test_the_command_line_records_and_checks(episode, tmp_path, capsys, monkeypatch):

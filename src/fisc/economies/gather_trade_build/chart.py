@@ -18,6 +18,8 @@ CHANNELS = (*GOODS, "house", "water", *(f"{good}_source" for good in GOODS))
 """What lies on a cell: units of the goods, then flags."""
 INSIDE = "inside"
 """One more channel of a window: 0 beyond the edge of the map."""
+MOST_BITS = 31
+"""Of the number that holds a cell."""
 LABELS = ("owner", "citizen")
 """Whose house, and who, is on a cell: 0 nobody, 1 oneself, j + 2 citizen j."""
 
@@ -67,8 +69,10 @@ def packing(max_units: tuple[int, ...], num_citizens: int) -> Packing:
     for name, bits in sizes.items():
         fields[name] = (shift, bits)
         shift += bits
-    if shift > 31:
-        raise ConfigError(f"a cell of the map takes {shift} bits: fewer citizens or fewer units on a cell, please")
+    if shift > MOST_BITS:
+        most = 2 ** ((MOST_BITS - shift + 2 * names) // 2) - 2
+        units = ", ".join(f"economy.{good}.most_units {units}" for good, units in zip(GOODS, max_units, strict=True))
+        raise ConfigError(f"economy.citizens is {num_citizens}: at most {most:,} go with {units}; lower one of them")
     return Packing(fields)
 
 

@@ -5,7 +5,6 @@ time; those of `procedural` are drawn. Axes: `g` goods (stone, wood), `h` rows, 
 """
 
 import abc
-from importlib.resources import files
 from pathlib import Path
 
 import equinox as eqx
@@ -13,14 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Key
 
-from fisc.core.errors import ConfigError, unknown
-
-SOURCE_MARKS = ("S", "W")
-"""In the order of the goods."""
-WATER_MARK = "@"
-EMPTY_MARKS = (".", " ", "A")
-"""Nothing is there; `A` marks starting places in a map of the reference program, which ignores them too."""
-MARKS = (*SOURCE_MARKS, WATER_MARK, *EMPTY_MARKS)
+from fisc.core.errors import ConfigError
+from fisc.economies.gather_trade_build.maps import EMPTY_MARKS, SOURCE_MARKS, WATER_MARK, MapText, parse_map, read_map
 
 
 class Ground(eqx.Module):
@@ -83,62 +76,47 @@ def fixed(water: np.ndarray, sources: np.ndarray) -> FixedLayout:
     drowned = np.argwhere(sources & water[None])
     if len(drowned):
         good, row, column = (int(number) for number in drowned[0])
-        raise ConfigError(f"the {SOURCE_MARKS[good]} source at row {row}, column {column} lies in water")
+        raise ConfigError(f"the {SOURCE_MARKS[good]} source at row {row + 1}, column {column + 1} lies in water")
     counts = tuple(int(count) for count in sources.sum(axis=(1, 2)))
     height, width = water.shape
     return FixedLayout(Ground(jnp.asarray(water, bool), jnp.asarray(sources, bool)), (height, width), counts)
 
 
-def layout_names() -> list[str]:
-    """Names of the maps that come with fisc."""
-    return sorted(entry.name.removesuffix(".txt") for entry in _folder().iterdir() if _is_map(entry.name))
-
-
 def load(name: str | Path, size: tuple[int, int] | None = None) -> FixedLayout:
-    """Read a map that comes with fisc, by name, or a text file of one's own.
+    """Read a map that comes with fisc, by name, or one's own: the path of a file, or the map itself in one line.
 
     Args:
-        name: of a map in `layout_data` (with or without `.txt`), or the path of a file.
+        name: see `maps.read_map`.
         size: rows and columns of the world; None takes the map's. A larger world is empty below and to the right.
 
     Raises:
-        ConfigError: no such map, or one that `parse` refuses.
+        ConfigError: no such map, one that cannot be, or a map larger than `size`.
     """
-    stem = str(name).removesuffix(".txt")
-    if stem in layout_names():
-        return parse((_folder() / f"{stem}.txt").read_text(encoding="utf-8"), size, stem)
-    path = Path(name)
-    if not path.is_file():
-        raise unknown("map", str(name), layout_names())
-    return parse(path.read_text(encoding="utf-8"), size, str(name))
+    return _laid_out(read_map(str(name)), size)
 
 
-def parse(text: str, size: tuple[int, int] | None = None, name: str = "the map") -> FixedLayout:
-    """Read a map: a row on each line or before each `;`, a mark for each cell.
-
-    `W` is a wood source, `S` a stone source, `@` water; `.`, a blank and `A` are empty cells.
+def parse(text: str, size: tuple[int, int] | None = None) -> FixedLayout:
+    """Read the text of a map (see `maps`). `size`: as in `load`.
 
     Raises:
-        ConfigError: an unknown mark, rows of different lengths, nothing at all, or a map larger than `size`.
+        ConfigError: a map that cannot be, or one larger than `size`.
     """
-    rows = _rows(text)
-    lengths = [len(row) for row in rows]
-    if not rows or not lengths[0]:
-        raise ConfigError(f"{name} is empty: expected a row of marks on each line")
-    for r, row in enumerate(rows):
-        for c, mark in enumerate(row):
-            if mark not in MARKS:
-                allowed = ", ".join(repr(known) for known in MARKS)
-                raise ConfigError(f"{name}: unknown mark {mark!r} at row {r}, column {c} (allowed: {allowed})")
-        if lengths[r] != lengths[0]:
-            raise ConfigError(f"{name}: row {r} has {lengths[r]} cells, but row 0 has {lengths[0]}; rows must be alike")
-    marks = np.array([list(row) for row in rows])
-    height, width = size = marks.shape if size is None else size
-    if height < marks.shape[0] or width < marks.shape[1]:
-        has = f"{marks.shape[0]} rows and {marks.shape[1]} columns"
-        raise ConfigError(f"{name} has {has}: a world of {height} rows and {width} columns is too small for it")
-    padding = [(0, height - marks.shape[0]), (0, width - marks.shape[1])]
-    marks = np.pad(marks, padding, constant_values=EMPTY_MARKS[0])
+    return _laid_out(parse_map(text), size)
+
+
+def _laid_out(drawn: MapText, size: tuple[int, int] | None) -> FixedLayout:
+    """Put a map into the top left corner of a world."""
+    (rows, columns), (height, width) = drawn.size, size or drawn.size
+    if height < rows or width < columns:
+        raise ConfigError(
+            f"{drawn.name} has {rows} rows and {columns} columns: a world of {height} rows and {width} columns is too "
+            "small for it"
+        )
+    marks = np.pad(
+        np.array([list(row) for row in drawn.rows]),
+        [(0, height - rows), (0, width - columns)],
+        constant_values=EMPTY_MARKS[0],
+    )
     return fixed(marks == WATER_MARK, np.stack([marks == mark for mark in SOURCE_MARKS]))
 
 
@@ -151,24 +129,10 @@ def with_water_row(layout: FixedLayout, row: int | None = None) -> FixedLayout:
     height = layout.size[0]
     row = height // 2 if row is None else row
     if not 0 < row < height - 1:
-        raise ConfigError(f"water_row is {row}: expected 1 to {height - 2}, so that there is land on both sides")
+        raise ConfigError(
+            f"water_row is {row}: expected 1 to {height - 2}, so that there is land on both sides "
+            "(rows count from 0 here)"
+        )
     water, sources = np.array(layout.ground.water), np.array(layout.ground.sources)
     water[row], sources[:, row] = True, False
     return fixed(water, sources)
-
-
-def _rows(text: str) -> list[str]:
-    """Cut a text into rows; with semicolons, line ends mean nothing. What follows the last row is dropped if empty."""
-    lines = text.splitlines()
-    rows = "".join(lines).split(";") if ";" in text else lines
-    while rows and not rows[-1]:
-        rows.pop()
-    return rows
-
-
-def _folder():
-    return files("fisc.economies.gather_trade_build") / "layout_data"
-
-
-def _is_map(name: str) -> bool:
-    return name.endswith(".txt") and not name.startswith("LICENSE")

@@ -4,6 +4,7 @@ Axes: `n` citizens, `h` rows, `w` columns. Ranks count from the lowest building 
 """
 
 import abc
+import math
 from collections.abc import Sequence
 
 import equinox as eqx
@@ -129,14 +130,18 @@ def settle(
         raise ConfigError(f"{num} citizens: expected at least 1")
     if max(num, layout.max_sources) > MOST:
         raise ConfigError(
-            f"{num} citizens and {layout.max_sources} sources of one good: at most {MOST:,} can be numbered"
+            f"economy.citizens is {num}, and one good has {layout.max_sources} sources: at most {MOST:,} of either can "
+            "be numbered"
         )
     dry = layout.surely_dry()
     if isinstance(placement, NorthAndSouth):
-        _check_room("north of the water", dry[: placement.water_row], len(placement.north_ranks))
-        _check_room("south of the water", dry[placement.water_row + 1 :], num - len(placement.north_ranks))
+        north, south = dry[: placement.water_row], dry[placement.water_row + 1 :]
+        num_north = len(placement.north_ranks)
+        _check_room(f"economy.north_ranks has {num_north} citizens", "north of the water", north, num_north)
+        given = f"economy.citizens is {num}, {num - num_north} of them in the south"
+        _check_room(given, "south of the water", south, num - num_north)
     else:
-        _check_room("on the map", dry, num)
+        _check_room(f"economy.citizens is {num}", "on the map", dry, num)
     if not isinstance(placement, Anywhere) and (ranked_payments is None or len(ranked_payments) != num):
         given = "none" if ranked_payments is None else len(ranked_payments)
         raise ConfigError(f"ranked citizens need a payment for each of {num} ranks, got {given}")
@@ -152,19 +157,30 @@ def in_corners(layout: FixedLayout, num: int, convention: str = "exact") -> InCo
     Raises:
         ConfigError: a corner is too small for its quarter, or covered by water.
     """
+    problem = _corner_problem(layout, num, convention)
+    if problem is not None:
+        fewer_people = range(min(num, math.prod(layout.size)) - 1, 1, -1)
+        most = next((n for n in fewer_people if _corner_problem(layout, n, convention) is None), 0)
+        fewer = f"at most {most} fit into the corners of this map; lower it" if most else "choose another map"
+        raise ConfigError(f"economy.citizens is {num}: {problem}; {fewer}, or set economy.placement to 'anywhere'")
     cells = corner_cells(num, layout.size, convention)
+    return InCorners(jnp.asarray(cells[:, 0] * layout.size[1] + cells[:, 1], jnp.int32))
+
+
+def _corner_problem(layout: FixedLayout, num: int, convention: str) -> str | None:
+    """Why somebody cannot start where their rank says; None if everybody can."""
     (height, width), dry = layout.size, layout.surely_dry()
     taken: dict[tuple[int, int], int] = {}
-    for rank, (row, column) in enumerate(cells.tolist()):
-        where = f"citizens of rank {rank} start at row {row}, column {column}"
+    for rank, (row, column) in enumerate(corner_cells(num, layout.size, convention).tolist()):
+        where = f"rank {rank} (0: lowest skill) would start at row {row + 1}, column {column + 1}"
         if not (0 <= row < height and 0 <= column < width):
-            raise ConfigError(f"{where}, outside a world of {height} rows and {width} columns: enlarge it")
+            return f"{where}, outside a world of {height} rows and {width} columns"
         if not dry[row, column]:
-            raise ConfigError(f"{where}, which is water: choose another map or fewer citizens")
+            return f"{where}, which is water"
         if (row, column) in taken:
-            raise ConfigError(f"{where}, and so does rank {taken[row, column]}: enlarge the world")
+            return f"{where}, and so would rank {taken[row, column]}"
         taken[row, column] = rank
-    return InCorners(jnp.asarray(cells[:, 0] * width + cells[:, 1], jnp.int32))
+    return None
 
 
 def corner_cells(num: int, size: tuple[int, int], convention: str = "exact") -> Int[np.ndarray, "n 2"]:
@@ -210,7 +226,10 @@ def north_and_south(
     if not 0 < len(ranks) < num:
         raise ConfigError(f"{len(ranks)} of {num} citizens in the north: expected some, but not all")
     if not 0 < row < height - 1:
-        raise ConfigError(f"water_row is {row}: expected 1 to {height - 2}, so that there is land on both sides")
+        raise ConfigError(
+            f"water_row is {row}: expected 1 to {height - 2}, so that there is land on both sides "
+            "(rows count from 0 here)"
+        )
     return NorthAndSouth(tuple(sorted(num - 1 - rank for rank in ranks)), row)
 
 
@@ -223,6 +242,8 @@ def random_cells(key: Key[Array, ""], free: Bool[Array, "h w"], num: int) -> Int
     return jax.lax.top_k(scores, num)[1].astype(jnp.int32)
 
 
-def _check_room(where: str, dry: np.ndarray, num: int) -> None:
-    if dry.sum() < num:
-        raise ConfigError(f"{num} citizens do not fit {where}: there are {int(dry.sum())} cells without water")
+def _check_room(given: str, where: str, dry: np.ndarray, num: int) -> None:
+    """Refuse more citizens than there are cells. `given`: the key that says how many, with its value."""
+    room = int(dry.sum())
+    if room < num:
+        raise ConfigError(f"{given}: at most {room} fit {where}, one on each cell without water; let fewer live there")

@@ -55,6 +55,15 @@ class EconomyConfig(abc.ABC):
     def inexact(self, what: str) -> ConfigError | None:
         """The error for `what` needs exact best responses, with how to mend it; None if they are known."""
 
+    def self_contained(self) -> EconomyConfig:
+        """The same with the content of the user's files in place of their names, so that it can be repeated without
+        them. Most name no file.
+
+        Raises:
+            ConfigError: a file that cannot be used.
+        """
+        return self
+
     def check_scenario(self, scenario: Scenario) -> None:  # noqa: B027 - most have nothing to refuse
         """Refuse what does not go together with the rest of the scenario.
 

@@ -5,21 +5,45 @@ from dataclasses import replace
 import jax.numpy as jnp
 
 from fisc.core.errors import ConfigError
-from fisc.economies.gather_trade_build import layouts, procedural, scatter, settle, skills
+from fisc.economies.gather_trade_build import chronicle, layouts, procedural, scatter, settle, skills
 from fisc.economies.gather_trade_build.build import Building
 from fisc.economies.gather_trade_build.economy import GatherTradeBuild, Preferences, Rules
 from fisc.economies.gather_trade_build.gather import Gathering
 from fisc.economies.gather_trade_build.market import Market
 from fisc.economies.gather_trade_build.observe import Sight
 from fisc.economies.gather_trade_build.regrow import Regrowth
+from fisc.economies.gather_trade_build.rule_of_thumb import rule_of_thumb
 from fisc.economies.gather_trade_build.state import GOODS
 from fisc.scenarios.kinds import law
+from fisc.scenarios.kinds.chronicle import Chronicle
 from fisc.scenarios.kinds.gather_trade_build_config import DRAWN_MAPS, GatherTradeBuildConfig
 from fisc.scenarios.kinds.kind import Kind
 
 
+class MapChronicle(Chronicle):
+    """The map and everybody on it after every step, and trades, houses and tax years as events."""
+
+    def facts(self, economy, start):
+        """Water, sources, skills and prices."""
+        return chronicle.facts(economy, start)
+
+    def frame(self, economy, state):
+        """Who stands where and has what."""
+        return chronicle.frame(economy, state)
+
+    def between(self, economy, state, actions, draws, knobs):
+        """The orders of the step before they are matched: from them follows who traded with whom."""
+        return economy.placed_orders(state, actions, draws, knobs)
+
+    def tell(self, economy, frames, between):
+        """As `fisc.records.episode_map` names it."""
+        return chronicle.tell(economy, frames, between)
+
+
 class GatherTradeBuildKind(Kind):
     """Citizens on a map. Nothing is known exactly: everything is learned."""
+
+    chronicle = MapChronicle()
 
     def people(self, scenario, seed):
         """Who is good at what is drawn in every episode: a seed changes nothing but the luck of learning."""
@@ -59,6 +83,10 @@ class GatherTradeBuildKind(Kind):
             gini_convention=config.convention,
             bids_shelter_coin=config.bids_shelter_coin,
         )
+
+    def untrained_citizens(self, economy):
+        """They gather what is near, trade and build."""
+        return rule_of_thumb(economy)
 
     def at_full_cost(self, economy):
         """Labor costs in full from the start, whatever warms up."""

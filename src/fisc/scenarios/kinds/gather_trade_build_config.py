@@ -3,17 +3,24 @@
 Defaults are those of the papers' economy of four citizens; labor is in units of effort, prices in coin.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from fisc.core.errors import ConfigError
+from fisc.economies.gather_trade_build import maps
 from fisc.scenarios.kinds.base_config import EconomyConfig
 from fisc.scenarios.reading import check
 
 EVENTS = ("build", "trade", "gather", "tax", "redistribute")
 DRAWN_MAPS = ("scattered", "zones", "quadrants")
 """Maps that are drawn anew in every episode; any other name is a fixed map."""
+ORIGIN_OF_MAPS = maps.ORIGIN
 SkillLaw = Literal["none", "pareto", "lognormal"]
+
+
+def shipped_maps() -> list[maps.MapText]:
+    """The fixed maps that come with fisc."""
+    return [maps.read_map(name) for name in maps.map_names()]
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,8 @@ class MapConfig:
     """Where water and sources are."""
 
     layout: str = "quadrant_25x25_20each_30clump"
-    """A fixed map by name, a .txt file, or a map drawn in every episode: 'scattered', 'zones' or 'quadrants'."""
+    """A fixed map by name (`fisc list maps`), a text file of one's own, or a map drawn in every episode: 'scattered',
+    'zones' or 'quadrants'. In a run folder or episode, the text of one's own map, with a semicolon after each row."""
     rows: int = 0
     columns: int = 0
     """Size of the world; 0: that of the fixed map. A world larger than its map is empty below and to the right."""
@@ -241,6 +249,13 @@ class GatherTradeBuildConfig(EconomyConfig):
             f"{what} needs exact best responses, which nobody knows in the economy gather_trade_build: let citizens "
             "learn, give taxes.flat_rate a number, and use the arm saez_estimated for the Saez formula"
         )
+
+    def self_contained(self):
+        """With the map itself if it is a file of one's own."""
+        layout = self.map.layout
+        if layout in DRAWN_MAPS or not maps.is_own_file(layout):
+            return self
+        return replace(self, map=replace(self.map, layout=maps.read_map(layout).line))
 
     def check_scenario(self, scenario):
         """Without taxes there is nothing to compare; a warm-up of labor begins anew with every world."""

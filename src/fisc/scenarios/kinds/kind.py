@@ -11,6 +11,7 @@ from fisc.core.policy import Policy
 from fisc.core.tax import TaxSystem
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.kinds import law
+from fisc.scenarios.kinds.chronicle import Chronicle
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class Solved:
 
 class Kind(abc.ABC):
     """One kind of economy. Where nothing is known exactly, the defaults say so."""
+
+    chronicle: Chronicle = Chronicle()
+    """What a recorded episode tells."""
 
     def people(self, scenario: Scenario, seed: int) -> People:
         """Draw or calibrate the people of one seed; here all that they have is brackets.
@@ -67,6 +71,10 @@ class Kind(abc.ABC):
 
     def exact_citizens(self, economy: Economy) -> Policy | None:
         """Citizens who solve their own problem exactly; None if nobody knows how."""
+        return None
+
+    def untrained_citizens(self, economy: Economy) -> Policy | None:
+        """Citizens who follow a rule of thumb; None if nobody has thought of one."""
         return None
 
     def checks(self, economy: Economy, accounts: dict[str, Any], rates: np.ndarray) -> dict[str, float]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from fisc.core.errors import ConfigError
-from fisc.economies.gather_trade_build import layouts, settle, skills
+from fisc.economies.gather_trade_build import chart, layouts, settle, skills
 from fisc.economies.gather_trade_build.market import Market
 from fisc.scenarios import build, foundation
 from fisc.scenarios.foundation_config import resolve
@@ -32,9 +32,9 @@ def opened(**overrides):
 
 
 MAPS = {
-    "symbol": ("W..\n.?S\n...", "unknown mark '\\?' at row 1, column 1"),
-    "ragged": ("W..\n.S\n...", "row 1 has 2 cells, but row 0 has 3"),
-    "flooded": ("@@@\n@W@\n@@@", "4 citizens do not fit on the map: there are 1 cells"),
+    "symbol": ("W..\n.?S\n...", "unknown mark '\\?' at row 2, column 2"),
+    "ragged": ("W..\n.S\n...", "row 2 has 2 cells, but row 1 has 3"),
+    "flooded": ("@@@\n@W@\n@@@", "economy.citizens is 4: at most 1 fit on the map"),
 }
 
 
@@ -56,11 +56,11 @@ TAX = "PeriodicBracketTax"
 REFUSED = [
     ({"world_size": [20, 25]}, "a world of 20 rows and 25 columns is too small"),
     ({"n_agents": 200, "fixed_four_skill_and_loc": True}, "which is water"),
-    ({"n_agents": 600}, "600 citizens do not fit on the map"),
+    ({"n_agents": 600}, "economy.citizens is 600: at most 592 fit on the map"),
     ({"kind": "uniform", "starting_wood_coverage": 0.6}, "both together below 0.5"),
     ({"kind": "uniform", "starting_stone_coverage": 0.0}, "starting_stone_coverage is 0.0"),
     ({"kind": "multi_zone", "num_wood_zones": 99}, "99|do not fit on a grid of 8 by 8"),
-    ({"kind": "uniform", "world_size": [200, 200]}, "40000 sources of one good: at most 32,765"),
+    ({"kind": "uniform", "world_size": [200, 200]}, "one good has 40000 sources: at most 32,765"),
     ({"episode_length": 0}, "episode_length is 0"),
     ({"components": [{"Gather": {}}, {TAX: {"period": 0}}]}, "PeriodicBracketTax.period is 0"),
     ({"components": [{"Gather": {}}, {TAX: {"period": 300}}]}, "not a whole number of tax periods of 300"),
@@ -84,7 +84,10 @@ def test_configurations_of_the_reference_that_cannot_be(change, message):
 IMPOSSIBLE = [
     ({"economy__map__rows": 20, "economy__map__columns": 25}, "a world of 20 rows and 25 columns is too small"),
     ({"economy__citizens": 200}, "which is water"),
-    ({"economy__citizens": 600, "economy__placement": "anywhere"}, "600 citizens do not fit on the map"),
+    (
+        {"economy__citizens": 600, "economy__placement": "anywhere"},
+        "economy.citizens is 600: at most 592 fit on the map",
+    ),
     ({"economy__steps_per_period": 0}, "steps_per_period"),
     ({"economy__periods": 0}, "periods"),
     ({"economy__events": ["gather", "gather"]}, "each once"),
@@ -112,7 +115,11 @@ def test_more_than_can_be_numbered():
     # Sources, citizens and orders are kept in 16 and 32 bits.
     meadow = layouts.parse("\n".join(["." * 200] * 200))
     law = skills.build_skills("none", 10.0, 1.0), skills.gather_skills("none")
-    with pytest.raises(ConfigError, match="33000 citizens and 1 sources of one good: at most 32,765"):
+    with pytest.raises(ConfigError, match=r"economy\.citizens is 33000, .*: at most 32,765"):
         settle.settle(meadow, 33000, settle.Anywhere(), *law)
     with pytest.raises(ConfigError, match="prices up to 1000 and orders that last 4194304 steps"):
         Market(jnp.asarray(0.25), max_price=1000, order_duration=2**22)
+    # A cell of the map is one number of 31 bits: 7 for what lies there, 12 for its owner and 12 for who stands there.
+    assert chart.packing((1, 1), 2**12 - 2)
+    with pytest.raises(ConfigError, match=r"economy\.citizens is 4095: at most 4,094 go with economy\.stone"):
+        chart.packing((1, 1), 2**12 - 1)

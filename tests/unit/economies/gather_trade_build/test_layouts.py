@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fisc.core.errors import ConfigError
-from fisc.economies.gather_trade_build import layouts
+from fisc.economies.gather_trade_build import layouts, maps
 
 # Kind: golden. Rows, columns, wood, stone, water of each map, counted in the reference program's files.
 COUNTS = {
@@ -29,7 +29,7 @@ def cells(mask) -> list[tuple[int, int]]:
 
 
 def test_every_map_has_its_published_size_and_counts():
-    assert layouts.layout_names() == sorted(COUNTS)
+    assert maps.map_names() == sorted(COUNTS)
     for name, (height, width, wood, stone, water) in COUNTS.items():
         layout = layouts.load(name)
         assert layout.size == (height, width), name
@@ -76,9 +76,9 @@ def test_a_larger_world_is_empty_below_and_to_the_right():
 @pytest.mark.parametrize(
     "text, size, message",
     [
-        ("W.\n.x", None, "unknown mark 'x' at row 1, column 1"),
-        ("W.;.w;", None, "unknown mark 'w' at row 1, column 1"),
-        ("W..\n..", None, "row 1 has 2 cells, but row 0 has 3"),
+        ("W.\n.x", None, "unknown mark 'x' at row 2, column 2"),
+        ("W.;.w;", None, "unknown mark 'w' at row 2, column 2"),
+        ("W..\n..", None, "row 2 has 2 cells, but row 1 has 3"),
         ("", None, "is empty"),
         ("\n\n", None, "is empty"),
         (";;", None, "is empty"),
@@ -103,7 +103,7 @@ def test_a_map_of_ones_own_is_a_path(tmp_path):
 
 
 def test_a_source_in_water_is_an_error():
-    with pytest.raises(ConfigError, match="W source at row 0, column 1 lies in water"):
+    with pytest.raises(ConfigError, match="W source at row 1, column 2 lies in water"):
         layouts.fixed(np.ones((1, 2), bool), np.array([[[False, False]], [[False, True]]]))
 
 

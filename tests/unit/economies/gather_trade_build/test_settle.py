@@ -112,11 +112,14 @@ STREAM = layouts.with_water_row(LAND)
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: settle.settle(POND, 9, settle.Anywhere(), PARETO, BONUS), "9 citizens do not fit on the map"),
+        (
+            lambda: settle.settle(POND, 9, settle.Anywhere(), PARETO, BONUS),
+            "economy.citizens is 9: at most 8 fit on the map",
+        ),
         (lambda: settle.settle(POND, 0, settle.Anywhere(), PARETO, BONUS), "expected at least 1"),
-        (lambda: settle.in_corners(POND, 4), "rank 2 start at row 0, column 0, which is water"),
-        (lambda: settle.in_corners(LAND, 8), "rank 5 start at row 0, column 1, and so does rank 1"),
-        (lambda: settle.in_corners(LAND, 40), "outside a world|so does rank"),
+        (lambda: settle.in_corners(POND, 4), "rank 2 .* at row 1, column 1, which is water; choose another map"),
+        (lambda: settle.in_corners(LAND, 8), "rank 5 .* at row 1, column 2, and so would rank 1; at most 5 fit"),
+        (lambda: settle.in_corners(LAND, 40), "outside a world|so would rank"),
         (lambda: settle.corner_cells(4, (9, 9), "right"), "unknown convention 'right'"),
         (lambda: settle.settle(LAND, 4, settle.in_corners(LAND, 4), PARETO, BONUS), "each of 4 ranks, got none"),
         (lambda: settle.north_and_south(STREAM, 4, [4]), r"ranks \[4\] in the north: expected numbers from 0"),
@@ -127,11 +130,11 @@ STREAM = layouts.with_water_row(LAND)
             lambda: settle.settle(
                 STREAM, 6, settle.north_and_south(STREAM, 6, [0, 1, 2, 3]), PARETO, BONUS, np.ones(6)
             ),
-            "4 citizens do not fit north of the water: there are 3 cells",
+            "economy.north_ranks has 4 citizens: at most 3 fit north of the water",
         ),
         (
             lambda: settle.settle(STREAM, 6, settle.north_and_south(STREAM, 6, 5), PARETO, BONUS, np.ones(6)),
-            "5 citizens do not fit south of the water",
+            "economy.citizens is 6, 5 of them in the south: at most 3 fit south",
         ),
     ],
 )
@@ -141,5 +144,5 @@ def test_people_without_a_place_are_an_error(make, message):
 
 
 def test_the_best_corner_of_the_foundation_convention_can_lie_outside():
-    with pytest.raises(ConfigError, match="row 19, column 19, outside a world of 12 rows"):
+    with pytest.raises(ConfigError, match="row 20, column 20, outside a world of 12 rows"):
         settle.in_corners(layouts.load("quadrant_8x8_4each_8clump", (12, 20)), 4, "foundation")
