@@ -27,7 +27,7 @@ def test_planner_finds_99_percent_of_the_optimum_when_workers_respond_exactly(tm
 
 
 def test_workers_learn_to_respond_to_the_optimal_schedule(tmp_path):
-    """Learning threshold: 150 updates of 16 environments bring welfare within 2 % of exact play, and nobody loses much by erring."""
+    """Learning threshold: 150 updates bring welfare within 2 % of exact play, and nobody loses much by erring."""
     overrides = {
         "economy.skills": "quantiles",
         "taxes.fixed_rates": OPTIMUM,
