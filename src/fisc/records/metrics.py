@@ -47,6 +47,12 @@ WELFARE_METRICS: dict[str, Metric] = {
     "equality_times_productivity": Metric(
         "Equality × productivity", _PER_PERSON, "equality * productivity (Zheng et al. 2022).", True
     ),
+    "weighted_equality_times_productivity": Metric(
+        "Weighted equality × productivity",
+        _PER_PERSON,
+        "(weight * equality + 1 - weight) * productivity, with the weight economy.equality_weight of the scenario.",
+        True,
+    ),
     "inverse_income_weighted_utility": Metric(
         "Inverse-income-weighted utility",
         _UTILS,

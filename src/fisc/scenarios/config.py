@@ -248,6 +248,11 @@ class Scenario:
         return self.budgets[name]
 
     @property
+    def headline(self) -> str:
+        """The metric that results are given in: the objective, just as the planner maximizes it."""
+        return self.economy.metric_of(self.objective)
+
+    @property
     def money(self) -> str:
         """The unit of account."""
         return self.economy.money

@@ -120,6 +120,7 @@ def _evaluate_one(scenario: Scenario, world: World, economy: Economy, trained: d
     means = {name: np.asarray(value, float).mean(axis=0) for name, value in accounts.items()}
     schedule = np.asarray(rates, float).mean(axis=0)
     numbers = {name: float(np.asarray(value, float).mean()) for name, value in metrics.items()}
+    numbers.setdefault(scenario.headline, numbers["welfare"])
     return Played(numbers | kind.checks(economy, means, schedule), means, schedule)
 
 

@@ -292,8 +292,6 @@ def _caveats(config: FoundationConfig) -> list[str]:
         found.append("The ceiling on rates rose with every episode there; here only a planner has one.")
     if float(tax["rate_max"]) < 1.0 and arm not in ("planner", "free_market"):
         found.append(f"Rates were cut at {tax['rate_max']} there; here only a planner's are.")
-    if float(config.environment["mixing_weight_gini_vs_coin"]) > 0.0:
-        found.append("The planner wants a mixture of equality and productivity: see the metric welfare for it.")
     for key in ("restore_tf_weights_agents", "restore_tf_weights_planner"):
         if general.get(key):
             found.append(f"Weights in {general[key]} are of another program: learning begins from new ones.")
