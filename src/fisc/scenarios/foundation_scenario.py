@@ -227,7 +227,7 @@ def _learning(config: FoundationConfig) -> dict[str, Any]:
             most = int(config.environment["episode_length"]) // config.period
             found["periods_per_update"] = min(max(1, round(periods)), most)
     found["citizen"] = preset["citizen"] | _role(config, "agent_policy")
-    if config.environment["full_observability"]:  # a radius is around the middle of what is seen
+    if config.environment["full_observability"]:  # nobody is in the middle of a whole map
         found["citizen"].pop("radius")
     found["planner"] = preset["planner"] | _role(config, "planner_policy")
     return found

@@ -8,7 +8,7 @@ import pytest
 
 from fisc.core.errors import ConfigError, RunError
 from fisc.records.store import RunFolder
-from fisc.scenarios.compare import compare, plan, reevaluate
+from fisc.scenarios.compare import compare, outline, plan, reevaluate
 
 TINY = {"economy.workers": 12, "learning.environments": 2, "learning.planner.hidden": [4]}
 SHORT = TINY | {"budgets.smoke.updates": 2, "budgets.smoke.planner_updates": 2, "budgets.smoke.block": 1}
@@ -31,6 +31,23 @@ def run(out, **options):
 def test_what_cannot_work_is_refused_by_its_key(overrides, named):
     with pytest.raises(ConfigError, match=named):
         plan("us-2024", overrides=TINY | overrides)
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ({"economy.sight.whole_map": True}, "radius of 'map.*' is [35], but nobody is in the middle of map 'map'"),
+        (
+            {"economy.sight.planner_sees_map": True, "learning.planner.radius": {"map": 4}},
+            "radius of 'map' is 4, but nobody is in the middle of map 'map'",
+        ),
+    ],
+)
+def test_a_radius_on_a_map_around_nobody_is_refused_before_anything_is_spent(overrides, message):
+    # Contract: of the citizens' whole map, and of the planner's; outlines are made without a compilation.
+    planned = plan("gtb-open-quadrant", arms=["planner"], seeds=1, overrides=overrides)
+    with pytest.raises(ConfigError, match=message):
+        outline(planned)
 
 
 def test_a_budget_that_a_scenario_does_not_have_is_refused(tmp_path):
