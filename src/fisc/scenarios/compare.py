@@ -23,7 +23,8 @@ from fisc.records.store import RunFolder
 from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.evaluation import World, evaluate
-from fisc.scenarios.plan import Plan, outline, plan
+from fisc.scenarios.outline import outline
+from fisc.scenarios.plan import Plan, plan
 from fisc.scenarios.provenance import digest_of, open_folder
 from fisc.scenarios.reading import parse
 from fisc.scenarios.training import Group, Job, Report, train_group
@@ -81,7 +82,7 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
     """
     planned = plan(scenario, arms=arms, seeds=seeds, budget=budget, overrides=overrides)
     outline(planned)
-    folder = open_folder(planned, Path(out or f"runs/{planned.scenario.name}-{budget}"), resume, note)
+    folder = open_folder(planned, planned.folder(out), resume, note)
     clock = time.perf_counter()
     earlier = folder.read_json("status.json").get("seconds", 0.0) if folder.has_file("status.json") else 0.0
 

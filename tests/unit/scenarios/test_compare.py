@@ -8,7 +8,9 @@ import pytest
 
 from fisc.core.errors import ConfigError, RunError
 from fisc.records.store import RunFolder
-from fisc.scenarios.compare import compare, outline, plan, reevaluate
+from fisc.scenarios.compare import compare, reevaluate
+from fisc.scenarios.outline import outline
+from fisc.scenarios.plan import plan
 
 TINY = {"economy.workers": 12, "learning.environments": 2, "learning.planner.hidden": [4]}
 SHORT = TINY | {"budgets.smoke.updates": 2, "budgets.smoke.planner_updates": 2, "budgets.smoke.block": 1}
@@ -30,7 +32,7 @@ def run(out, **options):
 )
 def test_what_cannot_work_is_refused_by_its_key(overrides, named):
     with pytest.raises(ConfigError, match=named):
-        plan("us-2024", overrides=TINY | overrides)
+        outline(plan("us-2024", overrides=TINY | overrides))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_a_budget_that_a_scenario_does_not_have_is_refused(tmp_path):
 def test_a_fault_in_a_file_of_the_users_own_is_one_line_that_names_the_place(text, named, tmp_path):
     (tmp_path / "own.py").write_text(text)
     with pytest.raises(ConfigError, match=named):
-        plan("us-2024", arms=[f"{tmp_path}/own.py:build"], overrides=TINY)
+        outline(plan("us-2024", arms=[f"{tmp_path}/own.py:build"], overrides=TINY))
 
 
 FLAT = """
