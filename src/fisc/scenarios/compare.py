@@ -236,8 +236,8 @@ def _train(
         if may_train:
             runs = "run" if len(group.jobs) == 1 else "runs"
             length = f"{group.system.num_updates} updates each"
-            note(f"training {group.name}: {len(group.jobs)} {runs}, {length} (compiling first)")
-        states = train_group(group, folder, say, may_train)
+            note(f"training {group.name}: {len(group.jobs)} {runs}, {length}")
+        states = train_group(group, folder, say, may_train, note)
         if group.name == COMMON:
             citizens = {job.seed: state.learners["citizen"] for job, state in zip(group.jobs, states, strict=True)}
         else:

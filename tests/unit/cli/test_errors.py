@@ -319,8 +319,8 @@ def test_help_answers_at_once_and_needs_no_jax():
 
 
 def test_what_is_wrong_at_first_sight_is_refused_without_jax(tmp_path):
-    # Contract: an unknown scenario, arm, objective or key, no seeds, and a folder in the way. In a process of its own, as
-    # this one has imported everything.
+    # Contract: an unknown scenario, arm, objective or key, no seeds, a folder in the way. In a process of its own: this
+    # one has imported everything.
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "something").touch()
     code = (
