@@ -67,6 +67,7 @@ def _entered(journal: Journal, treasury: Treasury, system: TaxSystem) -> Journal
         taxes=journal.taxes + taxes,
         transfers=journal.transfers + treasury.lump_sum,
         effective_rates=journal.effective_rates + jnp.mean(taxes / jnp.maximum(incomes, brackets.SMALLEST_INCOME)),
+        marginal_rates=journal.marginal_rates + treasury.marginal_rates,
         rates=journal.rates + treasury.rates,
         occupancy=journal.occupancy + jnp.sum(index[:, None] == bracket[None, :], axis=0, dtype=jnp.int32),
         periods=journal.periods + 1,
