@@ -32,6 +32,7 @@ def collect(
     """Tax everybody's income and hand the revenue out in equal shares in the last step of a period."""
 
     def tax_day(books: tuple[Treasury, Float[Array, " n"], Book, Journal]):
+        """Collect from whoever can pay, and write it down."""
         treasury, purse, book, journal = books
         paying = replace(state, treasury=treasury, coin=purse, book=book)
         paying = paying if bids_shelter_coin else _withdraw_bids(paying, system, rules)
