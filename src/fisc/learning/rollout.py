@@ -223,7 +223,6 @@ def evaluate_episode(
     spec = economy.spec
 
     def step(carry, inputs):
-        """One step, greedily; who acts once a period keeps to its action until the next one."""
         state, held = carry
         key_step, index = inputs
         seen = economy.observe(state, knobs)
