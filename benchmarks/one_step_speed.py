@@ -86,52 +86,14 @@ def reference_config(workers: int) -> dict:
 def ours(workers: int, num_environments: int, episodes: int) -> dict:
     """Steps per second of ours over all devices: median of windows of `episodes` episodes, and compile time."""
     import jax
-    import jax.numpy as jnp
 
-    from fisc.core.knobs import full_knobs
     from fisc.learning.train import over_jobs
-    from fisc.scenarios.build import make_economy, make_tax, population
-    from fisc.scenarios.registry import load_scenario
+    from one_step_play import planned_economy, play
 
-    overrides = {"economy.workers": workers, "economy.seen_incomes": workers, "economy.planner_sees_citizens": True}
-    scenario = load_scenario("one-step", overrides)
-    people = population(scenario, 0)
-    economy = make_economy(scenario, people, make_tax(scenario, people, "planner", None))
-    knobs, spec = full_knobs(), economy.spec
-
-    def choices(key, shape, number):
-        """Uniform up to 1 in 65,536, from 16 random bits each."""
-        return (jax.random.bits(key, shape, jnp.uint16).astype(jnp.int32) * number) >> 16
-
-    def step(carry, key):
-        state, checksum = carry
-        seen = economy.observe(state, knobs)
-        key_act, key_step = jax.random.split(key)
-        keys = jax.random.split(key_act, len(spec.roles))
-        # Uniform over the space: cheap, and illegal draws do nothing.
-        actions = {
-            "citizen": choices(keys[0], (workers,), 101),
-            "planner": choices(keys[1], (1, 7), 22),
-        }
-        checksum += sum(jnp.sum(leaf, dtype=jnp.float32) for leaf in jax.tree.leaves(seen))
-        return (economy.step(key_step, state, actions, knobs).state, checksum), None
-
-    def episode(carry, key):
-        state, checksum = carry
-        key_reset, key_steps = jax.random.split(key)
-        start = (economy.reset(key_reset, state), checksum)
-        return jax.lax.scan(step, start, jax.random.split(key_steps, spec.steps))[0], None
-
-    def play(keys):
-        def one(key):
-            start = (economy.init(key), jnp.zeros(()))
-            return jax.lax.scan(episode, start, jax.random.split(key, episodes))[0][1]
-
-        return jax.vmap(one)(keys)
-
+    world = planned_economy(workers)
     num_devices = len(jax.devices())
     keys = jax.random.split(jax.random.key(0), (num_devices, num_environments))
-    program = over_jobs(play, num_devices)
+    program = over_jobs(lambda keys: jax.vmap(lambda key: play(world, key, episodes))(keys), num_devices)
     first = time.perf_counter()
     jax.block_until_ready(program(keys))
     second = time.perf_counter()
@@ -141,7 +103,7 @@ def ours(workers: int, num_environments: int, episodes: int) -> dict:
     for _ in range(WINDOWS):
         started = time.perf_counter()
         jax.block_until_ready(program(keys))
-        speeds.append(episodes * spec.steps * keys.size / (time.perf_counter() - started))
+        speeds.append(episodes * world.spec.steps * keys.size / (time.perf_counter() - started))
     return {
         "steps_per_second": statistics.median(speeds),
         "windows": speeds,

@@ -61,6 +61,14 @@ def test_files_functions_and_arguments_keep_within_their_budgets():
     assert sorted(x for path in FILES for x in excesses(path) if x not in ALLOWED) == []
 
 
+def test_tests_benchmarks_and_tools_fit_on_a_screen_and_in_a_head_too():
+    root = PACKAGE.parents[1]
+    paths = [path for folder in ("tests", "benchmarks", "tools") for path in sorted((root / folder).rglob("*.py"))]
+    long = [path.name for path in paths if len(path.read_text().splitlines()) > MOST_LINES]
+    long += [f"{path.name}:{f.name}" for path in paths for f in functions(path) if body_lines(f) > MOST_FUNCTION_LINES]
+    assert paths and not long
+
+
 def test_every_exception_is_still_needed():
     # A list of exceptions must not outlive them.
     assert set(ALLOWED) == {x for path in FILES for x in excesses(path)} & set(ALLOWED)

@@ -18,9 +18,9 @@ from fisc.policies.actor_critic import make_policy, set_scale
 from fisc.records.metrics import ARMS as KNOWN_ARMS
 from fisc.records.metrics import GROUP_METRICS, METRICS, ROLES
 from fisc.scenarios import registry
-from fisc.scenarios.compare import plan
 from fisc.scenarios.config import BUDGETS, OBJECTIVES
 from fisc.scenarios.kinds import one_step_config
+from fisc.scenarios.plan import plan
 
 from ..contract.table import CASES
 

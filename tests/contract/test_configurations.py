@@ -11,8 +11,8 @@ from fisc.core.errors import ConfigError
 from fisc.core.knobs import full_knobs
 from fisc.core.ledger import tolerance
 from fisc.scenarios import build
-from fisc.scenarios.compare import plan
 from fisc.scenarios.config import OBJECTIVES
+from fisc.scenarios.plan import plan
 
 from .test_economies import play
 
@@ -98,11 +98,11 @@ FULL = {key: st.sampled_from(values) for key, values in GOOD.items()}
 def test_any_accepted_configuration_keeps_its_promises_over_a_random_episode(overrides, arm):
     try:
         scenario = plan("one-step", arms=[arm], seeds=1, budget="smoke", overrides=overrides).scenario
+        people = build.population(scenario, 0)
+        tax = build.make_tax(scenario, people, arm, build.exact_rates(scenario, people, arm))
     except ConfigError as error:
         check_message(error)
         reject()  # if this were the rule, hypothesis would complain that it finds too few examples
-    people = build.population(scenario, 0)
-    tax = build.make_tax(scenario, people, arm, build.exact_rates(scenario, people, arm))
     world = build.make_economy(scenario, people, tax)
     start = world.init(KEY)
     final, moments = eqx.filter_jit(play)(world, KEY, start, full_knobs(("citizen", "planner")))

@@ -54,7 +54,8 @@ class Match:
         moments, actions = [self.game.reset()], []
         if self.economy is None:
             self.economy = ours.build(self.setup, moments[0].draws)
-            self.tally.check("world", "cutoffs", self.economy.tax.cutoffs, self.constants.get("cutoffs", [0.0]))
+            if self.setup.has_taxes:
+                self.tally.check("world", "cutoffs", self.economy.tax.cutoffs, self.constants["cutoffs"])
         for _ in range(self.setup.environment["episode_length"]):
             taken, moment = self._step()
             actions.append(taken)

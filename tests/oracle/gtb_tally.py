@@ -30,6 +30,7 @@ LINE = re.compile(r"^(\S+\.yaml): .*?([\d,]+) steps, ([\d,]+) values, (\d+) mism
 CODE = (
     *(f"{folder}/*.py" for folder in ("core", "econ", "economies/gather_trade_build", "taxes", "scenarios/kinds")),
     "scenarios/foundation*.py",
+    "scenarios/build.py",
 )
 """Parts of fisc that are compared."""
 FEWEST_EPISODES = 2

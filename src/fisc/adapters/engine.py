@@ -62,6 +62,7 @@ def view_shapes(economy: Economy, knobs: Knobs) -> dict[Role, View]:
     """Shapes and types of what everybody sees, without computing it."""
 
     def look(key):
+        """What is seen at the start."""
         return _views(economy, economy.init(key), jnp.zeros((), jnp.int32), knobs)
 
     return jax.eval_shape(look, jax.random.key(0))
@@ -148,6 +149,7 @@ def play(seat: Seat, place: Place, keys: Keys, action: Any, start: Int[Array, ""
     is_slow, idle = entry.acts_each == "period", idle_action(entry.actions)
 
     def step(t, carry):
+        """One step, with the agent's action if it is due."""
         place, total = carry
         own = action if is_slow else jnp.where(t == start, action, idle)
         place, reward = _step(seat, place, keys, own, t)

@@ -133,7 +133,7 @@ def summarize_frames(
 
     Args:
         evaluation: rows `arm, seed, metric, value`.
-        schedules: rows `arm, seed, bracket, cutoff, rate`, or None.
+        schedules: rows `arm, seed, bracket, cutoff, rate` and perhaps `occupancy`, or None.
         info: what rows cannot say. Needs `scenario` and `objective` (a metric); may have `title`,
             `money` ("coin" or "dollars"), `env_steps`, `wall_seconds`, `versions`, `caveats` (list
             of sentences), `command` (how to regenerate).
@@ -211,9 +211,12 @@ def _summarize_arm(evaluation: pl.DataFrame, schedules: pl.DataFrame | None, arm
         numbers[metric] = {"mean": mean, "low": low, "high": high, "values": [_finite(value) for value in values]}
     if schedules is not None and not schedules.filter(pl.col("arm") == arm).is_empty():
         mine = schedules.filter(pl.col("arm") == arm)
-        brackets = mine.group_by("bracket").agg(pl.col("rate", "cutoff").mean()).sort("bracket")
+        shown = [name for name in ("rate", "cutoff", "occupancy") if name in mine.columns]
+        brackets = mine.group_by("bracket").agg(pl.col(*shown).mean()).sort("bracket")
         numbers["rates"] = brackets["rate"].to_list()
         numbers["cutoffs"] = brackets["cutoff"].to_list()
+        if "occupancy" in shown and not brackets["occupancy"].null_count():
+            numbers["occupancy"] = brackets["occupancy"].to_list()
     return numbers
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from fisc.core.errors import ConfigError, unknown
 from fisc.scenarios import registry
 from fisc.scenarios.config import OBJECTIVES, Scenario
+from fisc.scenarios.plan import plan
 from fisc.scenarios.reading import to_toml
 
 console = Console(highlight=False)
@@ -70,38 +71,45 @@ def seeds_of(text: str) -> int | tuple[int, ...]:
 
 def compare(options: Namespace) -> None:
     """Train, evaluate, draw, and print the table and where the report is."""
-    from fisc.plots.terminal import print_summary
-    from fisc.scenarios.compare import compare as run_comparison
-
     arms = None if options.arms is None else [arm for arm in options.arms.split(",") if arm]
-    run = _run(run_comparison, options, arms, draw=True)
+    run = _run(options, arms, draw=True)
+    from fisc.plots.terminal import print_summary
+
     print_summary(run.summary, console)
     console.print(f"\nreport: {run.report}")
 
 
 def train(options: Namespace) -> None:
     """Train one arm and print where it is."""
-    from fisc.scenarios.compare import compare as run_comparison
-
     if options.out is None:
         options.out = f"runs/{registry.load_scenario(options.scenario).name}-{options.arm}-{options.budget}"
-    run = _run(run_comparison, options, [options.arm], draw=False)
+    run = _run(options, [options.arm], draw=False)
     numbers = run.summary["arms"][options.arm][run.summary["objective"]]
     console.print(f"{options.arm}: {run.summary['objective']} {numbers['mean']:.6g}\nrun: {run.folder}")
 
 
-def _run(run_comparison, options: Namespace, arms: list[str] | None, draw: bool):
+def _run(options: Namespace, arms: list[str] | None, draw: bool):
+    """Compare, but refuse at once what is wrong at first sight: importing all of jax takes seconds."""
+    what = {
+        "arms": arms,
+        "seeds": seeds_of(options.seeds),
+        "budget": options.budget,
+        "overrides": overrides_of(options),
+    }
+    folder = plan(options.scenario, **what).folder(options.out)
+    if not options.resume:
+        from fisc.records.store import check_free
+
+        check_free(folder)
     from fisc.cli.progress import ProgressLine
+    from fisc.scenarios.compare import compare as run_comparison
 
     with ProgressLine(console) as line:
         return run_comparison(
             options.scenario,
-            arms=arms,
-            seeds=seeds_of(options.seeds),
-            budget=options.budget,
-            out=options.out,
+            **what,
+            out=folder,
             resume=options.resume,
-            overrides=overrides_of(options),
             say=line.report,
             note=line.note,
             draw=draw,
@@ -110,13 +118,13 @@ def _run(run_comparison, options: Namespace, arms: list[str] | None, draw: bool)
 
 def solve(options: Namespace) -> None:
     """Print the exact optimum with its welfare, beside the free market and the Saez formula."""
-    from fisc.scenarios.solving import solve_scenario
-
     scenario = registry.load_scenario(options.scenario, overrides_of(options))
     if options.seed < 0:
         raise ConfigError(f"--seed is {options.seed}: expected at least 0")
     if options.starts < 1:
         raise ConfigError(f"--starts is {options.starts}: expected at least 1")
+    from fisc.scenarios.solving import solve_scenario
+
     _print_solution(scenario, solve_scenario(scenario, options.seed, options.starts))
 
 
@@ -136,6 +144,7 @@ def _print_solution(scenario: Scenario, found) -> None:
 
 def evaluate(options: Namespace) -> None:
     """Evaluate a run's policies again and print the table."""
+    _refuse_no_run(options.run)
     from fisc.plots.terminal import print_summary
     from fisc.scenarios.compare import reevaluate
 
@@ -144,11 +153,19 @@ def evaluate(options: Namespace) -> None:
 
 def plot(options: Namespace) -> None:
     """Draw a run again."""
+    _refuse_no_run(options.run)
     from fisc.scenarios.compare import open_finished, redraw
 
     folder, _ = open_finished(options.run)
     redraw(folder, console.print)
     console.print(f"figures: {folder.figures}\nreport: {folder.path / 'report.html'}")
+
+
+def _refuse_no_run(path: str) -> None:
+    """Refuse what is no run folder at once: importing all of jax takes seconds."""
+    from fisc.records.store import RunFolder
+
+    RunFolder.open(path)
 
 
 def show_list(options: Namespace) -> None:

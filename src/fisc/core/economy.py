@@ -35,6 +35,8 @@ class Block:
     """Height and width if each name is a channel of a map; empty if each name is one number."""
     num_labels: int = 0
     """If above 0, the entries are labels 0, …, num_labels - 1, of which none is more than another."""
+    is_centered: bool = False
+    """Whether the observer is on the middle cell of the map."""
 
     @property
     def size(self) -> int:

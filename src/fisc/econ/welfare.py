@@ -125,6 +125,7 @@ def marginal_welfare_weights(
     """
 
     def welfare(coin: Float[Array, " n"]) -> Float[Array, ""]:
+        """Welfare as it depends on consumption alone."""
         return objective(coin, utility_of_consumption(coin), income)
 
     gradient = jax.grad(welfare)(consumption)

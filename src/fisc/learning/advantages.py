@@ -31,6 +31,7 @@ def generalized_advantages(
     surprises = rewards + discount * following - values
 
     def back(advantage, now):
+        """One decision earlier."""
         surprise, goes_on = now
         advantage = surprise + discount * trace * goes_on * advantage
         return advantage, advantage

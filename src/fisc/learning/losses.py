@@ -46,6 +46,7 @@ def explained_variance(value: Float[Array, "*b"], target: Float[Array, "*b"], we
     """1 - Var(target - value) / Var(target): 1 is a perfect critic, 0 one that knows the mean."""
 
     def variance(x):
+        """Around the weighted mean."""
         gap = x - jnp.broadcast_to(weighted_mean(x, weight), x.shape)
         return weighted_mean(gap**2, weight)
 

@@ -75,6 +75,7 @@ def ppo(settings: Settings, make_policy: MakePolicy, set_scale: SetScale) -> Lea
     optimizer = optax.chain(optax.clip_by_global_norm(settings.max_gradient_norm), optax.scale_by_adam(eps=1e-5))
 
     def init(key, economy: Economy, name: Role) -> State:
+        """A fresh policy with what its learner has to remember. `key`: consumed."""
         role = economy.spec.roles[name]
         policy = make_policy(key, role)
         size = role.num_agents if settings.per_agent else 1
@@ -82,6 +83,7 @@ def ppo(settings: Settings, make_policy: MakePolicy, set_scale: SetScale) -> Lea
         return State(policy, optimizer.init(_flatten(policy)[0]), features, no_moments(size))
 
     def update(key, state: State, trajectory: Trajectory, dial: Dial):
+        """Learn from one batch of experience. `key`: consumed."""
         return _update(key, state, trajectory, dial, settings, optimizer, set_scale)
 
     return Learner(init=init, policy=lambda state: state.policy, update=update)
@@ -114,9 +116,11 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
     parameters, unflatten = _flatten(state.policy)
 
     def loss(parameters, part):
+        """The loss of a vector of parameters."""
         return _loss(unflatten(parameters), part, dial, settings)
 
     def minibatch(carry, chosen):
+        """One step of the optimizer, unless the policy has already moved far enough."""
         parameters, memory = carry
         part = jax.tree.map(lambda x: x[chosen], stretches if stretches is not None else batch)
         (_, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(parameters, part)
@@ -129,6 +133,7 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
         return following, {**metrics, "gradient_norm": jnp.linalg.norm(gradient)}
 
     def epoch(carry, key_epoch):
+        """One pass over all rows."""
         if stretches is not None:
             return jax.lax.scan(minibatch, carry, jax.random.permutation(key_epoch, settings.minibatches))
         order = jax.random.permutation(key_epoch, rows)[: size * settings.minibatches]

@@ -89,6 +89,7 @@ def play_fragments(
     spec, num = economy.spec, num_environments(states)
 
     def play(carry, keys):
+        """Reset whose episode is over, then play one period everywhere."""
         states, clock = carry
         key_reset, key_play = keys
         is_over = clock >= spec.periods
@@ -124,6 +125,7 @@ def _play_period(
     step = partial(_step, economy, policies, fast, knobs)
 
     def play(carry, step_keys):
+        """One step everywhere."""
         states, held = carry
         states, moments, slow_rewards, residuals = jax.vmap(step)(step_keys, states, held)
         return (states, held), (moments, slow_rewards, residuals)

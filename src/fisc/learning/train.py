@@ -39,16 +39,19 @@ def over_jobs(function: Callable[..., Any], num_jobs: int) -> Callable[..., Any]
     padding = -num_jobs % len(devices)
 
     def one_device(arrays, static):
+        """Its jobs, one after the other."""
         return jax.lax.map(lambda job: eqx.filter(function(*eqx.combine(job, static)), eqx.is_array), arrays)
 
     @eqx.filter_jit
     def compiled(arrays, static):
+        """All devices at once."""
         run = jax.shard_map(
             lambda jobs: one_device(jobs, static), mesh=mesh, in_specs=P("job"), out_specs=P("job"), check_vma=False
         )
         return run(arrays)
 
     def call(*arguments):
+        """Pad the jobs, run them, and drop the padding."""
         arrays, static = eqx.partition(arguments, eqx.is_array)
         pad = lambda x: jnp.concatenate([x, *[x[-1:]] * padding]) if padding else x  # noqa: E731
         arrays = jax.device_put(jax.tree.map(pad, arrays), NamedSharding(mesh, P("job")))
@@ -62,9 +65,11 @@ def block(system: TwoLevel, num_updates: int) -> Callable[..., Any]:
     """A pure function (economy, run) → (run, metrics over time): `num_updates` updates in one scan."""
 
     def advance(economy, run: TrainState):
+        """All updates of the block."""
         arrays, static = eqx.partition(run, eqx.is_array)
 
         def update(arrays, _):
+            """One update, of what changes in it."""
             following, metrics = system.step(economy, eqx.combine(arrays, static))
             return eqx.filter(following, eqx.is_array), metrics
 

@@ -165,10 +165,12 @@ def _learn_if(may_learn, learner: Learner, key, state, trajectory, dial):
 
     @jax.jit  # so that it is traced once, for its shapes and for the choice
     def learn(arrays):
+        """The learner's own update."""
         new, metrics = learner.update(key, eqx.combine(arrays, static), trajectory, dial)
         return eqx.filter(new, eqx.is_array), metrics
 
     def keep(arrays):
+        """Nothing, in the same shapes."""
         shapes = jax.eval_shape(learn, arrays)[1]
         return arrays, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
 
@@ -190,6 +192,7 @@ def _report(fragment: Fragment, run: TrainState) -> tuple[Bool[Array, " e"], dic
     """
 
     def period(is_whole, ended):
+        """Whether the episode is whole after a period, and whether a whole one ended with it."""
         return is_whole | ended, ended & is_whole
 
     is_whole, counts = jax.lax.scan(period, run.is_whole, fragment.ended)

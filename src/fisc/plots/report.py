@@ -191,11 +191,16 @@ def _rate_tables(_run_folder: RunFolder, summary: Mapping[str, Any]) -> str:
                 if high is None
                 else f"{format_compact(low)} to {format_compact(high)}"
             )
-            cells = "".join(f"<td>{format_percent(summary['arms'][arm]['rates'][bracket])}</td>" for arm in arms)
+            cells = "".join(_rate_cell(summary["arms"][arm], bracket) for arm in arms)
             rows.append(f'<tr><th scope="row">{escape(reach)}</th>{cells}</tr>')
         tables.append(_table([f"Income ({summary['money']})", *arms], rows, summary))
-    note = '<p class="note">Marginal tax rates, means over seeds.</p>\n'
+    note = '<p class="note">Marginal tax rates; below them the share of incomes in the bracket. Means over seeds.</p>\n'
     return note + "\n".join(tables) if tables else ""
+
+
+def _rate_cell(numbers: Mapping[str, Any], bracket: int) -> str:
+    share = f"<small>{format_percent(numbers['occupancy'][bracket])}</small>" if "occupancy" in numbers else ""
+    return f"<td>{format_percent(numbers['rates'][bracket])}{share}</td>"
 
 
 def _winners(run_folder: RunFolder, summary: Mapping[str, Any]) -> str:

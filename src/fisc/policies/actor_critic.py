@@ -115,6 +115,7 @@ def make_policy(
     """
 
     def make(key: Key[Array, ""], role: RoleSpec) -> ActorCritic:
+        """A policy for a role, as large as what it sees and does. `key`: consumed."""
         layout = layout_of(role, radius)
         key_actor, key_critic = jax.random.split(key)
         numbers = sum(role.blocks[name].size for name in layout.numbers)

@@ -83,12 +83,12 @@ def layout_of(role: RoleSpec, radius: Mapping[str, int]) -> Layout:
     """What is read of a role's observation.
 
     Args:
-        radius: cells in each direction from the center of a map that are read, by the name of a layer, or of what it
-            belongs to: for `labels/owner/another` that, `labels/owner` or `labels`, whichever is given and longest.
-            Below 0 the layer is left out; a layer without an entry is read in full.
+        radius: cells in each direction from the observer that are read, by the name of a layer, or of what it belongs
+            to: for `labels/owner/another` that, `labels/owner` or `labels`, whichever is given and longest. Below 0 the
+            layer is left out; a layer without an entry is read in full.
 
     Raises:
-        ConfigError: for a name that belongs to no layer.
+        ConfigError: for a name that belongs to no layer, or a radius on a map whose middle is not the observer's place.
     """
     plain = {name: block for name, block in role.blocks.items() if not block.grid}
     charts = {name: block for name, block in role.blocks.items() if block.grid}
@@ -119,7 +119,13 @@ def _prefixes(name: str) -> list[str]:
 def _layers(name: str, block: Block, radius: Mapping[str, int]) -> list[Layer]:
     layers = []
     for full in _names(name, block):
-        reach = next((radius[prefix] for prefix in _prefixes(full) if prefix in radius), max(block.grid))
+        given = next((prefix for prefix in _prefixes(full) if prefix in radius), None)
+        reach = max(block.grid) if given is None else radius[given]
+        if given is not None and reach >= 0 and not block.is_centered:
+            raise ConfigError(
+                f"radius of '{given}' is {reach}, but nobody is in the middle of map '{name}': leave the entry out to "
+                "read it in full (radius = {} reads all maps so), or give -1 to leave it out"
+            )
         if reach >= 0:
             channel = block.names.index(full.split("/")[1])
             layers.append(Layer(full, name, channel, *(_around(size, reach) for size in block.grid)))

@@ -47,6 +47,12 @@ WELFARE_METRICS: dict[str, Metric] = {
     "equality_times_productivity": Metric(
         "Equality × productivity", _PER_PERSON, "equality * productivity (Zheng et al. 2022).", True
     ),
+    "weighted_equality_times_productivity": Metric(
+        "Weighted equality × productivity",
+        _PER_PERSON,
+        "(weight * equality + 1 - weight) * productivity, with the weight economy.equality_weight of the scenario.",
+        True,
+    ),
     "inverse_income_weighted_utility": Metric(
         "Inverse-income-weighted utility",
         _UTILS,
@@ -96,7 +102,9 @@ ECONOMY_METRICS: dict[str, Metric] = {
     "lump_sum": Metric("Lump-sum transfer", _PER_PERSON, "The equal payment to each worker."),
     "average_tax_rate": Metric("Average tax rate", FRACTION, "sum(tax) / sum(income)."),
     "average_rate": Metric("Average tax rate of a group", FRACTION, "sum(tax) / sum(income) within the group."),
-    "marginal_rate": Metric("Marginal tax rate", FRACTION, "Mean rate on the next unit of income."),
+    "marginal_rate": Metric(
+        "Marginal tax rate", FRACTION, "Rate on the next unit of income, a mean over people and tax years."
+    ),
     "gini": Metric("Gini index of consumption", "0 to 1", "0 if all consume the same, 1 if one has all.", False),
     "gini_income": Metric("Gini index of income", "0 to 1", "Gini index of income before tax.", False),
     "theil": Metric("Theil index", "nats", "mean(r * log(r)) with r = consumption / mean consumption.", False),
@@ -110,6 +118,11 @@ MAP_METRICS: dict[str, Metric] = {
     "houses": Metric("Houses built", "per episode", "Houses that were built in an episode."),
     "build_income": Metric("Income from building", _PER_PERSON, "Coin received for houses."),
     "trade_income": Metric("Income from trade", _PER_PERSON, "Coin received for goods - coin paid for goods."),
+    "effective_tax_rate": Metric(
+        "Effective tax rate",
+        FRACTION,
+        "Mean over people and tax years of tax / income, whoever earns little counting as much as anybody.",
+    ),
     "trades": Metric("Trades", "per episode", "Units of all goods that changed hands."),
 }
 for _good in ("stone", "wood"):

@@ -47,6 +47,7 @@ class Table:
     key: tuple[str, ...]
     """Columns that together name a row: no two rows share them."""
     nullable: tuple[str, ...] = ()
+    """Columns that may have empty cells, or be absent, as in runs of before there was such a column."""
     metrics: tuple[str, ...] = ()
     """Allowed values of the column `metric`, if there is one."""
 
@@ -69,8 +70,9 @@ TABLES: dict[str, Table] = {
         metrics=tuple(METRICS),
     ),
     "schedules": Table(
-        {"arm": _TEXT, "seed": _COUNT, "bracket": _COUNT, "cutoff": _NUMBER, "rate": _NUMBER},
+        {"arm": _TEXT, "seed": _COUNT, "bracket": _COUNT, "cutoff": _NUMBER, "rate": _NUMBER, "occupancy": _NUMBER},
         key=("arm", "seed", "bracket"),
+        nullable=("occupancy",),
     ),
     "groups": Table(
         {"arm": _TEXT, "seed": _COUNT, "group": _COUNT, "metric": _TEXT, "value": _NUMBER},
@@ -105,6 +107,8 @@ def check_columns(frame: pl.DataFrame, table: str) -> pl.DataFrame:
         hint = nearest_spelling(unknown[0], expected.columns)
         raise RecordError(f"table '{table}' has no column '{unknown[0]}': {hint}")
     missing = [column for column in expected.columns if column not in frame.columns]
+    frame = frame.with_columns(pl.lit(None).alias(column) for column in missing if column in expected.nullable)
+    missing = [column for column in missing if column not in expected.nullable]
     if missing:
         raise RecordError(f"table '{table}' lacks the column '{missing[0]}': give {', '.join(expected.columns)}")
     for column, dtype in expected.columns.items():
@@ -138,6 +142,7 @@ def check_rows(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     if table == "schedules":
         _check_range(checked, "rate", 1.0, "a fraction in [0, 1]: divide percents by 100")
         _check_range(checked, "cutoff", float("inf"), "an amount of money, at least 0")
+        _check_range(checked.drop_nulls("occupancy"), "occupancy", 1.0, "a fraction in [0, 1]: divide percents by 100")
     if table == "groups":
         _check_range(checked, "group", GROUPS - 1, f"a decile from 0 to {GROUPS - 1}")
     repeated = checked.filter(checked.select(expected.key).is_duplicated())

@@ -39,14 +39,8 @@ class RunFolder:
             RecordError: if something is already there, or if the folder cannot be made.
         """
         path = Path(path)
-        if path.exists() and not path.is_dir():
-            raise RecordError(f"{path} is a file, expected a folder for the run: choose another --out")
+        check_free(path)
         try:
-            if path.is_dir() and any(path.iterdir()):
-                raise RecordError(
-                    f"run folder {path} already exists and is not empty: go on with it by --resume, "
-                    f"or choose another --out"
-                )
             (path / "figures").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RecordError(f"cannot make the run folder {path}: {_reason(error)}; choose another --out") from error
@@ -155,6 +149,24 @@ class RunFolder:
     def write_text(self, name: str, text: str) -> Path:
         """Replace a text file as a whole."""
         return replace_file(self.path / name, text.encode())
+
+
+def check_free(path: Path) -> None:
+    """Refuse a place for a new run folder where something is.
+
+    Raises:
+        RecordError: if it is a file, a folder that is not empty, or one that cannot be read.
+    """
+    if path.exists() and not path.is_dir():
+        raise RecordError(f"{path} is a file, expected a folder for the run: choose another --out")
+    try:
+        is_taken = path.is_dir() and any(path.iterdir())
+    except OSError as error:
+        raise RecordError(f"cannot read the folder {path}: {_reason(error)}; choose another --out") from error
+    if is_taken:
+        raise RecordError(
+            f"run folder {path} already exists and is not empty: go on with it by --resume, or choose another --out"
+        )
 
 
 def replace_file(path: Path, content: bytes) -> Path:

@@ -82,8 +82,16 @@ def exact_rates(scenario: Scenario, people: People, arm: str) -> np.ndarray | No
     return None
 
 
-def make_tax(scenario: Scenario, people: People, arm: str, rates: np.ndarray | None) -> TaxSystem:
-    """The tax system of an arm. `rates`: from `exact_rates`."""
+def make_tax(
+    scenario: Scenario, people: People, arm: str, rates: np.ndarray | None, num_environments: int | None = None
+) -> TaxSystem:
+    """The tax system of an arm.
+
+    Args:
+        rates: from `exact_rates`.
+        num_environments: how many share what institutions learn; by default those that learn side by side, 0 for one
+            economy alone.
+    """
     cutoffs = jnp.asarray(people.cutoffs, float)
     if rates is not None:
         return fixed(people.cutoffs, np.clip(rates, 0.0, 1.0))
@@ -93,15 +101,16 @@ def make_tax(scenario: Scenario, people: People, arm: str, rates: np.ndarray | N
     if arm == "planner":
         return PlannerContinuous(cutoffs)
     if arm == "saez_estimated":
-        given = taxes.saez_elasticity
+        given, convention = taxes.saez_elasticity, scenario.economy.convention_of_taxes
         return saez_estimated(
             cutoffs,
-            # Citizens are in order of skill: a window shorter than the population would see only the richest.
-            window=max(WINDOW, scenario.economy.num_people),
-            num_environments=scenario.learning.environments,
+            # Citizens are in order of skill: a window shorter than the population, as the reference program's may be,
+            # would see only the richest.
+            window=WINDOW if convention == "foundation" else max(WINDOW, scenario.economy.num_people),
+            num_environments=scenario.learning.environments if num_environments is None else num_environments,
             fixed_elasticity=None if isinstance(given, str) else given,
             weight_type=taxes.saez_weights,
-            convention=scenario.economy.convention_of_taxes,
+            convention=convention,
             rate_min=taxes.min_rate,
         )
     return _load_tax(check_arm(arm), cutoffs)

@@ -23,7 +23,8 @@ from fisc.records.store import RunFolder
 from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.evaluation import World, evaluate
-from fisc.scenarios.plan import Plan, outline, plan
+from fisc.scenarios.outline import outline
+from fisc.scenarios.plan import Plan, plan
 from fisc.scenarios.provenance import digest_of, open_folder
 from fisc.scenarios.reading import parse
 from fisc.scenarios.training import Group, Job, Report, train_group
@@ -31,6 +32,9 @@ from fisc.scenarios.training import Group, Job, Report, train_group
 COMMON = "common"
 """Name of the group that all others go on from."""
 Say = Callable[[Report], None]
+Note = Callable[[str], None]
+Trained = dict[tuple[str, int], TrainState]
+"""What was learned, by arm and seed."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
     resume: bool = False,
     overrides: dict[str, Any] | None = None,
     say: Say = lambda report: None,
-    note: Callable[[str], None] = lambda text: None,
+    note: Note = lambda text: None,
     draw: bool = True,
 ) -> Run:
     """Compare tax systems in one economy.
@@ -81,41 +85,56 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
     """
     planned = plan(scenario, arms=arms, seeds=seeds, budget=budget, overrides=overrides)
     outline(planned)
-    folder = open_folder(planned, Path(out or f"runs/{planned.scenario.name}-{budget}"), resume, note)
-    clock = time.perf_counter()
-    earlier = folder.read_json("status.json").get("seconds", 0.0) if folder.has_file("status.json") else 0.0
-
-    def status(state: str, **more: Any) -> None:
-        folder.write_json("status.json", {"state": state, "seconds": earlier + time.perf_counter() - clock, **more})
-
-    status("running")
+    diary = Diary(open_folder(planned, planned.folder(out), resume, note))
+    diary.write("running")
     try:
-        worlds = solve_worlds(planned, folder, note)
-
-        def report(progress: Report) -> None:
-            status("running")
-            say(progress)
-
-        trained, env_steps = _train(planned, worlds, folder, report, note)
-        note("evaluating")
-        for name, frame in evaluate(planned.scenario, worlds, trained).items():
-            folder.write_table(name, frame)
-        seconds = earlier + time.perf_counter() - clock
-        provenance = folder.read_json("provenance.json") | {"env_steps": env_steps, "wall_seconds": round(seconds, 1)}
-        folder.write_json("provenance.json", provenance)
-        summary = summarize(folder)
-        folder.write_json("summary.json", summary)
+        summary = _run(planned, diary, say, note)
         if draw:
-            redraw(folder, note)
+            redraw(diary.folder, note)
     except BaseException as stop:
         with contextlib.suppress(RecordError):  # on a full disk the reason matters, not that it cannot be written
-            status("stopped", reason=str(stop) or type(stop).__name__)
+            diary.write("stopped", reason=str(stop) or type(stop).__name__)
         raise
-    status("finished")
-    return Run(folder.path, summary)
+    diary.write("finished")
+    return Run(diary.folder.path, summary)
 
 
-def reevaluate(path: str | os.PathLike, note: Callable[[str], None] = lambda text: None) -> Run:
+class Diary:
+    """What a run folder says about its run: the state it is in, and how long it has taken, over all interruptions."""
+
+    def __init__(self, folder: RunFolder):
+        self.folder = folder
+        self.clock = time.perf_counter()
+        self.earlier = folder.read_json("status.json").get("seconds", 0.0) if folder.has_file("status.json") else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Spent on the run so far."""
+        return self.earlier + time.perf_counter() - self.clock
+
+    def write(self, state: str, **more: Any) -> None:
+        """Write down the state of the run."""
+        self.folder.write_json("status.json", {"state": state, "seconds": self.seconds, **more})
+
+
+def _run(planned: Plan, diary: Diary, say: Say, note: Note) -> dict[str, Any]:
+    """Train and evaluate; returns the summary."""
+    folder = diary.folder
+    worlds = solve_worlds(planned, folder, note)
+
+    def report(progress: Report) -> None:
+        """Tell the diary, then whoever asked."""
+        diary.write("running")
+        say(progress)
+
+    trained, env_steps = _train(planned, worlds, folder, report, note)
+    _write_tables(planned, worlds, trained, folder, note)
+    spent = {"env_steps": env_steps, "wall_seconds": round(diary.seconds, 1)}
+    folder.write_json("provenance.json", folder.read_json("provenance.json") | spent)
+    return _write_summary(folder)
+
+
+def reevaluate(path: str | os.PathLike, note: Note = lambda text: None) -> Run:
     """Evaluate the trained policies of a run folder again, and write its evaluation and summary anew.
 
     Raises:
@@ -125,13 +144,24 @@ def reevaluate(path: str | os.PathLike, note: Callable[[str], None] = lambda tex
     folder, planned = open_finished(path)
     worlds = solve_worlds(planned, folder, note)
     trained, _ = _train(planned, worlds, folder, lambda report: None, note, may_train=False)
-    for name, frame in evaluate(planned.scenario, worlds, trained).items():
-        folder.write_table(name, frame)
-    summary = summarize(folder)
-    folder.write_json("summary.json", summary)
+    _write_tables(planned, worlds, trained, folder, note)
+    summary = _write_summary(folder)
     if (folder.path / "report.html").exists():
         redraw(folder, note)
     return Run(folder.path, summary)
+
+
+def _write_tables(planned: Plan, worlds: list[World], trained: Trained, folder: RunFolder, note: Note) -> None:
+    """Evaluate every arm and seed."""
+    note("evaluating")
+    for name, frame in evaluate(planned.scenario, worlds, trained).items():
+        folder.write_table(name, frame)
+
+
+def _write_summary(folder: RunFolder) -> dict[str, Any]:
+    summary = summarize(folder)
+    folder.write_json("summary.json", summary)
+    return summary
 
 
 def open_finished(path: str | os.PathLike) -> tuple[RunFolder, Plan]:
@@ -155,7 +185,7 @@ def open_finished(path: str | os.PathLike) -> tuple[RunFolder, Plan]:
     return folder, Plan(scenario, tuple(kept["seeds"]), kept["budget"], budget, scenario.name, {})
 
 
-def redraw(folder: RunFolder, note: Callable[[str], None] = lambda text: None) -> None:
+def redraw(folder: RunFolder, note: Note = lambda text: None) -> None:
     """Draw every figure of a run folder and write its report."""
     from fisc.plots.figures import draw_all
     from fisc.plots.report import write_report
@@ -173,7 +203,7 @@ def _file_name(arm: str) -> str:
     return f"{stem}_{arm.rpartition(':')[2]}_{hashlib.sha256(arm.encode()).hexdigest()[:8]}"
 
 
-def solve_worlds(planned: Plan, folder: RunFolder, note: Callable[[str], None]) -> list[World]:
+def solve_worlds(planned: Plan, folder: RunFolder, note: Note) -> list[World]:
     """Find every schedule that can be known before training; results are kept for a resumed run."""
     known = folder.read_json("exact.json") if folder.has_file("exact.json") else {}
     worlds = []
@@ -196,9 +226,9 @@ def _train(
     worlds: list[World],
     folder: RunFolder,
     say: Say,
-    note: Callable[[str], None],
+    note: Note,
     may_train: bool = True,
-) -> tuple[dict[tuple[str, int], TrainState], int]:
+) -> tuple[Trained, int]:
     """Train every job that learns, in groups that share a compiled program. Returns states and environment steps."""
     trained, rows, env_steps, citizens = {}, [], 0, {}
     for group in [*common_start(planned, worlds), *group_jobs(planned, worlds)]:
@@ -206,8 +236,8 @@ def _train(
         if may_train:
             runs = "run" if len(group.jobs) == 1 else "runs"
             length = f"{group.system.num_updates} updates each"
-            note(f"training {group.name}: {len(group.jobs)} {runs}, {length} (compiling first)")
-        states = train_group(group, folder, say, may_train)
+            note(f"training {group.name}: {len(group.jobs)} {runs}, {length}")
+        states = train_group(group, folder, say, may_train, note)
         if group.name == COMMON:
             citizens = {job.seed: state.learners["citizen"] for job, state in zip(group.jobs, states, strict=True)}
         else:

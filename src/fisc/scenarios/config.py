@@ -87,8 +87,8 @@ class RoleConfig:
     critic_hidden: tuple[int, ...] = ()
     """Hidden layers of the critic; empty: as the actor's."""
     radius: dict[str, int] = field(default_factory=dict)
-    """How many cells from the center of a map are read, by map or layer, such as "map/wood" = 5; -1 leaves it out, and
-    what has no entry is read in full."""
+    """How many cells around oneself are read of a map, by map or layer, such as "map/wood" = 5; -1 leaves it out, and
+    what has no entry is read in full, as is a whole map, which nobody is in the middle of."""
     critic_sees_maps: bool = True
     """Whether the critic reads maps, which cost most of the time."""
     actor_sees_mask: bool = False
@@ -246,6 +246,11 @@ class Scenario:
             have = ", ".join(self.budgets) or "none"
             raise ConfigError(f"scenario {self.name} has no budget '{name}' (it has {have}): write [budgets.{name}]")
         return self.budgets[name]
+
+    @property
+    def headline(self) -> str:
+        """The metric that results are given in: the objective, just as the planner maximizes it."""
+        return self.economy.metric_of(self.objective)
 
     @property
     def money(self) -> str:

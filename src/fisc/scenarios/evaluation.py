@@ -16,6 +16,7 @@ from fisc.core.policy import Policy
 from fisc.learning.rollout import play_episodes
 from fisc.learning.two_level import TrainState
 from fisc.policies.scripted import Greedy
+from fisc.records.schema import TABLES
 from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.kinds.kind import People
@@ -45,16 +46,18 @@ class Played:
     """Citizen by citizen, the least skilled first."""
     rates: np.ndarray
     """Marginal rates by bracket."""
+    occupancy: np.ndarray
+    """Share of incomes that ended in each bracket."""
 
 
 @eqx.filter_jit
 def _play(economy: Economy, policies: dict[str, Policy], key: Any, states: Any, kind: build.Kind) -> Any:
-    """Play an episode from each state: metrics, accounts, rates and the largest ledger residual of each."""
+    """Play an episode from each state: metrics, accounts, brackets (rates and occupancy) and the largest residual."""
     played = play_episodes(economy, policies, key, states, full_knobs())
     metrics = jax.vmap(economy.metrics)(played.state)
     accounts = jax.vmap(lambda state: by_skill(economy.accounts(state)))(played.state)
-    rates = jax.vmap(lambda state: kind.schedule_of(economy, state))(played.state)
-    return metrics, accounts, rates, played.residual
+    of_brackets = lambda state: (kind.schedule_of(economy, state), kind.occupancy_of(economy, state))  # noqa: E731
+    return metrics, accounts, jax.vmap(of_brackets)(played.state), played.residual
 
 
 def by_skill(accounts: dict[str, Any]) -> dict[str, Any]:
@@ -75,8 +78,10 @@ def evaluate(
         welfare[world.arm, world.seed] = played.metrics["welfare"]
         evaluation += [(world.arm, world.seed, name, value) for name, value in played.metrics.items()]
         schedules += [
-            (world.arm, world.seed, b, float(c), float(np.clip(r, 0.0, 1.0)))
-            for b, (c, r) in enumerate(zip(np.asarray(tax.cutoffs, float), played.rates, strict=True))
+            (world.arm, world.seed, b, float(cutoff), float(np.clip(rate, 0.0, 1.0)), float(share))
+            for b, (cutoff, rate, share) in enumerate(
+                zip(np.asarray(tax.cutoffs, float), played.rates, played.occupancy, strict=True)
+            )
         ]
         groups += _by_group(world, played.accounts)
     kind = build.kind_of(scenario)
@@ -85,7 +90,7 @@ def evaluate(
         evaluation += [(arm, seed, name, share) for name, share in relative.items()]
     return {
         "evaluation": pl.DataFrame(evaluation, schema=["arm", "seed", "metric", "value"], orient="row"),
-        "schedules": pl.DataFrame(schedules, schema=["arm", "seed", "bracket", "cutoff", "rate"], orient="row"),
+        "schedules": pl.DataFrame(schedules, schema=list(TABLES["schedules"].columns), orient="row"),
         "groups": pl.DataFrame(groups, schema=["arm", "seed", "group", "metric", "value"], orient="row"),
     }
 
@@ -110,7 +115,7 @@ def _evaluate_one(scenario: Scenario, world: World, economy: Economy, trained: d
         states = jax.vmap(lambda key: economy.reset(key, first))(keys_reset)
     if scenario.evaluation.actions == "greedy":
         policies = {role: Greedy(policy) for role, policy in policies.items()}
-    metrics, accounts, rates, residual = _play(economy, policies, key_play, states, kind)
+    metrics, accounts, (rates, occupancy), residual = _play(economy, policies, key_play, states, kind)
     worst = float(residual.max())
     if not worst <= tolerance(rates.dtype):
         raise DivergenceError(
@@ -120,7 +125,9 @@ def _evaluate_one(scenario: Scenario, world: World, economy: Economy, trained: d
     means = {name: np.asarray(value, float).mean(axis=0) for name, value in accounts.items()}
     schedule = np.asarray(rates, float).mean(axis=0)
     numbers = {name: float(np.asarray(value, float).mean()) for name, value in metrics.items()}
-    return Played(numbers | kind.checks(economy, means, schedule), means, schedule)
+    numbers.setdefault(scenario.headline, numbers["welfare"])
+    shares = np.asarray(occupancy, float).mean(axis=0)
+    return Played(numbers | kind.checks(economy, means, schedule), means, schedule, shares)
 
 
 def _by_group(world: World, accounts: dict[str, np.ndarray]) -> list[tuple]:

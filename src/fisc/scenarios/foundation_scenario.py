@@ -62,7 +62,7 @@ def scenario_of(config: FoundationConfig, name: str = "imported", convention: st
     Raises:
         ConfigError: what a scenario cannot be.
     """
-    world, tax = config.environment, config.tax
+    world = config.environment
     return parse(
         Scenario,
         {
@@ -72,7 +72,7 @@ def scenario_of(config: FoundationConfig, name: str = "imported", convention: st
             "arms": [arm_of(config)],
             "caveats": _caveats(config),
             "economy": _economy(config, convention),
-            "taxes": _taxes(config, tax),
+            "taxes": _taxes(config, convention),
             "evaluation": {"episodes": 16, "actions": "drawn"},
             "learning": _learning(config),
             "budgets": _budgets(config),
@@ -87,9 +87,14 @@ def arm_of(config: FoundationConfig) -> str:
     return ARMS[config.tax["tax_model"]]
 
 
-def rate_grid(low: float, high: float, step: float) -> np.ndarray:
-    """Rates from `low` in steps of `step` that do not exceed `high`, but for rounding."""
-    return low + np.arange(int((high - low) / step + 1e-6) + 1) * step
+def rate_grid(low: float, high: float, step: float, convention: str = "exact") -> np.ndarray:
+    """Rates from `low` in steps of `step` that do not exceed `high`, but for rounding.
+
+    The reference program drops the last one if rounding lifts it above `high`, as 3 x 0.1 is above 0.3; convention
+    "foundation" keeps that.
+    """
+    rates = low + np.arange(int((high - low) / step + 1e-6) + 1) * step
+    return rates if convention == "exact" else rates[rates <= high]
 
 
 def _economy(config: FoundationConfig, convention: str) -> dict[str, Any]:
@@ -179,9 +184,10 @@ def _good(config: FoundationConfig, good: str) -> dict[str, Any]:
     }
 
 
-def _taxes(config: FoundationConfig, tax: dict[str, Any]) -> dict[str, Any]:
+def _taxes(config: FoundationConfig, convention: str) -> dict[str, Any]:
+    tax = config.tax
     spacing = tax["bracket_spacing"].lower().replace("-", "_")
-    grid = rate_grid(float(tax["rate_min"]), float(tax["rate_max"]), float(tax["rate_disc"]))
+    grid = rate_grid(float(tax["rate_min"]), float(tax["rate_max"]), float(tax["rate_disc"]), convention)
     elasticity = tax["saez_fixed_elas"]
     return {
         "brackets": spacing,
@@ -221,7 +227,7 @@ def _learning(config: FoundationConfig) -> dict[str, Any]:
             most = int(config.environment["episode_length"]) // config.period
             found["periods_per_update"] = min(max(1, round(periods)), most)
     found["citizen"] = preset["citizen"] | _role(config, "agent_policy")
-    if config.environment["full_observability"]:  # a radius is around the middle of what is seen
+    if config.environment["full_observability"]:  # nobody is in the middle of a whole map
         found["citizen"].pop("radius")
     found["planner"] = preset["planner"] | _role(config, "planner_policy")
     return found
@@ -286,8 +292,6 @@ def _caveats(config: FoundationConfig) -> list[str]:
         found.append("The ceiling on rates rose with every episode there; here only a planner has one.")
     if float(tax["rate_max"]) < 1.0 and arm not in ("planner", "free_market"):
         found.append(f"Rates were cut at {tax['rate_max']} there; here only a planner's are.")
-    if float(config.environment["mixing_weight_gini_vs_coin"]) > 0.0:
-        found.append("The planner wants a mixture of equality and productivity: see the metric welfare for it.")
     for key in ("restore_tf_weights_agents", "restore_tf_weights_planner"):
         if general.get(key):
             found.append(f"Weights in {general[key]} are of another program: learning begins from new ones.")

@@ -1,23 +1,22 @@
-"""What will be compared, checked before anything is spent."""
+"""What will be compared: what a scenario, arms, seeds and a folder can be refused for at once. No jax here.
 
+What takes building something to find out is refused by `fisc.scenarios.outline`, before anything is spent.
+"""
+
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-import equinox as eqx
-import jax
-import numpy as np
-
 from fisc.core.errors import ConfigError
-from fisc.core.knobs import full_knobs
-from fisc.scenarios import build
 from fisc.scenarios.config import BudgetConfig, Scenario
 from fisc.scenarios.registry import ARMS, check_arm, load_scenario
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A comparison, checked and ready to run."""
+    """A comparison whose names and numbers were checked."""
 
     scenario: Scenario
     seeds: tuple[int, ...]
@@ -26,6 +25,10 @@ class Plan:
     source: str
     """The preset or file that the scenario was read from."""
     overrides: dict[str, Any]
+
+    def folder(self, out: str | os.PathLike | None = None) -> Path:
+        """Where it is run: as said, or a folder of the scenario's and the budget's name."""
+        return Path(out or f"runs/{self.scenario.name}-{self.budget_name}")
 
 
 def plan(
@@ -36,7 +39,7 @@ def plan(
     budget: str = "quick",
     overrides: dict[str, Any] | None = None,
 ) -> Plan:
-    """Check a comparison before anything is spent.
+    """Check what can be checked without building anything.
 
     Args:
         scenario: a preset or a .toml file.
@@ -56,34 +59,15 @@ def plan(
     if not chosen or min(chosen) < 0 or len(set(chosen)) < len(chosen):
         raise ConfigError(f"seeds is {seeds}: give at least one seed, each at least 0 and only once")
     length = loaded.budget(budget)
-    people = build.population(loaded, chosen[0])
-    for arm in loaded.arms:
-        is_search = arm in ("saez", "optimum") or (arm == "flat" and loaded.taxes.flat_rate == "best")
-        if not is_search:  # what is not searched is made at no cost
-            build.make_tax(loaded, people, arm, build.exact_rates(loaded, people, arm))
-        elif (error := loaded.economy.inexact(f"arm {arm}")) is not None:
-            raise error
-    if loaded.learning.citizens == "best_response":
-        error = loaded.economy.inexact("learning.citizens = 'best_response'")
+    exact = [f"arm {arm}" for arm in loaded.arms if is_search(loaded, arm)]
+    exact += ["learning.citizens = 'best_response'"] if loaded.learning.citizens == "best_response" else []
+    for what in exact:
+        error = loaded.economy.inexact(what)
         if error is not None:
             raise error
     return Plan(loaded, chosen, budget, length, scenario, dict(overrides or {}))
 
 
-def outline(planned: Plan) -> None:
-    """Make everything that learns in outline, with shapes and without numbers, so that what cannot be is refused now.
-
-    Raises:
-        ConfigError: what an economy, a tax system or a network of the plan refuses.
-    """
-    scenario, key = planned.scenario, jax.random.key(0)
-    people = build.population(scenario, planned.seeds[0])
-    given = np.zeros(len(people.cutoffs))
-    learned = [arm for arm in planned.scenario.arms if arm in ("planner", "saez_estimated") or ".py:" in arm]
-    for arm in [*learned, *[arm for arm in scenario.arms if arm not in learned][:1]]:
-        tax = build.make_tax(scenario, people, arm, None if arm in learned else given)
-        economy = build.make_economy(scenario, people, tax)
-        system = build.make_system(scenario, planned.budget, has_planner="planner" in economy.spec.roles)
-        run = eqx.filter_eval_shape(system.init, economy, key)
-        first = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), run.environments)
-        eqx.filter_eval_shape(economy.observe, first, full_knobs(tuple(economy.spec.roles)))
+def is_search(scenario: Scenario, arm: str) -> bool:
+    """Whether an arm's rates are solved for, which takes a while; what is not searched is made at no cost."""
+    return arm in ("saez", "optimum") or (arm == "flat" and scenario.taxes.flat_rate == "best")

@@ -59,7 +59,7 @@ def open_folder(planned: Plan, path: Path, resume: bool, note: Callable[[str], N
         {
             "scenario": planned.scenario.name,
             "title": planned.scenario.title,
-            "objective": planned.scenario.objective,
+            "objective": planned.scenario.headline,
             "money": planned.scenario.money,
             "caveats": [*planned.scenario.caveats, *([SMOKE] if planned.budget_name == "smoke" else [])],
             "command": _command(planned, path),

@@ -71,12 +71,18 @@ class Report:
 
 
 def train_group(
-    group: Group, folder: RunFolder, say: Callable[[Report], None], may_train: bool = True
+    group: Group,
+    folder: RunFolder,
+    say: Callable[[Report], None],
+    may_train: bool = True,
+    note: Callable[[str], None] = lambda text: None,
 ) -> list[TrainState]:
     """Train all jobs of a group, resuming from its checkpoint if there is one.
 
     Args:
+        say: told after every block.
         may_train: False to accept a finished checkpoint alone.
+        note: told in words before what takes long and reports nothing: compiling.
 
     Returns:
         Each job's final state.
@@ -97,8 +103,8 @@ def train_group(
     path = folder.path / "checkpoints" / f"{group.name}.ckpt"
     done = 0
     if path.exists():
-        run, note = checkpoint.load(path, run)
-        done = note["updates"]
+        run, kept = checkpoint.load(path, run)
+        done = kept["updates"]
         group.rows = _read_rows(path.with_suffix(".parquet"), group.earlier_updates + done)
     if done < group.system.num_updates and not may_train:
         what = f"ends at update {done} of {group.system.num_updates}" if done else "is missing"
@@ -108,6 +114,7 @@ def train_group(
         size = min(group.block, group.system.num_updates - done)
         must_compile = advance is None or advance[0] != size
         if must_compile:
+            note(f"compiling {group.name}")
             advance = (size, over_jobs(block(group.system, size), len(group.jobs)))
         started = time.perf_counter()
         arrays, metrics = advance[1](economies, run)

@@ -228,6 +228,7 @@ def recover_skills(
     delta = 1.0 + 1.0 / elasticity
 
     def net_of_tax_wage(z: np.ndarray) -> np.ndarray:
+        """What is left of a wage of which every dollar is taxed at the marginal rate."""
         # Workers of many skills bunch at a cutoff: everyone too skilled to stop below it at the lower rate and not
         # skilled enough to pass it at the higher rate. side="left" gives a wage exactly at a cutoff the lower rate,
         # that is, the lowest skill of those who bunch; that worker's best response is the cutoff itself.

@@ -187,6 +187,7 @@ class SaezEstimated(TaxSystem[SaezMemory]):
             )
 
         def share(windows):
+            """All windows side by side, for everybody."""
             return jnp.broadcast_to(windows.reshape(1, -1), (num, windows.size))
 
         shared = (share(memories.incomes), share(memories.marginal_rates), share(memories.count))

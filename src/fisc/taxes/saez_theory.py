@@ -36,10 +36,12 @@ def saez_rates(
     """
 
     def formula(rates):
+        """Rates that the formula asks for, given what these bring about."""
         incomes, weights = respond(rates)
         return jnp.clip(theory_bracket_rates(incomes, weights, cutoffs, elasticity, bandwidth), 0.0, 1.0)
 
     def improve(rates, _):
+        """Go a part of the way there."""
         following = formula(rates)
         return (1.0 - DAMPING) * rates + DAMPING * following, None
 

@@ -316,3 +316,29 @@ def test_help_answers_at_once_and_needs_no_jax():
         assert done.returncode == 0, done.stderr
         assert "fisc compare us-2024" in done.stdout
     assert min(seconds) < 1.0, seconds
+
+
+def test_what_is_wrong_at_first_sight_is_refused_without_jax(tmp_path):
+    # Contract: an unknown scenario, arm, objective or key, no seeds, a folder in the way. In a process of its own: this
+    # one has imported everything.
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "something").touch()
+    code = (
+        "import sys\nfrom fisc.cli.main import main\n"
+        "for words in {words!r}: assert main(words) == 2, words\n"
+        "heavy = {{'jax', 'scipy', 'matplotlib'}} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    wrong = [
+        ["one-stp"],
+        ["one-step", "--arms", "saes"],
+        ["one-step", "--objective", "utilitaran"],
+        ["one-step", *put("economy.wrokers=9")],
+        ["one-step", "--seeds", "0"],
+        ["one-step", "--budget", "smok"],
+        ["gtb-open-quadrant", "--arms", "optimum"],
+        ["one-step", "--out", str(tmp_path / "run")],
+    ]
+    words = [["compare", *rest] for rest in wrong] + [["plot", "nowhere"], ["evaluate", "nowhere"]]
+    done = subprocess.run([sys.executable, "-c", code.format(words=words)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("fisc: error: ") == len(words)

@@ -93,12 +93,17 @@ def frames(arms: tuple = ARMS, money: str = "coin") -> dict[str, pl.DataFrame]:
     evaluation, schedules, groups = [], [], []
     for arm, seed, rates, people in people_by_arm(arms, money):
         evaluation += [(arm, seed, metric, float(value)) for metric, value in measure(people).items()]
-        schedules += [(arm, seed, b, CUTOFFS[money][b], float(rate)) for b, rate in enumerate(rates)]
+        index = np.searchsorted(CUTOFFS[money], people["income"], side="right") - 1
+        shares = np.bincount(index, minlength=len(rates)) / len(index)
+        schedules += [
+            (arm, seed, b, CUTOFFS[money][b], float(rate), share)
+            for b, (rate, share) in enumerate(zip(rates, shares, strict=True))
+        ]
         for metric, values in people.items():
             groups += [(arm, seed, g, metric, float(part.mean())) for g, part in enumerate(np.split(values, 10))]
     return {
         "evaluation": pl.DataFrame(evaluation, ["arm", "seed", "metric", "value"], orient="row"),
-        "schedules": pl.DataFrame(schedules, ["arm", "seed", "bracket", "cutoff", "rate"], orient="row"),
+        "schedules": pl.DataFrame(schedules, ["arm", "seed", "bracket", "cutoff", "rate", "occupancy"], orient="row"),
         "groups": pl.DataFrame(groups, ["arm", "seed", "group", "metric", "value"], orient="row"),
         "metrics": training(evaluation),
     }

@@ -17,9 +17,9 @@ from fisc.policies.reading import CELLS, PUBLIC_CELLS, layout_of
 SIDE = 5
 BLOCKS = {
     "rates": Block(("a", "b"), is_public=True),
-    "map": Block(("ore", "water"), is_public=False, grid=(SIDE, SIDE)),
+    "map": Block(("ore", "water"), is_public=False, grid=(SIDE, SIDE), is_centered=True),
     "own": Block(("c",), is_public=False),
-    "labels": Block(("owner", "citizen"), is_public=False, grid=(SIDE, SIDE), num_labels=6),
+    "labels": Block(("owner", "citizen"), is_public=False, grid=(SIDE, SIDE), num_labels=6, is_centered=True),
     "world": Block(("hill",), is_public=True, grid=(2, 3)),
 }
 ROLE = RoleSpec(3, Discrete(4), BLOCKS, "step")
@@ -82,6 +82,15 @@ def test_an_unknown_map_is_refused_with_those_there_are():
     """Contract: one line with what was given and what is allowed."""
     with pytest.raises(ConfigError, match=r"no map is called 'labels/tree'.*labels/owner/another"):
         layout_of(ROLE, {"labels/tree": 3})
+
+
+def test_a_radius_around_nobody_is_refused():
+    """Contract: the middle of the whole world is not where the observer stands; reading it in full or not at all is."""
+    message = r"radius of 'world' is 1, but nobody is in the middle of map 'world': leave the entry out"
+    with pytest.raises(ConfigError, match=message):
+        layout_of(ROLE, {"world": 1})
+    assert layout_of(ROLE, {"world": -1}).public_layers == ()
+    assert layout_of(ROLE, {}).public_layers[0].size == 6
 
 
 @cache

@@ -93,6 +93,17 @@ def test_a_rate_that_is_no_fraction_is_refused(rate):
         check_rows(frame, "schedules")
 
 
+def test_schedules_of_before_there_was_occupancy_can_be_read():
+    # By construction: an absent column that may be empty is empty; one that may not is missed.
+    frame = pl.DataFrame({"arm": ["flat"], "seed": [0], "bracket": [0], "cutoff": [0.0], "rate": [0.2]})
+    assert check_rows(frame, "schedules")["occupancy"].to_list() == [None]
+    assert check_rows(frame.with_columns(occupancy=pl.lit(1.0)), "schedules")["occupancy"].to_list() == [1.0]
+    with pytest.raises(RecordError, match="lacks the column 'rate'"):
+        check_rows(frame.drop("rate"), "schedules")
+    with pytest.raises(RecordError, match=r"occupancy 50.0 given, expected a fraction"):
+        check_rows(frame.with_columns(occupancy=pl.lit(50.0)), "schedules")
+
+
 def test_a_training_row_may_lack_its_period_and_must_name_a_known_role():
     row = {
         "run": "r", "arm": "planner", "seed": 0, "phase": "1", "update": 0, "env_steps": 0, "role": "planner",

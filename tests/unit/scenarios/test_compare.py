@@ -8,7 +8,9 @@ import pytest
 
 from fisc.core.errors import ConfigError, RunError
 from fisc.records.store import RunFolder
-from fisc.scenarios.compare import compare, plan, reevaluate
+from fisc.scenarios.compare import compare, reevaluate
+from fisc.scenarios.outline import outline
+from fisc.scenarios.plan import plan
 
 TINY = {"economy.workers": 12, "learning.environments": 2, "learning.planner.hidden": [4]}
 SHORT = TINY | {"budgets.smoke.updates": 2, "budgets.smoke.planner_updates": 2, "budgets.smoke.block": 1}
@@ -30,7 +32,24 @@ def run(out, **options):
 )
 def test_what_cannot_work_is_refused_by_its_key(overrides, named):
     with pytest.raises(ConfigError, match=named):
-        plan("us-2024", overrides=TINY | overrides)
+        outline(plan("us-2024", overrides=TINY | overrides))
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ({"economy.sight.whole_map": True}, "radius of 'map.*' is [35], but nobody is in the middle of map 'map'"),
+        (
+            {"economy.sight.planner_sees_map": True, "learning.planner.radius": {"map": 4}},
+            "radius of 'map' is 4, but nobody is in the middle of map 'map'",
+        ),
+    ],
+)
+def test_a_radius_on_a_map_around_nobody_is_refused_before_anything_is_spent(overrides, message):
+    # Contract: of the citizens' whole map, and of the planner's; outlines are made without a compilation.
+    planned = plan("gtb-open-quadrant", arms=["planner"], seeds=1, overrides=overrides)
+    with pytest.raises(ConfigError, match=message):
+        outline(planned)
 
 
 def test_a_budget_that_a_scenario_does_not_have_is_refused(tmp_path):
@@ -58,7 +77,7 @@ def test_a_budget_that_a_scenario_does_not_have_is_refused(tmp_path):
 def test_a_fault_in_a_file_of_the_users_own_is_one_line_that_names_the_place(text, named, tmp_path):
     (tmp_path / "own.py").write_text(text)
     with pytest.raises(ConfigError, match=named):
-        plan("us-2024", arms=[f"{tmp_path}/own.py:build"], overrides=TINY)
+        outline(plan("us-2024", arms=[f"{tmp_path}/own.py:build"], overrides=TINY))
 
 
 FLAT = """

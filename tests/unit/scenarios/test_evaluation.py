@@ -10,9 +10,11 @@ from fisc.core.errors import ConfigError
 from fisc.core.knobs import full_knobs
 from fisc.learning.rollout import play_episodes
 from fisc.policies.scripted import Constant, UniformRandom
+from fisc.records.metrics import has_natural_zero
 from fisc.scenarios import build
-from fisc.scenarios.config import BUDGETS
-from fisc.scenarios.evaluation import by_skill
+from fisc.scenarios.config import BUDGETS, OBJECTIVES
+from fisc.scenarios.evaluation import World, by_skill, evaluate
+from fisc.scenarios.kinds.one_step_config import OneStepConfig
 from fisc.scenarios.registry import load_scenario
 from fisc.scenarios.settings import make_setting
 
@@ -33,6 +35,51 @@ def test_arms_share_their_luck_with_and_without_a_planner():
     for name in ("cell", "coin", "labor", "units", "goods"):
         np.testing.assert_array_equal(getattr(free, name), getattr(planned, name), err_msg=name)
     assert np.ptp(np.asarray(free.labor)) > 0
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_the_headline_of_one_step_is_what_the_planner_maximizes(objective):
+    # Property: the metric that results are given in is welfare itself, under either convention of equality.
+    small = {"economy.workers": 40, "taxes.brackets": "linear", "objective": objective, "economy.gini": "foundation"}
+    scenario = load_scenario("one-step", small)
+    economy = make_setting(scenario, "free_market").economy
+    state = economy.init(jax.random.key(0))
+    labor = jnp.arange(40, dtype=jnp.int32)
+    after = economy.step(jax.random.key(1), state, {"citizen": labor}, full_knobs()).state
+    metrics = economy.metrics(economy.step(jax.random.key(2), after, {"citizen": labor}, full_knobs()).state)
+    assert scenario.headline == objective
+    np.testing.assert_allclose(metrics["welfare"], metrics[scenario.headline], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "weight, headline, expected",
+    [
+        # By hand, of 10, 20, 30 and 140 coin: productivity 50, equality 1/3.
+        (1.0, "equality_times_productivity", 50 / 3),
+        (0.5, "weighted_equality_times_productivity", 100 / 3),
+        (0.0, "productivity", 50.0),
+    ],
+)
+def test_the_headline_on_a_map_counts_equality_as_the_planner_does(weight, headline, expected):
+    # Closed form. What is shown under the headline's name is the planner's welfare, whatever equality counts for.
+    scenario = load_scenario("gtb-open-quadrant", {"economy.equality_weight": weight})
+    assert scenario.headline == headline
+    assert has_natural_zero(headline)
+    economy = make_setting(scenario, "free_market").economy
+    coin = jnp.asarray([10.0, 20.0, 30.0, 140.0])
+    np.testing.assert_allclose(economy.objective(coin, coin, coin), expected, rtol=1e-6)
+    assert load_scenario("gtb-open-quadrant", {"objective": "utilitarian"}).headline == "utilitarian"
+
+
+def test_what_the_economy_does_not_report_is_reported_as_welfare(monkeypatch):
+    # Property: a headline that is no metric of the economy's is its welfare. Of one step, which compiles fast.
+    headline = "weighted_equality_times_productivity"
+    monkeypatch.setattr(OneStepConfig, "metric_of", lambda config, objective: headline)
+    scenario = load_scenario("one-step", {"economy.workers": 7})
+    world = World("free_market", 0, build.population(scenario, 0), np.zeros(7))
+    rows = evaluate(scenario, [world], {})["evaluation"]
+    found = dict(rows.select("metric", "value").iter_rows())
+    assert found[headline] == found["welfare"] == pytest.approx(found[scenario.objective])
 
 
 def test_accounts_are_put_in_order_of_skill():

@@ -3,6 +3,7 @@
 import copy
 import json
 
+import equinox as eqx
 import jax
 import numpy as np
 import pytest
@@ -99,28 +100,49 @@ def test_the_training_section_becomes_learning_and_budgets():
     )
 
 
+# Rates of the single filer's law that the reference program calls 2018.
+LAW = [0.10, 0.12, 0.22, 0.24, 0.32, 0.35, 0.37]
+
+
 @pytest.mark.parametrize(
-    "arguments, arm",
+    "arguments, arm, rates",
     [
-        ({"tax_model": "model_wrapper"}, "planner"),
-        ({"tax_model": "saez", "saez_fixed_elas": 1.5}, "saez_estimated"),
-        ({"tax_model": "us-federal-single-filer-2018-scaled"}, "us_federal"),
-        ({"tax_model": "fixed-bracket-rates", "fixed_bracket_rates": [0.3] * 7}, "fixed"),
-        ({"disable_taxes": True}, "free_market"),
+        ({"tax_model": "model_wrapper"}, "planner", [0.0] * 7),
+        ({"tax_model": "saez", "saez_fixed_elas": 1.5}, "saez_estimated", [0.0] * 7),
+        ({"tax_model": "us-federal-single-filer-2018-scaled"}, "us_federal", LAW),
+        ({"tax_model": "fixed-bracket-rates", "fixed_bracket_rates": [0.3] * 7}, "fixed", [0.3] * 7),
+        ({"disable_taxes": True}, "free_market", [0.0] * 7),
     ],
 )
-def test_the_tax_system_in_force_becomes_the_arm(arguments, arm):
-    # Property: what a comparison makes of the arm is what the configuration has.
+def test_the_tax_system_in_force_becomes_the_arm(arguments, arm, rates):
+    # Closed form: the first rates, written down from the configuration. Property: a comparison makes the same system.
     config = resolve(changed({"PeriodicBracketTax": arguments}))
     scenario = scenario_of(config)
     assert scenario.arms == (arm,)
+    tax = foundation.economy(config).tax
+    np.testing.assert_allclose(tax.cutoffs, [0, 9.7, 39.475, 84.2, 160.725, 204.1, 510.3], rtol=1e-6)
+    np.testing.assert_allclose(tax.rates(tax.init(), full_knobs()), rates, rtol=1e-6)
     people = build.population(scenario, 0)
-    made = build.make_tax(scenario, people, arm, build.exact_rates(scenario, people, arm))
-    theirs = foundation.tax_system(config)
-    np.testing.assert_allclose(made.cutoffs, theirs.cutoffs, rtol=1e-6)
-    np.testing.assert_allclose(made.rates(made.init(), full_knobs()), theirs.rates(theirs.init(), full_knobs()))
-    assert getattr(made, "fixed_elasticity", None) == getattr(theirs, "fixed_elasticity", None)
-    assert made.planner_space == theirs.planner_space
+    compared = build.make_tax(scenario, people, arm, build.exact_rates(scenario, people, arm), num_environments=0)
+    assert bool(eqx.tree_equal(tax, compared))
+
+
+def test_the_options_of_the_saez_estimator_are_imported():
+    # Closed form: each option as it is written down; the foundation convention waits for 500 samples, whatever happens.
+    saez = {"tax_model": "saez", "saez_fixed_elas": 1.5, "pareto_weight_type": "uniform", "rate_min": 0.05}
+    config = resolve(changed({"PeriodicBracketTax": saez}))
+    for convention in foundation.CONVENTIONS:
+        tax = foundation.economy(config, convention).tax
+        assert (float(tax.fixed_elasticity), tax.weight_type, tax.rate_min) == (1.5, "uniform", 0.05)
+        assert (tax.convention, tax.window, tax.num_environments) == (convention, 500, 0)
+
+
+@pytest.mark.parametrize("convention, highest", [("exact", 0.3), ("foundation", 0.2)])
+def test_an_imported_planner_has_the_rates_of_the_convention(convention, highest):
+    # Closed form: 3 x 0.1 is above 0.3 by rounding, and dropped there.
+    config = resolve(changed({"PeriodicBracketTax": {"rate_max": 0.3, "rate_disc": 0.1}}))
+    assert scenario_of(config, convention=convention).taxes.max_rate == pytest.approx(highest)
+    assert foundation.economy(config, convention).tax.num_rates == round(highest / 0.1) + 1
 
 
 def test_names_and_forms_of_components_do_not_matter():

@@ -372,6 +372,7 @@ def _blank_journal(num_goods: int, num_citizens: int, num_brackets: int, dtype) 
         taxes=zeros,
         transfers=zero,
         effective_rates=zero,
+        marginal_rates=zeros,
         rates=jnp.zeros(num_brackets, dtype),
         occupancy=jnp.zeros(num_brackets, jnp.int32),
         periods=jnp.zeros((), jnp.int32),

@@ -32,6 +32,7 @@ def collect(
     """Tax everybody's income and hand the revenue out in equal shares in the last step of a period."""
 
     def tax_day(books: tuple[Treasury, Float[Array, " n"], Book, Journal]):
+        """Collect from whoever can pay, and write it down."""
         treasury, purse, book, journal = books
         paying = replace(state, treasury=treasury, coin=purse, book=book)
         paying = paying if bids_shelter_coin else _withdraw_bids(paying, system, rules)
@@ -67,6 +68,7 @@ def _entered(journal: Journal, treasury: Treasury, system: TaxSystem) -> Journal
         taxes=journal.taxes + taxes,
         transfers=journal.transfers + treasury.lump_sum,
         effective_rates=journal.effective_rates + jnp.mean(taxes / jnp.maximum(incomes, brackets.SMALLEST_INCOME)),
+        marginal_rates=journal.marginal_rates + treasury.marginal_rates,
         rates=journal.rates + treasury.rates,
         occupancy=journal.occupancy + jnp.sum(index[:, None] == bracket[None, :], axis=0, dtype=jnp.int32),
         periods=journal.periods + 1,

@@ -9,7 +9,7 @@ from fisc.economies.gather_trade_build.state import GOODS, State
 
 def aggregates(state: State, coin: Float[Array, " n"], gini_convention: str) -> dict[str, Float[Array, ""]]:
     """The economy's aggregates; see the records' schema for their meaning. `coin`: purses and escrow."""
-    journal, utility = state.journal, state.utility
+    journal, utility, periods = state.journal, state.utility, num_collections(state)
     equality = inequality.equality(coin, gini_convention)
     revenue = jnp.mean(journal.taxes)
     metrics = {
@@ -24,6 +24,7 @@ def aggregates(state: State, coin: Float[Array, " n"], gini_convention: str) -> 
         "labor": jnp.mean(state.labor),
         "revenue": revenue,
         "average_tax_rate": revenue / jnp.maximum(jnp.mean(journal.incomes), 1e-9),
+        "effective_tax_rate": journal.effective_rates / periods,
         "theil": inequality.theil(coin),
         "houses": jnp.sum(journal.builds).astype(coin.dtype),
         "trades": jnp.sum(journal.sales).astype(coin.dtype),
@@ -35,6 +36,11 @@ def aggregates(state: State, coin: Float[Array, " n"], gini_convention: str) -> 
         metrics[f"trades_{good}"] = sales
         metrics[f"price_{good}"] = earnings / jnp.maximum(sales, 1.0)
     return metrics
+
+
+def num_collections(state: State) -> Float[Array, ""]:
+    """Tax years whose taxes were collected, at least 1 to divide by."""
+    return jnp.maximum(state.journal.periods, 1).astype(state.coin.dtype)
 
 
 def accounts(state: State, coin: Float[Array, " n"]) -> dict[str, Float[Array, " n"]]:
@@ -49,7 +55,7 @@ def accounts(state: State, coin: Float[Array, " n"]) -> dict[str, Float[Array, "
         "consumption": coin,
         "labor": state.labor,
         "utility": state.utility,
-        "marginal_rate": state.treasury.marginal_rates,
+        "marginal_rate": journal.marginal_rates / num_collections(state),
         "average_rate": journal.taxes / jnp.maximum(journal.incomes, 1e-9),
         "build_income": journal.builds.astype(dtype) * state.build_payment,
         "trade_income": net_trade,

@@ -57,14 +57,16 @@ class Layout:
     def citizen_blocks(self) -> dict[str, Block]:
         """Blocks of a citizen's observation."""
         side = 2 * self.sight.halfwidth + 1
-        grid = (self.height, self.width) if self.sight.whole_map else (side, side)
+        is_window = not self.sight.whole_map
+        grid = (side, side) if is_window else (self.height, self.width)
         names = chart.CHANNELS if self.sight.whole_map else (*chart.CHANNELS, chart.INSIDE)
         blocks = self._public() | {"own": Block(self.own_names(), is_public=False)}
         if "trade" in self.events:
             for name in ("my_asks", "my_bids"):
                 blocks[name] = Block(_by_price(name, self.num_prices), is_public=False)
-        blocks["map"] = Block(names, is_public=self.sight.whole_map, grid=grid)
-        blocks["labels"] = Block(chart.LABELS, is_public=False, grid=grid, num_labels=self.num_citizens + 2)
+        blocks["map"] = Block(names, is_public=not is_window, grid=grid, is_centered=is_window)
+        num = self.num_citizens + 2
+        blocks["labels"] = Block(chart.LABELS, is_public=False, grid=grid, num_labels=num, is_centered=is_window)
         return blocks
 
     def planner_blocks(self) -> dict[str, Block]:

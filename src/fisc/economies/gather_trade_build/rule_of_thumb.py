@@ -267,6 +267,7 @@ def _spread(away: Float[Array, "n h w"], blocked: Bool[Array, "n h w"]) -> Float
     away = jnp.where(blocked, BLOCKED, away)
 
     def pass_on(_, away):
+        """One round: every cell asks its four neighbors."""
         padded = jnp.pad(away, ((0, 0), (1, 1), (1, 1)), constant_values=BLOCKED)
         beside = jnp.minimum(
             jnp.minimum(padded[:, :-2, 1:-1], padded[:, 2:, 1:-1]),

@@ -70,6 +70,7 @@ def scatter(
     start = (key, jnp.zeros((2, *size), bool), jnp.zeros((), jnp.int32))
 
     def attempt(carry):
+        """Maps of both goods."""
         following, now = jax.random.split(carry[0])
         # Wood before stone: the other way round from the order of the goods.
         goods = (jax.random.split(now), chances[::-1], amounts.coverage[::-1], amounts.clumpiness[::-1])
@@ -77,6 +78,7 @@ def scatter(
         return following, found[::-1], carry[2] + 1
 
     def is_wanting(carry):
+        """Whether to try once more."""
         return ~is_covered(carry[1], amounts) & (carry[2] < MOST_ATTEMPTS)
 
     sources = jax.lax.while_loop(is_wanting, attempt, start)[1]
@@ -108,6 +110,7 @@ def sow(
     below = chance * THINNING * spread
 
     def is_sparse(carry):
+        """Whether there are too few seeds."""
         draws, rounds = carry
         return (_share((draws < below) & free, below.dtype) < coverage * spread) & (rounds < MOST_SEED_ROUNDS)
 
@@ -149,9 +152,11 @@ def _next_good(free, good):
     seeds = sow(jax.random.uniform(key_seeds, free.shape, chance.dtype), chance, free, coverage, clumpiness)
 
     def is_short(carry):
+        """Whether the good covers too little."""
         return (_share(carry[1], chance.dtype) < coverage) & (carry[2] < MOST_GROWTH_ROUNDS)
 
     def extend(carry):
+        """One round of growth, with a neighborhood of its own."""
         following, key_kernel, key_noise = jax.random.split(carry[0], 3)
         kernel = jax.random.bernoulli(key_kernel, shape=(KERNEL_SIDE, KERNEL_SIDE))
         noise = jax.random.normal(key_noise, free.shape, chance.dtype)

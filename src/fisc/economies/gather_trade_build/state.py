@@ -66,6 +66,8 @@ class Journal(eqx.Module):
     """Coin that everybody got back."""
     effective_rates: Float[Array, ""]
     """Sum over periods of the citizens' mean tax per coin of income."""
+    marginal_rates: Float[Array, " n"]
+    """Sum over periods of the rate on the next coin."""
     rates: Float[Array, " b"]
     """Sum of the schedules of all periods."""
     occupancy: Int[Array, " b"]

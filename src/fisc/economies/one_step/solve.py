@@ -50,6 +50,7 @@ def welfare_of(economy: OneStep) -> Callable[[Float[Array, "k b"]], np.ndarray]:
 
     @eqx.filter_jit
     def evaluate(economy, batch):
+        """As many schedules at once as memory allows."""
         size = max(1, min(batch.shape[0], CHUNK // num))
         return jax.lax.map(lambda rates: outcome(economy, rates).welfare, batch, batch_size=size)
 
@@ -138,6 +139,7 @@ def weights_of(economy: OneStep, rates: Float[Array, " b"]) -> tuple[Float[Array
     reached = outcome(economy, rates)
 
     def utility(consumption):
+        """Utility at the hours that were chosen."""
         return economy.preferences.utility(consumption, reached.hours, jnp.ones((), rates.dtype))
 
     return reached.income, marginal_welfare_weights(economy.objective, utility, reached.consumption, reached.income)
@@ -149,9 +151,11 @@ def _climb(economy: OneStep, start: np.ndarray) -> np.ndarray:
 
     @eqx.filter_jit
     def loss(economy, rates):
+        """What is minimized, with its gradient."""
         return eqx.filter_value_and_grad(lambda r: -outcome(economy, r).welfare / scale)(rates)
 
     def both(rates):
+        """The same for scipy, in its types."""
         value, gradient = loss(economy, jnp.asarray(rates, economy.skills.dtype))
         return float(value), np.nan_to_num(np.asarray(gradient, float))
 

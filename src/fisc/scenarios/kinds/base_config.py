@@ -46,6 +46,10 @@ class EconomyConfig(abc.ABC):
         """How the running Saez estimate is made: "exact", or "foundation" with the reference program's errors."""
         return "exact"
 
+    def metric_of(self, objective: str) -> str:
+        """The metric that an objective is: of the same name, unless the economy changes what it says."""
+        return objective
+
     @property
     @abc.abstractmethod
     def flag_keys(self) -> dict[str, str]:

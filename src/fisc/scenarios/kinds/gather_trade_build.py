@@ -10,6 +10,7 @@ from fisc.economies.gather_trade_build.build import Building
 from fisc.economies.gather_trade_build.economy import GatherTradeBuild, Preferences, Rules
 from fisc.economies.gather_trade_build.gather import Gathering
 from fisc.economies.gather_trade_build.market import Market
+from fisc.economies.gather_trade_build.metrics import num_collections
 from fisc.economies.gather_trade_build.observe import Sight
 from fisc.economies.gather_trade_build.regrow import Regrowth
 from fisc.economies.gather_trade_build.rule_of_thumb import rule_of_thumb
@@ -94,7 +95,11 @@ class GatherTradeBuildKind(Kind):
 
     def schedule_of(self, economy, state):
         """The mean over the tax years of the episode."""
-        return state.journal.rates / jnp.maximum(state.journal.periods, 1).astype(state.journal.rates.dtype)
+        return state.journal.rates / num_collections(state)
+
+    def occupancy_of(self, economy, state):
+        """The mean over the tax years of the episode."""
+        return state.journal.occupancy.astype(state.coin.dtype) / (num_collections(state) * state.coin.shape[0])
 
 
 def beginning(config: GatherTradeBuildConfig) -> settle.Settlement:

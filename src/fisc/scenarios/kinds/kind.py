@@ -4,11 +4,13 @@ import abc
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from fisc.core.economy import Economy
 from fisc.core.policy import Policy
 from fisc.core.tax import TaxSystem
+from fisc.econ.brackets import bracket_index
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.kinds import law
 from fisc.scenarios.kinds.chronicle import Chronicle
@@ -88,6 +90,12 @@ class Kind(abc.ABC):
     def schedule_of(self, economy: Economy, state: Any) -> Any:
         """The marginal rates [b] that an episode had on average, from its last state."""
         return state.treasury.rates
+
+    def occupancy_of(self, economy: Economy, state: Any) -> Any:
+        """The share of people whose income of a tax year ended in each bracket [b], from an episode's last state."""
+        incomes, cutoffs = state.treasury.incomes, economy.tax.cutoffs
+        index = bracket_index(incomes, cutoffs.astype(incomes.dtype))
+        return jnp.bincount(index, length=cutoffs.shape[-1]) / incomes.shape[0]
 
     def relative(self, scenario: Scenario, value: float, best: float | None, current: float | None) -> dict[str, float]:
         """Welfare relative to that of the optimum or of current law, where that means something."""

@@ -2,6 +2,7 @@
 
 from functools import lru_cache, partial
 
+import jax
 import numpy as np
 
 from fisc.econ import brackets, welfare
@@ -41,7 +42,7 @@ def law_of(scenario: Scenario) -> Law:
 
 
 def brackets_of(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
-    """Cutoffs in the scenario's money, and US rates if the brackets are those of US law (NaN otherwise).
+    """Cutoffs in the scenario's money, and US rates if the brackets are those of US law (NaN otherwise); in float64.
 
     Raises:
         ConfigError: no such law, or cutoffs that are not in order.
@@ -54,6 +55,20 @@ def brackets_of(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
         cutoffs = np.asarray(taxes.cutoffs, float)
         check_cutoffs(cutoffs)
     else:
-        make = brackets.linear_cutoffs if taxes.brackets == "linear" else brackets.log_cutoffs
-        cutoffs = np.asarray(make(taxes.num_brackets, taxes.top_cutoff), float)
+        cutoffs = _spaced(taxes.brackets, taxes.num_brackets, taxes.top_cutoff, scenario.economy.convention_of_taxes)
     return cutoffs, np.full(len(cutoffs), np.nan)
+
+
+def _spaced(spacing: str, num: int, top: float, convention: str) -> np.ndarray:
+    """Cutoffs that are equally far apart, or that double.
+
+    Cutoffs that double are powers of 2 in the reference program, which lie beside the round numbers by some 1e-15: an
+    income of just 20 coin may fall on either side. Convention "foundation" keeps that, to the last bit.
+    """
+    if convention == "foundation":
+        if spacing == "linear":
+            return np.linspace(0.0, top, num)
+        return np.append(0.0, 2.0 ** np.linspace(np.log2(top / 2.0 ** (num - 2)), np.log2(top), num - 1))
+    make = brackets.linear_cutoffs if spacing == "linear" else brackets.log_cutoffs
+    with jax.enable_x64(True):
+        return np.asarray(make(num, top), float)

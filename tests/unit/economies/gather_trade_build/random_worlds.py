@@ -24,7 +24,8 @@ from fisc.taxes.fixed import Fixed
 from fisc.taxes.planner import PlannerContinuous, PlannerGrid
 from fisc.taxes.saez import SaezEstimated
 
-from .bookkeeper import far, faults
+from .bookkeeper import faults
+from .bookkeeping import far
 from .feasibility import feasible, without_hopeless
 
 ALL_EVENTS = ("build", "trade", "gather", "tax")

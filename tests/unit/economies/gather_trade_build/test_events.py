@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from fisc.economies.gather_trade_build import build as building
-from fisc.economies.gather_trade_build import gather
+from fisc.economies.gather_trade_build import gather, levy
 from fisc.economies.gather_trade_build.redistribute import redistribute
 from fisc.economies.gather_trade_build.regrow import regrow
 from fisc.economies.gather_trade_build.state import units_on_map
-from fisc.taxes.fixed import flat
+from fisc.scenarios.kinds.gather_trade_build import GatherTradeBuildKind
+from fisc.scenarios.kinds.kind import Kind
+from fisc.taxes.fixed import fixed, flat
 
 from .world import CUTOFFS, KNOBS, STONE, WOOD, begin, no_draws, number, orders, rules, world
 
@@ -146,6 +148,25 @@ def test_a_loss_owes_nothing_and_has_no_marginal_rate():
     np.testing.assert_array_equal(after.treasury.incomes, [-5.0, 0.0, 0.0])
     np.testing.assert_array_equal(after.treasury.marginal_rates, [0.0, 0.5, 0.5])
     np.testing.assert_array_equal(after.treasury.taxes, 0.0)
+
+
+def test_the_journal_of_taxes_is_reported_as_means_over_the_years():
+    # By hand. Year 1: incomes 0, 20 and 50; taxes 0, 5 and 15 + 10; one income in each bracket; 0, 1/4 and 1/2 of
+    # income paid. Year 2: nobody earns anything, which is in the first bracket, whose rate is 0.
+    economy = world(tax=fixed(CUTOFFS, [0.0, 0.5, 1.0]), steps_per_period=1)
+    state = begin(economy, coin=[0.0, 20.0, 50.0])
+    state = dataclasses.replace(state, treasury=dataclasses.replace(state.treasury, tax_base=jnp.zeros(3)))
+    for _ in range(2):
+        state = levy.collect(state, economy.tax, RULES.market, period=1)
+    metrics, accounts = economy.metrics(state), economy.accounts(state)
+    np.testing.assert_allclose(metrics["effective_tax_rate"], (0.25 + 0.0) / 2, rtol=1e-6)
+    np.testing.assert_allclose(metrics["average_tax_rate"], 30 / 70, rtol=1e-6)
+    np.testing.assert_allclose(accounts["marginal_rate"], [0.0, 0.25, 0.5], rtol=1e-6)
+    kind = GatherTradeBuildKind()
+    np.testing.assert_allclose(kind.occupancy_of(economy, state), [4 / 6, 1 / 6, 1 / 6], rtol=1e-6)
+    np.testing.assert_allclose(kind.schedule_of(economy, state), [0.0, 0.5, 1.0])
+    # Of the last collection alone, as in economies of one year: everybody in the first bracket.
+    np.testing.assert_allclose(Kind.occupancy_of(kind, economy, state), [1.0, 0.0, 0.0])
 
 
 def test_wealth_is_shared_out_and_open_bids_count():

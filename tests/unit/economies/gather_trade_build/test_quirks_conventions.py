@@ -163,8 +163,7 @@ def test_row_23_brackets_are_named_by_their_cutoffs():
 def test_row_23_a_round_income_and_the_cutoff_beside_it():
     # Convention. The cutoffs themselves: in double precision the reference's second one is not 20 but just beside it.
     tax = {"bracket_spacing": "log", "n_brackets": 4, "top_bracket_cutoff": 40}
-    with jax.enable_x64(True):
-        exact, theirs = (foundation.cutoffs(config(components={"PeriodicBracketTax": tax}), which) for which in BOTH)
+    exact, theirs = (foundation.cutoffs(config(components={"PeriodicBracketTax": tax}), which) for which in BOTH)
     assert exact.tolist() == [0.0, 10.0, 20.0, 40.0]
     assert 0.0 < np.abs(theirs - exact).max() < 1e-13
 
