@@ -1,7 +1,9 @@
 """`fisc list` says what there is to choose from. Kind: contract of the command line."""
 
 import pytest
+from rich.console import Console
 
+from fisc.cli import commands
 from fisc.cli.main import main
 
 
@@ -13,7 +15,7 @@ def test_names_are_listed_with_their_meaning(what, words, capsys):
 
 def test_maps_are_listed_with_size_sources_and_origin(capsys, monkeypatch):
     # Golden: the counts of one map, from the reference program's file; drawn maps are there too.
-    monkeypatch.setenv("COLUMNS", "140")
+    monkeypatch.setattr(commands, "console", Console(width=140, highlight=False))
     assert main(["list", "maps"]) == 0
     printed = capsys.readouterr().out
     rows = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.strip()}
