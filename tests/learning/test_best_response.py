@@ -71,11 +71,11 @@ def test_retraining_finds_what_the_exact_best_response_gains(folder, tmp_path):
     case = response.open_case(folder, Question(role="citizen", start="untrained"), print)
     summary = response.answer(case, RunFolder(tmp_path), lambda report: None).summary
     possible = float(exact(case)[0].mean()) - summary["rewards"]["untrained"]["mean"]
-    print(possible, summary if "summary" in dir() else found - before)
     assert possible > 100.0, "there is something to gain"
     assert 0.9 < summary["gain"]["mean"] / possible < 1.1
 
 
+@pytest.mark.slow
 def test_one_worker_alone_finds_its_own_best_response(folder, tmp_path):
     """Learning: of all hours the most skilled worker finds nearly the best; everybody else keeps every bit."""
     agent = WORKERS - 1
@@ -90,7 +90,6 @@ def test_one_worker_alone_finds_its_own_best_response(folder, tmp_path):
     rewards = response.evaluate(case, {"start": [start], "retrained": [replace(start, learners=after)]})
     before, found = rewards.filter(pl.col("agent") == agent)["reward"].to_list()
     possible = float(exact(case)[1][agent]) - before
-    print(possible, summary if "summary" in dir() else found - before)
     assert possible > 50.0, "there is something to gain"
     assert 0.9 < (found - before) / possible <= 1.0001
 

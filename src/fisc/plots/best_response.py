@@ -59,8 +59,9 @@ def _who(summary: Mapping[str, Any]) -> str:
 def _interval_name(summary: Mapping[str, Any]) -> str:
     """Over what the interval is; over three or fewer it is no more than lowest to highest."""
     count, over = len(summary["gain"]["values"]), summary["over"]
-    name = f"{count} {over}" if count > 1 else f"1 {over[:-1]}"
-    return f"95% interval, {name}" if count > RANGE_ONLY else f"range of {name}"
+    if count == 1:
+        return "no interval"
+    return f"95% interval, {count} {over}" if count > RANGE_ONLY else f"range of {count} {over}"
 
 
 def _cells(numbers: Mapping[str, Any], signed: bool = False) -> tuple[str, str]:

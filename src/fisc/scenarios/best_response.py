@@ -179,7 +179,7 @@ def open_case(path: str | os.PathLike, question: Question, note: Callable[[str],
     folder, planned = open_finished(path)
     worlds = solve_worlds(planned, folder, note)
     groups = {job.arm: group for group in group_jobs(planned, worlds) for job in group.jobs}
-    group, asked = _resolve(path, question, planned, groups)
+    group, asked = resolve(path, question, planned, groups)
     learner = group.system.learners[asked.role]
     holds_scale = asked.start == "trained"
 
@@ -207,7 +207,7 @@ def open_case(path: str | os.PathLike, question: Question, note: Callable[[str],
     return Case(folder, asked, planned, _system(planned, group, asked), jobs, profiles)
 
 
-def _resolve(path, question: Question, planned: Plan, groups: dict[str, Group]) -> tuple[Group, Question]:
+def resolve(path, question: Question, planned: Plan, groups: dict[str, Group]) -> tuple[Group, Question]:
     """The group of jobs that a question is about, and the question with its defaults filled in."""
     arms = planned.scenario.arms
     arm = question.arm or ("planner" if "planner" in groups else next(iter(groups), arms[0]))
@@ -220,7 +220,7 @@ def _resolve(path, question: Question, planned: Plan, groups: dict[str, Group]) 
     able = [role for role in roles if group.system.learners[role].restart is not None]
     role = question.role or able[0]
     if role not in roles:
-        raise unknown(f"role under arm '{arm}'", role, roles)
+        raise unknown("role", role, roles)
     if role not in able:
         raise ConfigError(f"role '{role}' follows a rule and cannot learn: choose --role {' or '.join(able)}")
     agent, num = question.agent, roles[role].num_agents
