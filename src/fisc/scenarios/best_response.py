@@ -207,7 +207,9 @@ def open_case(path: str | os.PathLike, question: Question, note: Callable[[str],
     return Case(folder, asked, planned, _system(planned, group, asked), jobs, profiles)
 
 
-def resolve(path, question: Question, planned: Plan, groups: dict[str, Group]) -> tuple[Group, Question]:
+def resolve(
+    path: str | os.PathLike, question: Question, planned: Plan, groups: dict[str, Group]
+) -> tuple[Group, Question]:
     """The group of jobs that a question is about, and the question with its defaults filled in."""
     arms = planned.scenario.arms
     arm = question.arm or ("planner" if "planner" in groups else next(iter(groups), arms[0]))
@@ -235,7 +237,9 @@ def resolve(path, question: Question, planned: Plan, groups: dict[str, Group]) -
     return group, Question(arm, role, agent, question.start, updates, seeds, episodes)
 
 
-def _choose_seeds(path, asked: int | Sequence[int] | None, seeds: tuple[int, ...]) -> tuple[int, ...]:
+def _choose_seeds(
+    path: str | os.PathLike, asked: int | Sequence[int] | None, seeds: tuple[int, ...]
+) -> tuple[int, ...]:
     """The run's seeds that are asked for: all, the first so many, or these."""
     has = f"{path} has seeds {', '.join(map(str, seeds))}"
     if asked is None:
