@@ -151,6 +151,27 @@ def evaluate(options: Namespace) -> None:
     print_summary(reevaluate(options.run).summary, console)
 
 
+def best_response(options: Namespace) -> None:
+    """Retrain one role or agent of a run and print what it gains."""
+    from fisc.cli.progress import ProgressLine
+    from fisc.plots.best_response import print_gain
+    from fisc.scenarios import best_response as response
+
+    question = response.Question(
+        arm=options.arm,
+        role=options.role,
+        agent=options.agent,
+        start=options.start,
+        updates=options.updates,
+        seeds=None if options.seeds is None else seeds_of(options.seeds),
+        episodes=options.episodes,
+    )
+    with ProgressLine(console) as line:
+        answer = response.best_response(options.run, question, out=options.out, say=line.report, note=line.note)
+    print_gain(answer.summary, console)
+    console.print(f"\nanswer: {answer.folder}")
+
+
 def plot(options: Namespace) -> None:
     """Draw a run again."""
     _refuse_no_run(options.run)

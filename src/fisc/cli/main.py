@@ -14,6 +14,7 @@ examples:
   fisc compare us-2024 --elasticity 0.5 --year 2026 --workers 10000
   fisc compare one-step --seeds 5 --budget full     does learning recover the optimal tax?
   fisc solve one-step                               the exact optimum
+  fisc best-response runs/one-step-full             would anybody gain by learning on, alone?
   fisc plot runs/us-2024-quick                      draw figures and report again
 """
 
@@ -71,6 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="evaluate the trained policies of a run again")
     evaluate.add_argument("run", help="a run folder")
 
+    _best_response_command(commands)
     _watching_commands(commands)
 
     plot = commands.add_parser("plot", help="draw the figures and the report of a run again")
@@ -96,6 +98,32 @@ def make_parser() -> argparse.ArgumentParser:
     cite = commands.add_parser("cite", help="the references of what a scenario uses")
     cite.add_argument("scenario", help="a preset or a .toml file")
     return parser
+
+
+def _best_response_command(commands) -> None:
+    respond = commands.add_parser(
+        "best-response",
+        help="is a run an equilibrium? freeze everybody, retrain one role or one agent, and report its gain",
+        description="Freeze everybody in a finished run, retrain one role (or one agent of it) as it was trained, "
+        "and report what that gains: in reward, and relative to the reward gained in training.",
+    )
+    respond.add_argument("run", help="a run folder")
+    respond.add_argument("--arm", help="tax system (default: the planner, if the run has one)")
+    respond.add_argument("--role", help="who is retrained, such as citizen or planner (default: the first that learns)")
+    respond.add_argument("--agent", type=int, metavar="I", help="retrain only this one, counted from 0")
+    respond.add_argument(
+        "--from",
+        dest="start",
+        choices=("trained", "untrained"),
+        default="trained",
+        help="begin from the trained policies; or, as a control that must find a gain, from the untrained ones",
+    )
+    respond.add_argument("--updates", type=int, metavar="N", help="how long (default: as long as the arm was trained)")
+    respond.add_argument("--seeds", help="how many of the run's seeds, or which: 2, or 0,3 (default: all)")
+    respond.add_argument(
+        "--episodes", type=int, metavar="N", help="episodes of each evaluation (default: as the run's own evaluation)"
+    )
+    respond.add_argument("--out", metavar="DIR", help="new folder for the answer (default: in RUN/best-response)")
 
 
 def _watching_commands(commands) -> None:

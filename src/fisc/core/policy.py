@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
-from jaxtyping import Array, Float, Key, PyTree, Shaped
+from jaxtyping import Array, Float, Int, Key, PyTree, Shaped
 
 from fisc.core.economy import Economy, Observation, Role
 from fisc.core.knobs import Dial
@@ -77,6 +77,10 @@ class Learner(NamedTuple):
     """The policy the state stands for."""
     update: Callable[[Key[Array, ""], PyTree[Any], Trajectory, Dial], tuple[PyTree[Any], dict[str, Any]]]
     """One improvement from a batch of experience as the dial says: the new state and named metrics."""
+    restart: Callable[[PyTree[Any], Int[Array, ""] | None, bool], PyTree[Any]] | None = None
+    """State to train anew from, `restart(state, agent, holds_scale)`: the same policy, without what the optimizer
+    remembers. With an agent's number it is that of this agent alone, which learns from trajectories of one agent; if it
+    holds the scale, experience no longer moves in which unit the policy reads its features. None: it never learns."""
 
 
 def scripted(make_policy: Callable[[Economy], Policy]) -> Learner:

@@ -7,12 +7,12 @@ from the beginning. Otherwise a moving policy and a given one would be compared 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from fisc.core.knobs import Knobs, Progress
+from fisc.core.knobs import Knobs, Progress, full_knobs
 
 Ramp = tuple[float, float]
 """Value at the start and at the end; linear in between."""
@@ -79,6 +79,29 @@ class Phases:
 
     def __hash__(self):
         return hash((tuple(sorted(self.roles.items())), self.max_rate, self.labor_cost, self.labor_cost_full_at))
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """One role learns in a world that is otherwise as it is: labor costs in full, rates have no ceiling."""
+
+    roles: tuple[str, ...]
+    """Everybody's."""
+    role: str
+    """Whose turn it is."""
+    entropy: float
+    learning_rate: Ramp
+    """Multiplier, over the whole run."""
+
+    def __call__(self, progress: Progress) -> Knobs:
+        """Knobs for this moment."""
+        knobs = full_knobs(self.roles)
+        return replace(
+            knobs,
+            entropy=knobs.entropy | {self.role: _ramp((self.entropy, self.entropy), progress.fraction)},
+            learning_rate=knobs.learning_rate | {self.role: _ramp(self.learning_rate, progress.fraction)},
+            learning=knobs.learning | {self.role: jnp.ones((), bool)},
+        )
 
 
 def _before(done: Float[Array, ""], settles_at: float) -> Bool[Array, ""]:

@@ -60,6 +60,7 @@ class State(eqx.Module):
     """Parameters, with the feature scale in use."""
     optimizer: Any
     features: dict[str, Moments]
+    """Empty: the feature scale stays as it is."""
     returns: Moments
     """Of what the critic is to predict, the λ-return (with `trace` 1 the discounted return to go): size n, or 1 if all
     agents share a scale."""
@@ -86,7 +87,13 @@ def ppo(settings: Settings, make_policy: MakePolicy, set_scale: SetScale) -> Lea
         """Learn from one batch of experience. `key`: consumed."""
         return _update(key, state, trajectory, dial, settings, optimizer, set_scale)
 
-    return Learner(init=init, policy=lambda state: state.policy, update=update)
+    def restart(state: State, agent, holds_scale: bool) -> State:
+        returns, memory = state.returns, optimizer.init(_flatten(state.policy)[0])
+        if agent is not None and settings.per_agent:
+            returns = Moments(returns.mean[agent][None], returns.variance[agent][None], returns.weight)
+        return State(state.policy, memory, {} if holds_scale else state.features, returns)
+
+    return Learner(init=init, policy=lambda state: state.policy, update=update, restart=restart)
 
 
 class Batch(eqx.Module):
@@ -142,7 +149,7 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
     keys = jax.random.split(key, settings.epochs)
     (parameters, memory), metrics = jax.lax.scan(epoch, (parameters, state.optimizer), keys)
     means, stds = {k: m.mean for k, m in features.items()}, {k: m.std() for k, m in features.items()}
-    policy = set_scale(unflatten(parameters), means, stds)
+    policy = set_scale(unflatten(parameters), means, stds) if features else unflatten(parameters)
     metrics = jax.tree.map(jnp.mean, metrics)
     metrics["explained_variance"] = explained
     return State(policy, memory, features, returns), metrics

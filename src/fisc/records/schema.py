@@ -79,6 +79,11 @@ TABLES: dict[str, Table] = {
         key=("arm", "seed", "group", "metric"),
         metrics=GROUP_METRICS,
     ),
+    "best_response": Table(
+        {"profile": _TEXT, "seed": _COUNT, "episode": _COUNT, "role": _TEXT, "agent": _COUNT, "reward": _NUMBER},
+        key=("profile", "seed", "episode", "role", "agent"),
+        nullable=("agent",),
+    ),
 }  # fmt: skip
 
 
@@ -137,7 +142,7 @@ def check_rows(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     checked = check_columns(frame, table)
     if expected.metrics:
         _check_words(checked, table, "metric", expected.metrics)
-    if table == "metrics":
+    if "role" in expected.columns:
         _check_words(checked, table, "role", ROLES)
     if table == "schedules":
         _check_range(checked, "rate", 1.0, "a fraction in [0, 1]: divide percents by 100")

@@ -195,7 +195,7 @@ def redraw(folder: RunFolder, note: Note = lambda text: None) -> None:
     write_report(folder)
 
 
-def _file_name(arm: str) -> str:
+def file_name(arm: str) -> str:
     """A file name of its own for every arm: users' arms that differ in their folder alone must not share one."""
     if ".py:" not in arm:
         return arm
@@ -271,7 +271,7 @@ def group_jobs(planned: Plan, worlds: list[World]) -> list[Group]:
         tax = build.make_tax(scenario, world.people, world.arm, world.rates)
         learns = tax.planner_space is not None or (citizens_learn and world.arm != "optimum")
         if learns or (world.rates is None and world.arm != "optimum"):
-            name = "fixed" if world.rates is not None else _file_name(world.arm)
+            name = "fixed" if world.rates is not None else file_name(world.arm)
             economy = build.make_economy(scenario, world.people, tax)
             batches.setdefault(name, []).append(Job(world.arm, world.seed, economy))
     return [

@@ -49,6 +49,8 @@ class Group:
     """Of the common start that citizens come from."""
     citizens: dict[int, PyTree[Any]] = field(default_factory=dict)
     """How citizens start, by seed: a learner's state. Empty: from nothing."""
+    starts: list[TrainState] = field(default_factory=list)
+    """States to go on from, one for each job, as if they were new. Empty: new ones."""
     rows: list[pl.DataFrame] = field(default_factory=list)
 
     @property
@@ -70,12 +72,22 @@ class Report:
     seconds_left: float | None
 
 
+def new_states(group: Group) -> PyTree[Any]:
+    """Each job's state before its first update, stacked: the economy and all learners are new."""
+    economies = stack([job.economy for job in group.jobs])
+    keys = stack([jax.random.key(job.seed) for job in group.jobs])
+    template = eqx.filter_eval_shape(group.system.init, group.jobs[0].economy, jax.random.key(0))
+    _, static = eqx.partition(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    return eqx.combine(over_jobs(group.system.init, len(group.jobs))(economies, keys), static)
+
+
 def train_group(
     group: Group,
     folder: RunFolder,
     say: Callable[[Report], None],
     may_train: bool = True,
     note: Callable[[str], None] = lambda text: None,
+    look: Callable[[PyTree[Any], int], None] = lambda run, done: None,
 ) -> list[TrainState]:
     """Train all jobs of a group, resuming from its checkpoint if there is one.
 
@@ -83,6 +95,7 @@ def train_group(
         say: told after every block.
         may_train: False to accept a finished checkpoint alone.
         note: told in words before what takes long and reports nothing: compiling.
+        look: told after every block all jobs' states, stacked, and the updates done.
 
     Returns:
         Each job's final state.
@@ -92,13 +105,11 @@ def train_group(
         RunError: if the checkpoint is damaged, or if it is not finished and may not be.
     """
     economies = stack([job.economy for job in group.jobs])
-    keys = stack([jax.random.key(job.seed) for job in group.jobs])
-    template = eqx.filter_eval_shape(group.system.init, group.jobs[0].economy, jax.random.key(0))
-    _, static = eqx.partition(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
-    run = eqx.combine(over_jobs(group.system.init, len(group.jobs))(economies, keys), static)
+    run = stack(group.starts) if group.starts else new_states(group)
     if group.citizens:
         citizens = stack([group.citizens[job.seed] for job in group.jobs])
         run = eqx.tree_at(lambda r: r.learners["citizen"], run, citizens)
+    static = eqx.filter(run, eqx.is_array, inverse=True)
 
     path = folder.path / "checkpoints" / f"{group.name}.ckpt"
     done = 0
@@ -134,6 +145,7 @@ def train_group(
         if must_compile:  # the clock says nothing about the blocks to come
             speed, left = None, None
         say(Report(group.name, done, group.system.num_updates, speed, float(metrics["welfare"][:, -1].mean()), left))
+        look(run, done)
     return [unstack(run, i) for i in range(len(group.jobs))]
 
 

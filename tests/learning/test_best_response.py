@@ -1,0 +1,158 @@
+"""`fisc best-response` where the answer is known: in the one-step economy best responses are exact."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+
+import equinox as eqx
+import jax
+import polars as pl
+import pytest
+
+import fisc
+from fisc.cli.main import main
+from fisc.core.knobs import full_knobs
+from fisc.economies.one_step.best_response import best_actions
+from fisc.learning.rollout import play_episodes
+from fisc.policies.scripted import Constant, Greedy
+from fisc.records.store import RunFolder
+from fisc.scenarios import best_response as response
+from fisc.scenarios.best_response import Question
+from fisc.scenarios.training import Group
+
+UPDATES, WORKERS = 100, 8
+SMALL = {
+    "economy.workers": WORKERS,
+    "economy.skills": "quantiles",
+    "learning.environments": 16,
+    "learning.citizen.hidden": [16],
+    "learning.citizen.learning_rate": 1e-2,
+    "learning.citizen.starts_fresh": False,
+    "learning.planner.hidden": [8],
+    "learning.planner.joins_at": 0.0,
+    "learning.planner.settles_at": 0.01,
+    "budgets.smoke.planner_updates": UPDATES,
+    "budgets.smoke.block": UPDATES,
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run in which a planner settles after two updates, having learned nothing, and workers learn to answer it."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    fisc.compare("one-step", arms=["planner"], seeds=1, budget="smoke", out=out, overrides=SMALL, draw=False)
+    return out
+
+
+def exact(case):
+    """What every worker earns if all answer the planner of the start exactly, and if only the most skilled one does.
+
+    A share 1/n of one's own tax comes back, so the best hours are those under rates less that share, whatever others
+    do: utility is linear in coin.
+    """
+    economy, run = case.jobs[0].economy, case.starts[0]
+    policies = {role: Greedy(case.system.learners[role].policy(run.learners[role])) for role in economy.spec.roles}
+    states = jax.tree.map(lambda x: x[:1], run.environments)
+
+    @jax.jit
+    def play(citizens):
+        played = play_episodes(economy, policies | {"citizen": citizens}, jax.random.key(0), states, full_knobs())
+        citizen = played.trajectories["citizen"]
+        return citizen.reward.sum(axis=0)[0], citizen.latent[-1, 0], played.state.treasury.rates[0]
+
+    _, usual, rates = play(policies["citizen"])
+    best = best_actions(economy, economy.skills, rates * (1 - 1 / WORKERS))
+    return play(Constant(best))[0], play(Constant(usual.at[-1].set(best[-1])))[0]
+
+
+def test_retraining_finds_what_the_exact_best_response_gains(folder, tmp_path):
+    """Learning: from a profile in which nobody is trained, workers find at least 90 % of what is to be gained."""
+    case = response.open_case(folder, Question(role="citizen", start="untrained"), print)
+    summary = response.answer(case, RunFolder(tmp_path), lambda report: None).summary
+    possible = float(exact(case)[0].mean()) - summary["rewards"]["untrained"]["mean"]
+    assert possible > 100.0, "there is something to gain"
+    assert 0.9 < summary["gain"]["mean"] / possible < 1.1
+
+
+@pytest.mark.slow
+def test_one_worker_alone_finds_its_own_best_response(folder, tmp_path):
+    """Learning: of all hours the most skilled worker finds nearly the best; everybody else keeps every bit."""
+    agent = WORKERS - 1
+    case = response.open_case(folder, Question(role="citizen", agent=agent, start="untrained"), print)
+    group = Group("retrained", case.jobs, case.system, UPDATES, starts=case.starts)
+    (after,), kept = response.retrain(case, group, RunFolder(tmp_path), lambda report: None)
+    start = case.starts[0]
+    assert kept == [UPDATES]
+    assert eqx.tree_equal(start.learners["planner"], after["planner"])
+    assert eqx.tree_equal(start.learners["citizen"].rest, after["citizen"].rest)
+    assert not eqx.tree_equal(start.learners["citizen"].own.policy, after["citizen"].own.policy)
+    rewards = response.evaluate(case, {"start": [start], "retrained": [replace(start, learners=after)]})
+    before, found = rewards.filter(pl.col("agent") == agent)["reward"].to_list()
+    possible = float(exact(case)[1][agent]) - before
+    assert possible > 50.0, "there is something to gain"
+    assert 0.9 < (found - before) / possible <= 1.0001
+
+
+@pytest.fixture
+def environment():
+    """The command line prepares jax by environment variables, which must not outlive a test."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def test_trained_workers_have_little_to_gain_and_the_command_says_so(folder, tmp_path, environment, capsys):
+    """Learning: workers who were trained gain less than 5 % of what training brought. A folder is written only once."""
+    command = ["best-response", str(folder), "--out", str(tmp_path / "answer")]
+    assert main(command) == 0
+    assert "gain from retraining" in capsys.readouterr().out
+    summary = json.loads((tmp_path / "answer" / "summary.json").read_text())
+    assert (summary["arm"], summary["role"], summary["updates"]) == ("planner", "citizen", UPDATES)
+    assert summary["gained_in_training"]["mean"] > 100.0
+    assert abs(summary["relative"]["mean"]) < 0.05
+    # Oracle: rewards add up to utility and to welfare, so the trained profile earns what the run's evaluation found.
+    found = RunFolder.open(folder).read_table("evaluation").filter(pl.col("metric") == "utilitarian")["value"].item()
+    assert summary["rewards"]["trained"]["mean"] == pytest.approx(found, rel=1e-5)
+    rows = RunFolder(tmp_path / "answer").read_table("best_response")
+    assert set(rows["profile"]) == {"untrained", "trained", "retrained"}
+    assert set(RunFolder(tmp_path / "answer").read_table("metrics")["run"]) == {"retrained"}
+    assert main(command) == 2
+    assert "already exists and is not empty" in capsys.readouterr().err
+
+
+WRONG = {
+    "arm": (["--arm", "plannner"], "unknown arm of"),
+    "role": (["--role", "citzen"], "did you mean 'citizen'?"),
+    "agent": (["--agent", "8"], "--agent is 8: role 'citizen' has agents 0 to 7"),
+    "negative agent": (["--agent", "-1"], "--agent is -1"),
+    "seed": (["--seeds", "3,"], "has seeds 0; choose among them"),
+    "too many seeds": (["--seeds", "2"], "--seeds is 2"),
+    "no updates": (["--updates", "0"], "--updates is 0: expected at least 1"),
+    "no episodes": (["--episodes", "0"], "--episodes is 0"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_a_run_does_not_have_is_refused_in_one_line(wrong, folder, tmp_path, environment, capsys):
+    """Contract: exit code 2, one line, nothing written."""
+    more, said = WRONG[wrong]
+    assert main(["best-response", str(folder), *more, "--out", str(tmp_path / "a")]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_run_that_cannot_answer_is_refused_in_one_line(folder, tmp_path, environment, capsys):
+    """Contract: no run, an unfinished one, and one without its checkpoint."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (copy / "checkpoints" / "planner.ckpt").unlink()
+    assert main(["best-response", str(copy)]) == 2
+    assert "planner.ckpt is missing" in capsys.readouterr().err
+    (copy / "status.json").write_text('{"state": "stopped", "seconds": 1.0}')
+    assert main(["best-response", str(copy)]) == 2
+    assert "is not finished: go on with" in capsys.readouterr().err
+    assert main(["best-response", str(tmp_path)]) == 2
+    assert "is not a run folder" in capsys.readouterr().err
+    assert not (copy / "best-response").exists()
