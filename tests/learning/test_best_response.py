@@ -81,7 +81,7 @@ def test_one_worker_alone_finds_its_own_best_response(folder, tmp_path):
     agent = WORKERS - 1
     case = response.open_case(folder, Question(role="citizen", agent=agent, start="untrained"), print)
     group = Group("retrained", case.jobs, case.system, UPDATES, starts=case.starts)
-    (after,), kept = response.retrain(case, group, RunFolder(tmp_path), lambda report: None)
+    (after,), kept = response.retrain(case, group, RunFolder(tmp_path), lambda report: None, lambda text: None)
     start = case.starts[0]
     assert kept == [UPDATES]
     assert eqx.tree_equal(start.learners["planner"], after["planner"])

@@ -123,8 +123,8 @@ def answer(
     asked, provenance = case.question, case.run.read_json("provenance.json")
     tries = next(number for number in range(TRIES, 0, -1) if asked.updates % number == 0)
     group = Group("retrained", case.jobs, case.system, asked.updates // tries, starts=case.starts)
-    note(f"retraining {_whom(asked)} for {asked.updates} updates, {_count(len(case.jobs), 'seed')} (compiling first)")
-    learned, kept = retrain(case, group, folder, say)
+    note(f"retraining {_whom(asked)} for {asked.updates} updates, {_count(len(case.jobs), 'seed')}")
+    learned, kept = retrain(case, group, folder, say, note)
     folder.write_table("metrics", pl.concat(group.rows))
 
     note("evaluating")
@@ -148,7 +148,7 @@ def answer(
 
 
 def retrain(
-    case: Case, group: Group, folder: RunFolder, say: Callable[[Report], None]
+    case: Case, group: Group, folder: RunFolder, say: Callable[[Report], None], note: Callable[[str], None]
 ) -> tuple[list[dict[str, Any]], list[int]]:
     """Retrain every job, and keep of each the learners that did best in episodes apart from those that are reported.
 
@@ -166,7 +166,7 @@ def retrain(
             if value > best[j][0]:
                 best[j] = (value, learners, done)
 
-    train_group(group, folder, say, look=look)
+    train_group(group, folder, say, note=note, look=look)
     return [learners for _, learners, _ in best], [done for *_, done in best]
 
 
