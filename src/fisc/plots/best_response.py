@@ -85,7 +85,10 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     relative = summary["relative"]["mean"]
     share = "" if relative is None else f", {format_percent(relative)} of what training gained"
     if gain["low"] is not None and gain["low"] > 0:
-        return f"{how} gains {_cells(gain)[0]}{share}: no equilibrium in the strict sense."
+        what = f"{how} gains {_cells(gain)[0]}{share}"
+        if summary["retrained_agents"] == 1:
+            return f"{what}: no equilibrium in the strict sense."
+        return f"{what}, all together; whether one would gain alone is another question: --agent."
     if gain["mean"] <= 0 or gain["low"] is not None:
         return f"{how} finds nothing that is surely better."
     return f"{how} gains {_cells(gain)[0]}{share}; one {summary['over'][:-1]} shows no spread."

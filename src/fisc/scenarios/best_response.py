@@ -138,6 +138,7 @@ def answer(
         "run": str(case.run.path),
         **{key: provenance[key] for key in ("scenario", "title", "money")},
         **{key: getattr(asked, key) for key in ("arm", "role", "agent", "start", "updates", "episodes")},
+        "retrained_agents": case.jobs[0].economy.spec.roles[asked.role].num_agents if asked.agent is None else 1,
         "actions": case.planned.scenario.evaluation.actions,
         "kept": kept,
         "caveats": [caveat for caveat in provenance["caveats"] if caveat not in case.planned.scenario.caveats],
