@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fisc.core.errors import ConfigError, unknown
+from fisc.records.store import RunFolder
 from fisc.scenarios import registry
 from fisc.scenarios.config import OBJECTIVES, Scenario
 from fisc.scenarios.reading import to_toml
@@ -93,7 +95,15 @@ def train(options: Namespace) -> None:
 def _run(run_comparison, options: Namespace, arms: list[str] | None, draw: bool):
     from fisc.cli.progress import ProgressLine
 
-    with ProgressLine(console) as line:
+    overrides = overrides_of(options)
+    with ProgressLine(console) as line, ExitStack() as stack:
+        curves = stack.enter_context(_curves(options)) if options.tensorboard else None
+
+        def say(report) -> None:
+            line.report(report)
+            if curves is not None:
+                curves.update()
+
         return run_comparison(
             options.scenario,
             arms=arms,
@@ -101,11 +111,29 @@ def _run(run_comparison, options: Namespace, arms: list[str] | None, draw: bool)
             budget=options.budget,
             out=options.out,
             resume=options.resume,
-            overrides=overrides_of(options),
-            say=line.report,
+            overrides=overrides,
+            say=say,
             note=line.note,
             draw=draw,
         )
+
+
+def _curves(options: Namespace):
+    """What writes TensorBoard's files while a run goes on."""
+    from fisc.records.tensorboard import EventWriter
+
+    if options.out is None:
+        options.out = f"runs/{registry.load_scenario(options.scenario).name}-{options.budget}"
+    return EventWriter(RunFolder(Path(options.out)), Path(options.out) / "tensorboard")
+
+
+def export(options: Namespace) -> None:
+    """Write a run's training curves for another program."""
+    from fisc.records import tensorboard
+
+    out = Path(options.out or Path(options.run) / "tensorboard")
+    rows = tensorboard.export(RunFolder.open(options.run), out)
+    console.print(f"{rows:,} points in {out}; look at them with: tensorboard --logdir {out}", soft_wrap=True)
 
 
 def solve(options: Namespace) -> None:
