@@ -316,3 +316,17 @@ def test_help_answers_at_once_and_needs_no_jax():
         assert done.returncode == 0, done.stderr
         assert "fisc compare us-2024" in done.stdout
     assert min(seconds) < 1.0, seconds
+
+
+@pytest.mark.parametrize("words", [["export", "tensorboard", "run"], ["compare", "one-step", "--tensorboard"]])
+def test_without_tensorboards_library_the_error_says_how_to_get_it(words, tmp_path, monkeypatch, capsys):
+    # Before anything is spent or written.
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    monkeypatch.chdir(tmp_path)
+    run = RunFolder.create("run")
+    for name in ("scenario.toml", "provenance.json"):
+        run.write_text(name, "{}")
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "pip install 'fisc[tensorboard]'" in said
+    assert not (tmp_path / "runs").exists()
