@@ -26,7 +26,7 @@ from fisc.core.errors import ConfigError
 from fisc.plots.wording import NOTHING, format_interval, format_mean, interval_name
 from fisc.records.metrics import METRICS, arm_label
 from fisc.records.store import replace_file
-from fisc.scenarios.sweep_file import Sweep, read_sweep
+from fisc.scenarios.sweep_file import Point, Sweep, read_sweep
 
 console = Console(highlight=False)
 
@@ -213,12 +213,9 @@ def _print_outcome(read: Sweep, frame: pl.DataFrame, out: Path) -> None:
     measured = frame.filter(pl.col("mean").is_not_null())
     names = {METRICS[metric].label for metric in measured["metric"].unique()}
     title = names.pop() if len(names) == 1 else "objective"
-    seeds = {len(point.options.get("seeds", (0, 1, 2))) for point in read.points
-             if not isinstance(point.options.get("seeds", 3), int)}  # fmt: skip
-    seeds |= {point.options.get("seeds", 3) for point in read.points if isinstance(point.options.get("seeds", 3), int)}
-    interval = interval_name(seeds.pop()) if len(seeds) == 1 else "interval"
-    table = Table(title=f"{title} (★ best point for the arm)", title_justify="left", title_style="bold", box=None,
-                  pad_edge=False, padding=(0, 1))  # fmt: skip
+    seeds = {_num_seeds(point) for point in read.points}
+    interval = interval_name(seeds.pop()) if len(seeds) == 1 and seeds != {1} else "interval"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1))
     for key in read.keys:
         table.add_column(escape(key.rpartition(".")[2]), justify="right")
     table.add_column("arm", max_width=20, overflow="fold")
@@ -236,4 +233,11 @@ def _print_outcome(read: Sweep, frame: pl.DataFrame, out: Path) -> None:
                       style="bold" if row["is_best"] else None)  # fmt: skip
     console.print()
     console.print(table)
+    if frame["is_best"].any():
+        console.print("★ best mean of this arm", style="dim")
     console.print(f"\ntable: {out / 'sweep.parquet'}, {out / 'sweep.csv'}", soft_wrap=True, markup=False)
+
+
+def _num_seeds(point: Point) -> int:
+    seeds = point.options.get("seeds", 3)
+    return seeds if isinstance(seeds, int) else len(seeds)

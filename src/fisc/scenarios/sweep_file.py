@@ -32,7 +32,7 @@ class Point:
     name: str
     """Names its folder."""
     swept: dict[str, Any]
-    """The keys in which it differs from other points, and its values."""
+    """The keys in which points differ, and its values; without those that it leaves as the scenario has them."""
     options: dict[str, Any]
     """Of `OPTIONS`, those that were given."""
     overrides: dict[str, Any]
@@ -69,14 +69,14 @@ def read_sweep(path: str) -> Sweep:
             raise ConfigError(f"{path}: {key} in [set]: it stands at the top of the file, above all sections")
     found = _combinations(path, data)
     keys = tuple(dict.fromkeys(key for swept in found for key in swept))
-    for key in keys:
+    for key in flat(data.get("grid", {})):
         if key in common:
             raise ConfigError(f"{path}: {key} is both swept and given to all points: leave it out of one of them")
     names = [_name(keys, swept) for swept in found]
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"{path}: {names.count(name)} points are the same ({name}): keep one of them")
-    points = [_point(path, name, swept, common | swept) for name, swept in zip(names, found, strict=True)]
+    points = [_point(path, name, keys, common | swept) for name, swept in zip(names, found, strict=True)]
     return Sweep(text, keys, tuple(points))
 
 
@@ -125,7 +125,7 @@ def _combinations(path: str, data: dict[str, Any]) -> list[dict[str, Any]]:
     return [flat(entry) for entry in entries]
 
 
-def _point(path: str, name: str, swept: dict[str, Any], given: dict[str, Any]) -> Point:
+def _point(path: str, name: str, keys: tuple[str, ...], given: dict[str, Any]) -> Point:
     options = {key: given[key] for key in OPTIONS if key in given}
     if "scenario" not in options:
         raise ConfigError(f"{path}: no scenario: name a preset or a .toml file, such as scenario = 'one-step'")
@@ -133,6 +133,7 @@ def _point(path: str, name: str, swept: dict[str, Any], given: dict[str, Any]) -
         options = {key: parse(OPTIONS[key], value, key) for key, value in options.items()}
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+    swept = {key: given[key] for key in keys if key in given}
     return Point(name, swept, options, {key: value for key, value in given.items() if key not in OPTIONS})
 
 
