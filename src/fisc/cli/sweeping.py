@@ -83,11 +83,10 @@ def sweep(options: Namespace) -> int:
     open_tasks = [task for task in tasks if not task.is_finished]
     jobs = min(options.jobs or num_cores(), max(1, len(open_tasks)))
     share = Share(jobs, max(1, num_cores() // jobs))
-    _announce(tasks, open_tasks, share, out)
-    if options.dry_run:
-        for task in tasks:
-            done = "  # finished" if task.is_finished else ""
-            console.print(shlex.join(["fisc", *task.arguments]) + done, soft_wrap=True, markup=False)
+    console.print(_announcement(tasks, open_tasks, share, out, options.dry_run), soft_wrap=True, markup=False)
+    if options.dry_run:  # lines for a shell, such as that of a cluster's job
+        for task in open_tasks:
+            console.print(shlex.join(["fisc", *task.arguments]), soft_wrap=True, markup=False)
         return 0
     (out / "logs").mkdir(parents=True, exist_ok=True)
     with workers.locked(out) as lock:
@@ -115,11 +114,11 @@ def _end_with_the_terminal() -> None:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
-def _announce(tasks: Sequence, open_tasks: Sequence, share: Share, out: Path) -> None:
+def _announcement(tasks: Sequence, open_tasks: Sequence, share: Share, out: Path, is_comment: bool) -> str:
     finished = f", {len(tasks) - len(open_tasks)} finished already" if len(open_tasks) < len(tasks) else ""
     cores = "core" if share.cores == 1 else "cores"
     how = f"{share.jobs} at a time with {share.cores} {cores} each"
-    console.print(f"{len(tasks)} points{finished}; {how}; folder {out}", soft_wrap=True, markup=False)
+    return f"{'# ' if is_comment else ''}{len(tasks)} points{finished}; {how}; folder {out}"
 
 
 def _run(tasks: Sequence, share: Share, book: Book, given: Mapping[str, str], lock: int | None) -> None:

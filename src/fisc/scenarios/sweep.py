@@ -39,7 +39,7 @@ def prepare(sweep: Sweep, out: Path, resume: bool) -> list[Task]:
         ConfigError: a point that cannot work, or two that come to the same.
         RunError: a folder in the way, or one that holds something else.
     """
-    _check_folder(out, resume)
+    _check_folder(out, resume, {point.name for point in sweep.points})
     tasks, seen = [], {}
     for point in sweep.points:
         try:
@@ -59,16 +59,18 @@ def prepare(sweep: Sweep, out: Path, resume: bool) -> list[Task]:
     return tasks
 
 
-def _check_folder(out: Path, resume: bool) -> None:
-    """Refuse a folder that is not new, nor of a sweep that shall go on."""
+def _check_folder(out: Path, resume: bool, names: set[str]) -> None:
+    """Refuse a folder that is not new, nor of a sweep that shall go on, nor has points that were run by hand."""
     if out.exists() and not out.is_dir():
         raise RunError(f"{out} is a file, expected a folder for the sweep: choose another --out")
     if not out.is_dir() or not any(out.iterdir()):
         return
     if not resume:
         raise RunError(f"sweep folder {out} already exists: go on with it by --resume, or choose another --out")
-    if not (out / STATE_FILE).is_file():
-        raise RunError(f"{out} is no folder of a sweep ({STATE_FILE} is missing): choose another --out")
+    if not (out / STATE_FILE).is_file() and not names & {entry.name for entry in out.iterdir()}:
+        raise RunError(
+            f"{out} is no folder of a sweep (neither {STATE_FILE} nor a point is there): choose another --out"
+        )
 
 
 def _is_finished(folder: Path, identity: dict) -> bool:

@@ -192,6 +192,8 @@ def test_resuming_leaves_out_what_is_finished_and_goes_on_with_the_rest(half_don
     tasks = sweeps.prepare(read_sweep("job.toml"), half_done, resume=True)
     assert [task.is_finished for task in tasks] == [True, False, False]
     assert [task.arguments[-1] == "--resume" for task in tasks] == [True, True, False]
+    (half_done / "sweep.json").unlink()  # as where points were run by hand, on a cluster
+    assert sweeps.prepare(read_sweep("job.toml"), half_done, resume=True) == tasks
 
 
 def test_resuming_another_sweep_is_refused(half_done, capsys):
@@ -209,7 +211,9 @@ def test_a_folder_that_is_there_is_not_touched(half_done, capsys):
 def test_a_dry_run_checks_everything_and_writes_nothing(actor, capsys):
     assert sweep(GRID, "--dry-run") == 0
     said = capsys.readouterr().out
-    assert said.count("fisc compare one-step --arms flat --seeds 1") == 3 and "taxes.flat_rate=0.6" in said
+    # What is printed can be given to a shell: a comment, and a command for each point.
+    assert said.startswith("# 3 points; ") and said.count("\nfisc compare one-step --arms flat --seeds 1") == 3
+    assert "taxes.flat_rate=0.6" in said
     assert not Path("runs").exists()
 
 
