@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -291,7 +290,7 @@ def test_the_job_files_in_the_documentation_can_be_planned():
         plan(**point.options, overrides=point.overrides)
 
 
-def test_real_comparisons_give_the_table_and_are_not_run_twice(capsys, monkeypatch, compile_cache):
+def test_real_comparisons_give_the_table_and_are_not_run_twice(capsys):
     # What the actor stands in for. Golden in kind, not in number: the table has what the run folders have.
     text = GRID.replace("[0.2, 0.4, 0.6]", "[0.3, 0.6]")
     assert sweep(text) == 0, capsys.readouterr()
@@ -301,9 +300,6 @@ def test_real_comparisons_give_the_table_and_are_not_run_twice(capsys, monkeypat
         assert row["mean"] == evaluation.filter(pl.col("metric") == row["metric"])["value"].item()
     assert frame["is_best"].sum() == 1
     before = {path: path.stat().st_mtime_ns for path in Path("runs/job").glob("*/*")}
-    started = time.monotonic()
     assert sweep(text, "--resume") == 0
     assert "2 points, 2 finished already" in capsys.readouterr().out
-    assert time.monotonic() - started < 60 and before == {
-        path: path.stat().st_mtime_ns for path in Path("runs/job").glob("*/*")
-    }
+    assert before == {path: path.stat().st_mtime_ns for path in Path("runs/job").glob("*/*")}
