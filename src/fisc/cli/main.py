@@ -97,10 +97,7 @@ def make_parser() -> argparse.ArgumentParser:
     plot = commands.add_parser("plot", help="draw the figures and the report of a run again")
     plot.add_argument("run", help="a run folder")
 
-    export = commands.add_parser("export", help="write the training curves of a run for another program")
-    export.add_argument("format", choices=("tensorboard",), help="tensorboard: event files (needs fisc[tensorboard])")
-    export.add_argument("run", help="a run folder, finished or not")
-    export.add_argument("--out", metavar="DIR", help="folder of the event files (default: RUN/tensorboard)")
+    _export_command(commands)
 
     listing = commands.add_parser("list", help="scenarios, arms, objectives, metrics and maps")
     listing.add_argument(
@@ -137,6 +134,13 @@ def _sweep_command(commands) -> None:
     sweep.add_argument("--out", metavar="DIR", help="folder of the sweep, new or empty (default: runs/FILE)")
     sweep.add_argument("--resume", action="store_true", help="go on with the sweep in --out, if there is one")
     sweep.add_argument("--dry-run", action="store_true", help="check everything and print what would be run")
+
+
+def _export_command(commands) -> None:
+    export = commands.add_parser("export", help="write the training curves of a run for another program")
+    export.add_argument("format", choices=("tensorboard",), help="tensorboard: event files (needs fisc[tensorboard])")
+    export.add_argument("run", help="a run folder, finished or not")
+    export.add_argument("--out", metavar="DIR", help="folder of the event files (default: RUN/tensorboard)")
 
 
 def _watching_commands(commands) -> None:
