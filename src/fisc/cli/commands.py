@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fisc.core.errors import ConfigError, unknown
+from fisc.records.store import RunFolder
 from fisc.scenarios import registry
 from fisc.scenarios.config import OBJECTIVES, Scenario
 from fisc.scenarios.plan import plan
@@ -104,16 +106,39 @@ def _run(options: Namespace, arms: list[str] | None, draw: bool):
     from fisc.cli.progress import ProgressLine
     from fisc.scenarios.compare import compare as run_comparison
 
-    with ProgressLine(console) as line:
+    with ProgressLine(console) as line, ExitStack() as stack:
+        curves = stack.enter_context(_curves(Path(folder))) if options.tensorboard else None
+
+        def say(report) -> None:
+            line.report(report)
+            if curves is not None:
+                curves.update()
+
         return run_comparison(
             options.scenario,
             **what,
             out=folder,
             resume=options.resume,
-            say=line.report,
+            say=say,
             note=line.note,
             draw=draw,
         )
+
+
+def _curves(folder: Path):
+    """What writes TensorBoard's files while a run goes on."""
+    from fisc.records.tensorboard import EventWriter
+
+    return EventWriter(RunFolder(folder), folder / "tensorboard")
+
+
+def export(options: Namespace) -> None:
+    """Write a run's training curves for another program."""
+    from fisc.records import tensorboard
+
+    out = Path(options.out or Path(options.run) / "tensorboard")
+    rows = tensorboard.export(RunFolder.open(options.run), out)
+    console.print(f"{rows:,} points in {out}; look at them with: tensorboard --logdir {out}", soft_wrap=True)
 
 
 def solve(options: Namespace) -> None:

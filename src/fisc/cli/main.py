@@ -15,6 +15,7 @@ examples:
   fisc compare one-step --seeds 5 --budget full     does learning recover the optimal tax?
   fisc solve one-step                               the exact optimum
   fisc best-response runs/one-step-full             would anybody gain by learning on, alone?
+  fisc sweep saez.toml --jobs 2                     many comparisons, each in a process of its own
   fisc plot runs/us-2024-quick                      draw figures and report again
 """
 
@@ -25,6 +26,24 @@ examples:
   fisc watch town.yaml --out town.npz               record an episode by rule of thumb
   fisc watch town.npz --out town.gif --steps 0:300  a film of its first 300 steps
   fisc watch town.npz --out town.png                the whole episode in one figure
+"""
+
+SWEEP_EPILOG = """\
+a job file:
+  scenario = "one-step"
+  arms = ["saez"]
+  seeds = 3
+  budget = "quick"
+  [set]                                             keys of the scenario for all points
+  "economy.workers" = 100
+  [grid]                                            all combinations; or [[list]], one table for each point
+  "taxes.saez_elasticity" = [0.2, 0.4, 0.8]
+
+files in the folder of --out:
+  POINT/          the run folder of each point
+  logs/POINT.log  what it said
+  sweep.json      the state of every point
+  sweep.parquet   swept keys, each arm's objective with its interval, and which point is best; .csv: the same
 """
 
 BREAKDOWN_EPILOG = """\
@@ -64,6 +83,8 @@ def make_parser() -> argparse.ArgumentParser:
     _run_flags(train)
     train.add_argument("--arm", default="planner", help="the tax system to train under (default: planner)")
 
+    _sweep_command(commands)
+
     solve = commands.add_parser("solve", help="the exact optimum of a scenario, without learning")
     _scenario_flags(solve)
     solve.add_argument("--seed", type=int, default=0, help="which draw of the population (default: 0)")
@@ -77,6 +98,8 @@ def make_parser() -> argparse.ArgumentParser:
 
     plot = commands.add_parser("plot", help="draw the figures and the report of a run again")
     plot.add_argument("run", help="a run folder")
+
+    _export_command(commands)
 
     listing = commands.add_parser("list", help="scenarios, arms, objectives, metrics and maps")
     listing.add_argument(
@@ -124,6 +147,28 @@ def _best_response_command(commands) -> None:
         "--episodes", type=int, metavar="N", help="episodes of each evaluation (default: as the run's own evaluation)"
     )
     respond.add_argument("--out", metavar="DIR", help="new folder for the answer (default: in RUN/best-response)")
+
+
+def _sweep_command(commands) -> None:
+    sweep = commands.add_parser(
+        "sweep",
+        help="many comparisons from one job file, in parallel; ends with one table over all",
+        description="Run `fisc compare` for every point of a grid or list, each in a process and folder of its own.",
+        epilog=SWEEP_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sweep.add_argument("file", help="the job file, .toml (docs/sweeps.md shows one)")
+    sweep.add_argument("--jobs", type=int, metavar="N", help="comparisons at a time (default: one for each core)")
+    sweep.add_argument("--out", metavar="DIR", help="folder of the sweep, new or empty (default: runs/FILE)")
+    sweep.add_argument("--resume", action="store_true", help="go on with the sweep in --out, if there is one")
+    sweep.add_argument("--dry-run", action="store_true", help="check everything and print what would be run")
+
+
+def _export_command(commands) -> None:
+    export = commands.add_parser("export", help="write the training curves of a run for another program")
+    export.add_argument("format", choices=("tensorboard",), help="tensorboard: event files (needs fisc[tensorboard])")
+    export.add_argument("run", help="a run folder, finished or not")
+    export.add_argument("--out", metavar="DIR", help="folder of the event files (default: RUN/tensorboard)")
 
 
 def _watching_commands(commands) -> None:
@@ -199,10 +244,16 @@ def _run_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", default="quick", help="smoke, quick or full (default: quick)")
     parser.add_argument("--out", help="run folder, new or empty (default: runs/SCENARIO-BUDGET)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, if there is one")
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write curves to RUN/tensorboard while training (see `fisc export`)"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0, 2 for an error a user can mend, 130 if interrupted."""
+    """Run one command.
+
+    Returns the exit code: 0, 1 if a point of a sweep failed, 2 for an error a user can mend, 130 if interrupted.
+    """
     parser = make_parser()
     options = parser.parse_args(arguments)
     if options.version:
@@ -213,9 +264,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 0
-    from fisc.cli.machine import prepare_jax
+    if options.command != "sweep":  # which shares the machine out among processes
+        from fisc.cli.machine import prepare_jax
 
-    prepare_jax()
+        prepare_jax()
     # What ends a job on a cluster or in a container ends a run as Ctrl-C does: it is noted, and can go on.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -223,12 +275,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # XLA's notes to its developers, on slow compilation
     if options.command in ("watch", "breakdown"):
         from fisc.cli import watching as commands
+    elif options.command == "sweep":
+        from fisc.cli import sweeping as commands
     else:
         from fisc.cli import commands
 
     try:
         name = "show_list" if options.command == "list" else options.command.replace("-", "_")
-        getattr(commands, name)(options)
+        code = getattr(commands, name)(options)
     except Exception as error:
         text = None if options.debug else _for_users(error)
         if text is None:
@@ -239,7 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = "; go on with the same command and --resume" if hasattr(options, "resume") else ""
         print(f"fisc: interrupted{hint}", file=sys.stderr)
         return 130
-    return 0
+    return code or 0
 
 
 def _for_users(error: Exception) -> str | None:

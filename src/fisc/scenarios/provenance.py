@@ -18,7 +18,7 @@ from fisc.core.errors import RunError
 from fisc.records.store import RunFolder
 from fisc.scenarios.plan import Plan
 from fisc.scenarios.reading import to_toml
-from fisc.scenarios.registry import check_arm
+from fisc.scenarios.registry import check_arm, parse_overrides
 
 PACKAGES = ("fisc", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "polars")
 SMOKE = "This was a smoke run: what learns has hardly been trained. It shows that everything works, and nothing else."
@@ -26,22 +26,11 @@ SMOKE = "This was a smoke run: what learns has hardly been trained. It shows tha
 
 def open_folder(planned: Plan, path: Path, resume: bool, note: Callable[[str], None]) -> RunFolder:
     """Make the run folder and write down what will be run, or check that a resumed run is the same one."""
-    resolved = json.loads(json.dumps(asdict(planned.scenario)))
-    identity = {
-        "scenario": resolved,
-        "seeds": list(planned.seeds),
-        "budget": planned.budget_name,
-        "arm_files": {arm: digest_of(arm) for arm in planned.scenario.arms if ".py:" in arm},
-    }
+    identity = identity_of(planned)
     if resume and path.is_dir() and (path / "provenance.json").exists():
         folder = RunFolder.open(path)
         provenance = folder.read_json("provenance.json")
-        before = provenance["plan"]
-        if before != identity:
-            raise RunError(
-                f"{path} holds another run ({_difference(before, identity)}): "
-                "resume with the same scenario, arms, seeds and budget, or choose another --out"
-            )
+        refuse_another_run(path, provenance["plan"], identity)
         if provenance["versions"] != _versions() and not folder.has_file("summary.json"):
             changed = _difference(provenance["versions"], _versions(), "versions")
             note(f"resuming with other software than the run began with ({changed})")
@@ -53,7 +42,7 @@ def open_folder(planned: Plan, path: Path, resume: bool, note: Callable[[str], N
         folder = RunFolder(path)  # stopped while it was being made: nothing is in it yet
     else:
         folder = RunFolder.create(path)
-    folder.write_text("scenario.toml", to_toml(resolved))
+    folder.write_text("scenario.toml", to_toml(identity["scenario"]))
     folder.write_json(
         "provenance.json",
         {
@@ -62,7 +51,7 @@ def open_folder(planned: Plan, path: Path, resume: bool, note: Callable[[str], N
             "objective": planned.scenario.headline,
             "money": planned.scenario.money,
             "caveats": [*planned.scenario.caveats, *([SMOKE] if planned.budget_name == "smoke" else [])],
-            "command": _command(planned, path),
+            "command": shlex.join(["fisc", *arguments_of(planned, path)]),
             "versions": _versions(),
             "commit": _commit(),
             "device": f"{jax.devices()[0].platform} x {len(jax.devices())}",
@@ -71,6 +60,29 @@ def open_folder(planned: Plan, path: Path, resume: bool, note: Callable[[str], N
         },
     )
     return folder
+
+
+def identity_of(planned: Plan) -> dict[str, Any]:
+    """All that makes a run the one it is, as JSON holds it: two runs that share it give the same results."""
+    return {
+        "scenario": json.loads(json.dumps(asdict(planned.scenario))),
+        "seeds": list(planned.seeds),
+        "budget": planned.budget_name,
+        "arm_files": {arm: digest_of(arm) for arm in planned.scenario.arms if ".py:" in arm},
+    }
+
+
+def refuse_another_run(path: Path, before: dict[str, Any], identity: dict[str, Any]) -> None:
+    """Let nobody go on with a run folder that holds something else.
+
+    Raises:
+        RunError: with the first key that differs.
+    """
+    if before != identity:
+        raise RunError(
+            f"{path} holds another run ({_difference(before, identity)}): "
+            "resume with the same scenario, arms, seeds and budget, or choose another --out"
+        )
 
 
 def _versions() -> dict[str, str]:
@@ -94,14 +106,15 @@ def _difference(before: Any, now: Any, path: str = "plan") -> str:
     return f"{path} was {before!r}, now {now!r}"
 
 
-def _command(planned: Plan, path: Path) -> str:
-    """The command line that makes this run again."""
+def arguments_of(planned: Plan, path: Path) -> list[str]:
+    """The arguments of `fisc` that make this run again."""
     is_count = planned.seeds == tuple(range(len(planned.seeds)))
     seeds = str(len(planned.seeds)) if is_count else ",".join(map(str, planned.seeds)) + ","
-    parts = ["fisc", "compare", planned.source, "--arms", ",".join(planned.scenario.arms), "--seeds", seeds]
+    parts = ["compare", planned.source, "--arms", ",".join(planned.scenario.arms), "--seeds", seeds]
     for key, value in planned.overrides.items():
-        parts += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    return shlex.join([*parts, "--budget", planned.budget_name, "--out", str(path)])
+        is_word = isinstance(value, str) and parse_overrides([f"{key}={value}"]) == {key: value}
+        parts += ["--set", f"{key}={value if is_word else json.dumps(value)}"]
+    return [*parts, "--budget", planned.budget_name, "--out", str(path)]
 
 
 def _commit() -> str | None:

@@ -342,3 +342,17 @@ def test_what_is_wrong_at_first_sight_is_refused_without_jax(tmp_path):
     done = subprocess.run([sys.executable, "-c", code.format(words=words)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("fisc: error: ") == len(words)
+
+
+@pytest.mark.parametrize("words", [["export", "tensorboard", "run"], ["compare", "one-step", "--tensorboard"]])
+def test_without_tensorboards_library_the_error_says_how_to_get_it(words, tmp_path, monkeypatch, capsys):
+    # Before anything is spent or written.
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    monkeypatch.chdir(tmp_path)
+    run = RunFolder.create("run")
+    for name in ("scenario.toml", "provenance.json"):
+        run.write_text(name, "{}")
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "pip install 'fisc[tensorboard]'" in said
+    assert not (tmp_path / "runs").exists()
