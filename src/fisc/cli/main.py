@@ -106,6 +106,14 @@ def make_parser() -> argparse.ArgumentParser:
         "what", nargs="?", choices=("scenarios", "arms", "objectives", "metrics", "maps"), help="only one of them"
     )
 
+    _import_command(commands)
+
+    cite = commands.add_parser("cite", help="the references of what a scenario uses")
+    cite.add_argument("scenario", help="a preset or a .toml file")
+    return parser
+
+
+def _import_command(commands) -> None:
     foundation = commands.add_parser(
         "import-foundation", help="turn a configuration of the reference program (ai-economist) into a scenario"
     )
@@ -117,10 +125,6 @@ def make_parser() -> argparse.ArgumentParser:
         default="exact",
         help="foundation keeps the reference program's known errors (default: exact)",
     )
-
-    cite = commands.add_parser("cite", help="the references of what a scenario uses")
-    cite.add_argument("scenario", help="a preset or a .toml file")
-    return parser
 
 
 def _best_response_command(commands) -> None:
