@@ -77,6 +77,11 @@ TABLES: dict[str, Table] = {
         key=("arm", "seed", "group", "metric"),
         metrics=GROUP_METRICS,
     ),
+    "frontier": Table(
+        {"arm": _TEXT, "seed": _COUNT, "weight": _NUMBER, "metric": _TEXT, "value": _NUMBER},
+        key=("arm", "seed", "weight", "metric"),
+        metrics=tuple(METRICS),
+    ),
 }  # fmt: skip
 
 
@@ -138,6 +143,8 @@ def check_rows(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     if table == "schedules":
         _check_range(checked, "rate", 1.0, "a fraction in [0, 1]: divide percents by 100")
         _check_range(checked, "cutoff", float("inf"), "an amount of money, at least 0")
+    if table == "frontier":
+        _check_range(checked, "weight", 1.0, "a weight in [0, 1]")
     if table == "groups":
         _check_range(checked, "group", GROUPS - 1, f"a decile from 0 to {GROUPS - 1}")
     repeated = checked.filter(checked.select(expected.key).is_duplicated())

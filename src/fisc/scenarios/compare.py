@@ -23,6 +23,7 @@ from fisc.records.store import RunFolder
 from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.evaluation import World, evaluate
+from fisc.scenarios.frontier import evaluate_frontier, solve_frontier
 from fisc.scenarios.plan import Plan, outline, plan
 from fisc.scenarios.provenance import digest_of, open_folder
 from fisc.scenarios.reading import parse
@@ -96,10 +97,10 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
             status("running")
             say(progress)
 
+        exact = solve_frontier(planned, folder, note) if planned.scenario.frontier.weights else {}
         trained, env_steps = _train(planned, worlds, folder, report, note)
         note("evaluating")
-        for name, frame in evaluate(planned.scenario, worlds, trained).items():
-            folder.write_table(name, frame)
+        _evaluate(planned, worlds, exact, trained, folder)
         seconds = earlier + time.perf_counter() - clock
         provenance = folder.read_json("provenance.json") | {"env_steps": env_steps, "wall_seconds": round(seconds, 1)}
         folder.write_json("provenance.json", provenance)
@@ -124,14 +125,29 @@ def reevaluate(path: str | os.PathLike, note: Callable[[str], None] = lambda tex
     """
     folder, planned = open_finished(path)
     worlds = solve_worlds(planned, folder, note)
+    exact = solve_frontier(planned, folder, note) if planned.scenario.frontier.weights else {}
     trained, _ = _train(planned, worlds, folder, lambda report: None, note, may_train=False)
-    for name, frame in evaluate(planned.scenario, worlds, trained).items():
-        folder.write_table(name, frame)
+    _evaluate(planned, worlds, exact, trained, folder)
     summary = summarize(folder)
     folder.write_json("summary.json", summary)
     if (folder.path / "report.html").exists():
         redraw(folder, note)
     return Run(folder.path, summary)
+
+
+def _evaluate(
+    planned: Plan,
+    worlds: list[World],
+    exact: dict[tuple[float, int], World],
+    trained: dict[tuple[str, int], TrainState],
+    folder: RunFolder,
+) -> None:
+    """Evaluate every arm, and a planner that learned a frontier at every weight, and write the tables."""
+    tables = evaluate(planned.scenario, worlds, trained)
+    if planned.scenario.frontier.weights:
+        tables["frontier"] = evaluate_frontier(planned.scenario, worlds, trained, exact, tables["evaluation"])
+    for name, frame in tables.items():
+        folder.write_table(name, frame)
 
 
 def open_finished(path: str | os.PathLike) -> tuple[RunFolder, Plan]:

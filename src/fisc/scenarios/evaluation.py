@@ -43,6 +43,7 @@ class Played:
     metrics: dict[str, float]
     accounts: dict[str, np.ndarray]
     """Citizen by citizen, the least skilled first."""
+    cutoffs: np.ndarray
     rates: np.ndarray
     """Marginal rates by bracket."""
 
@@ -69,14 +70,12 @@ def evaluate(
     """Play the scenario's episodes of every arm and seed; everything is measured on the same people."""
     evaluation, schedules, groups, welfare = [], [], [], {}
     for world in worlds:
-        tax = build.make_tax(scenario, world.people, world.arm, world.rates)
-        economy = build.kind_of(scenario).at_full_cost(build.make_economy(scenario, world.people, tax))
-        played = _evaluate_one(scenario, world, economy, trained)
+        played = play_world(scenario, world, trained)
         welfare[world.arm, world.seed] = played.metrics["welfare"]
         evaluation += [(world.arm, world.seed, name, value) for name, value in played.metrics.items()]
         schedules += [
             (world.arm, world.seed, b, float(c), float(np.clip(r, 0.0, 1.0)))
-            for b, (c, r) in enumerate(zip(np.asarray(tax.cutoffs, float), played.rates, strict=True))
+            for b, (c, r) in enumerate(zip(played.cutoffs, played.rates, strict=True))
         ]
         groups += _by_group(world, played.accounts)
     kind = build.kind_of(scenario)
@@ -90,12 +89,20 @@ def evaluate(
     }
 
 
-def _evaluate_one(scenario: Scenario, world: World, economy: Economy, trained: dict) -> Played:
+def play_world(
+    scenario: Scenario, world: World, trained: dict[tuple[str, int], TrainState], weight: float | None = None
+) -> Played:
     """Means over the episodes of one arm and seed.
+
+    Args:
+        trained: what learned, by arm and seed; who is not in it answers exactly.
+        weight: how much equality counts, and what the planner is told; by default as the scenario says.
 
     Raises:
         DivergenceError: a ledger that does not balance.
     """
+    tax = build.make_tax(scenario, world.people, world.arm, world.rates)
+    economy = build.judged_economy(scenario, world.people, tax, weight)
     kind, run, num = build.kind_of(scenario), trained.get((world.arm, world.seed)), scenario.evaluation.episodes
     # The same for every arm of a seed: arms are compared on the same people and the same luck.
     key_init, key_reset, key_play = jax.random.split(jax.random.fold_in(jax.random.key(world.seed), EVALUATION), 3)
@@ -120,7 +127,8 @@ def _evaluate_one(scenario: Scenario, world: World, economy: Economy, trained: d
     means = {name: np.asarray(value, float).mean(axis=0) for name, value in accounts.items()}
     schedule = np.asarray(rates, float).mean(axis=0)
     numbers = {name: float(np.asarray(value, float).mean()) for name, value in metrics.items()}
-    return Played(numbers | kind.checks(economy, means, schedule), means, schedule)
+    cutoffs = np.asarray(tax.cutoffs, float)
+    return Played(numbers | kind.checks(economy, means, schedule), means, cutoffs, schedule)
 
 
 def _by_group(world: World, accounts: dict[str, np.ndarray]) -> list[tuple]:
