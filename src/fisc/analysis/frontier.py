@@ -1,4 +1,4 @@
-"""The trade-off between equality and productivity in numbers: what a planner learned of it, and how far it is from exact.
+"""The trade-off between equality and productivity in numbers: what a planner learned of it, and what is exactly right.
 
 Read from the table `frontier` of a run: rows `arm, seed, weight, metric, value`, one for each weight of equality.
 """
@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from fisc.analysis.summary import bootstrap_interval
+from fisc.analysis.intervals import bootstrap_interval
 from fisc.records.schema import order_arms
 
 METRICS_OF_FRONTIER = ("welfare", "productivity", "equality", "fraction_of_optimum", "average_tax_rate")

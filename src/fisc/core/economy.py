@@ -148,6 +148,6 @@ class Economy(eqx.Module, Generic[State, Draws]):
             ConfigError: if the economy knows no such planner.
         """
         raise ConfigError(
-            f"economy '{self.spec.name}' cannot tell its planner how much equality counts: leave frontier.weights at 0, "
-            "or define `under` in the economy"
+            f"economy '{self.spec.name}' cannot tell its planner how much equality counts: "
+            "leave frontier.weights at 0, or define `under` in the economy"
         )

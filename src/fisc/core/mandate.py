@@ -14,6 +14,9 @@ from jaxtyping import Array, Float, Key
 BLOCK = "mandate"
 """Block of the planner's observation that says what it is told."""
 
+APART = 1_000_003
+"""Number that sets the draw apart from all keys that an economy splits off."""
+
 
 class Mandate(eqx.Module):
     """The law of the weight of equality; its numbers are traced, so that another one compiles nothing anew."""
@@ -30,6 +33,12 @@ class Mandate(eqx.Module):
 def mandate(lowest: float, highest: float) -> Mandate:
     """A mandate in jax's current default precision."""
     return Mandate(jnp.asarray(lowest, float), jnp.asarray(highest, float))
+
+
+def drawn(mandate: Mandate | None, key: Key[Array, ""]) -> Float[Array, ""] | None:
+    """The weight of one episode, if there is a mandate. `key`: may be split for anything else too, with the same luck
+    as without a mandate."""
+    return None if mandate is None else mandate.draw(jax.random.fold_in(key, APART))
 
 
 def show(weight: Float[Array, ""]) -> dict[str, Float[Array, "1 1"]]:

@@ -104,6 +104,6 @@ def _numbers_of(evaluation: pl.DataFrame, world: World) -> dict[str, float]:
 
 
 def _mixed(metrics: dict[str, float], weight: float) -> dict[str, float]:
-    """What an arm that nobody tells anything achieves by another weight: welfare is linear in it, episode by episode."""
+    """What an arm that is told nothing achieves by another weight: welfare is linear in it, episode by episode."""
     alone, shared = (metrics[name] for name in MIXED)
     return metrics | {"welfare": (1.0 - weight) * alone + weight * shared}

@@ -19,7 +19,6 @@ from fisc.core import tax as fiscal
 from fisc.core.economy import MANDATE_BLOCKS, Economy, EconomySpec, Observation, RoleSpec, Transition
 from fisc.core.knobs import Knobs, full_knobs
 from fisc.core.ledger import Ledger
-from fisc.core.mandate import Mandate
 from fisc.core.spaces import Box, Discrete
 from fisc.core.tax import TaxSystem
 from fisc.econ import inequality, welfare
@@ -56,7 +55,7 @@ class OneStep(Economy[State, Draws]):
     money: str = eqx.field(static=True, default="coin")
     hours_per_labor: float = eqx.field(static=True, default=1.0)
     """Hours that one unit of labor stands for, in what is reported."""
-    mandate: Mandate | None = None
+    mandate: mandates.Mandate | None = None
     """How much equality counts, if the planner is told; then the objective must take a `mixing_weight`."""
 
     @property
@@ -82,7 +81,7 @@ class OneStep(Economy[State, Draws]):
     def _start(self, key, memory) -> State:
         zeros = jnp.zeros_like(self.skills)
         utility = self.preferences.utility(zeros, zeros, jnp.ones((), zeros.dtype))
-        weight = None if self.mandate is None else self.mandate.draw(key)
+        weight = mandates.drawn(self.mandate, key)
         return State(
             step=jnp.zeros((), jnp.int32),
             coin=zeros,
