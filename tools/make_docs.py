@@ -316,6 +316,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "law": law,
     "metrics": metrics,
     "records": records,
+    "frontier": results.frontier,
     "one-step-shares": results.one_step_shares,
     "one-step-arms": results.one_step_arms,
     "one-step-contrast": results.one_step_contrast,

@@ -92,9 +92,10 @@ def _draw_arm(axes: Axes, points: pl.DataFrame, look: style.ArmStyle, arm: str) 
         axes.plot(x, y, "-o", color=look.color, markersize=9, markerfacecolor="none", linewidth=1.4,
                   label="Exact frontier", zorder=3)  # fmt: skip
         return
-    marker = look.marker if arm != LEARNED else "o"
-    axes.plot(x, y, f"-{marker}", color=look.color, markersize=4.5 if arm == LEARNED else 8, zorder=4,
-              markeredgecolor=style.PAPER, markeredgewidth=0.8, label=arm_label(arm))  # fmt: skip
+    shape = {"linestyle": "-", "marker": "o", "markersize": 4.5, "zorder": 5}
+    if arm != LEARNED:
+        shape = {"linestyle": "none", "marker": look.marker, "markersize": 9, "zorder": 4}
+    axes.plot(x, y, color=look.color, markeredgecolor=style.PAPER, markeredgewidth=0.8, label=arm_label(arm), **shape)
     for name, other in (AXES, AXES[::-1]):
         if points[f"low_{name}"].null_count():
             continue
