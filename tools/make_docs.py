@@ -70,6 +70,7 @@ MEANINGS = {
     "inside": "1 on the map, 0 beyond its edge",
     "owner": "whose house: 0 nobody's, 1 one's own, i + 2 citizen i's",
     "citizen": "who stands there: 0 nobody, 1 oneself, i + 2 citizen i",
+    "equality_weight": "how much equality counts in this episode, from 0 to 1",
 }
 """What each number of an observation means; the layout itself comes from the economy."""
 
@@ -84,6 +85,7 @@ CONFIGS = {
     "gathering": ("economy.gathering", gtb.GatheringConfig),
     "sight": ("economy.sight", gtb.SightConfig),
     "evaluation": ("evaluation", config.EvaluationConfig),
+    "frontier": ("frontier", config.FrontierConfig),
     "taxes": ("taxes", config.TaxesConfig),
     "learning": ("learning", config.LearningConfig),
     "role": ("learning.ROLE", config.RoleConfig),
@@ -102,6 +104,7 @@ NOTES = {
     "taxes": "Brackets and what the arms need to know, see below.",
     "learning": "What learns and how, see below.",
     "evaluation": "How arms are judged, see below.",
+    "frontier": "Whether one planner learns for every weight of equality, see below.",
     "economy.kind": "Which economy this is.",
     "economy.citizens": "How many live here, at least 2.",
     "economy.map": "Water and sources, see below.",
@@ -158,14 +161,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
+FRONTIER = {"frontier.weights": 2, "objective": config.WEIGHED}
 OBSERVED = {
-    "one_step": ("one-step", {"economy.seen_incomes": 100, "economy.planner_sees_citizens": True}),
-    "gather_trade_build": ("gtb-open-quadrant", {"economy.sight.planner_sees_map": True}),
+    "one_step": ("one-step", {"economy.seen_incomes": 100, "economy.planner_sees_citizens": True, **FRONTIER}),
+    "gather_trade_build": ("gtb-open-quadrant", {"economy.sight.planner_sees_map": True, **FRONTIER}),
 }
 """The preset that shows the observations of each kind of economy, and what makes every optional block appear."""
 CONDITIONS = {
     ("one_step", "last_incomes"): "`economy.seen_incomes` > 0",
     ("one_step", "citizens"): "`economy.planner_sees_citizens`",
+    ("one_step", "mandate"): "`frontier.weights` > 0",
+    ("gather_trade_build", "mandate"): "`frontier.weights` > 0",
     ("gather_trade_build", "map"): "`economy.sight.planner_sees_map`",
     ("gather_trade_build", "labels"): "`economy.sight.planner_sees_map`",
     ("gather_trade_build", "citizens"): "always; row and column with `economy.sight.planner_sees_map`",
@@ -310,6 +316,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "law": law,
     "metrics": metrics,
     "records": records,
+    "frontier": results.frontier,
     "one-step-shares": results.one_step_shares,
     "one-step-arms": results.one_step_arms,
     "one-step-contrast": results.one_step_contrast,

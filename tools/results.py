@@ -55,6 +55,25 @@ def one_step_arms() -> str:
     return table(head, rows)
 
 
+def frontier() -> str:
+    """How near one planner comes to the exact frontier of the one-step economy, weight by weight."""
+    found = stored("reproduce/frontier/summary.json")["frontier"]
+    learned, exact = found["arms"]["planner"], found["arms"]["optimum"]
+    others = {arm: numbers for arm, numbers in found["arms"].items() if arm not in ("planner", "optimum")}
+    rows = []
+    for k, weight in enumerate(found["weights"]):
+        ratio = learned["fraction_of_optimum"][k]
+        best = max(others, key=lambda arm: others[arm]["fraction_of_optimum"][k]["mean"])
+        points = (
+            f"{side['productivity'][k]['mean']:,.0f}, {side['equality'][k]['mean']:.3f}" for side in (learned, exact)
+        )
+        share = f"{ratio['mean']:.4f} ({min(ratio['values']):.4f} to {max(ratio['values']):.4f})"
+        hindsight = f"{others[best]['fraction_of_optimum'][k]['mean']:.3f} ({NAMES[best]})"
+        rows.append((f"{weight:g}", *points, share, hindsight))
+    head = ("weight", "learned: productivity, equality", "exact", "learned / exact", "best other arm / exact")
+    return table(head, rows)
+
+
 def one_step_contrast(first: str, second: str) -> str:
     """A difference of two arms as played, paired by seed, as a sentence."""
     found = stored("reproduce/one_step/c.json")["contrasts"][f"{first}-{second}"]

@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from fisc.core.economy import Economy
+from fisc.core.mandate import mandate
 from fisc.core.spaces import Box, Discrete
 from fisc.core.tax import TaxSystem
-from fisc.econ.welfare import inverse_income_weighted_utility
+from fisc.econ.welfare import equality_times_productivity, inverse_income_weighted_utility
 from fisc.economies.gather_trade_build.economy import GatherTradeBuild
 from fisc.economies.one_step.economy import OneStep
 from fisc.economies.one_step.preferences import QuasiLinear
@@ -28,6 +29,7 @@ from fisc.taxes.us_federal import us_federal
 
 SKILLS = (1.5, 4.0, 7.0, 11.0, 18.0, 30.0, 75.0)
 CUTOFFS = np.array([0.0, 97.0, 400.0, 1600.0])
+ANYTHING = mandate(0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -233,9 +235,11 @@ class Case:
     economy: str
     taxes: str
     horizon: str
+    is_told: bool = False
+    """Whether the planner is under a mandate: it sees how much equality counts, which is drawn anew in each episode."""
 
     def __str__(self):
-        return f"{self.economy}; {self.taxes}; {self.horizon}"
+        return f"{self.economy}; {self.taxes}{', told' if self.is_told else ''}; {self.horizon}"
 
     @property
     def row(self) -> Row:
@@ -246,7 +250,8 @@ class Case:
     def world(self, tax: str | None = None) -> Economy:
         """The economy, with another row's tax system if asked."""
         periods, steps = HORIZONS[self.horizon]
-        return self.row.make(TAXES[tax or self.taxes](self.row), periods=periods, steps_per_period=steps)
+        world = self.row.make(TAXES[tax or self.taxes](self.row), periods=periods, steps_per_period=steps)
+        return replace(world, objective=equality_times_productivity).under(ANYTHING) if self.is_told else world
 
 
 GRID, ANY, VILLAGES, MENUS = ECONOMIES
@@ -259,7 +264,8 @@ CASES = [
     Case(GRID, "planner, continuous", SHORT), Case(ANY, "planner, continuous", LONG),
     Case(GRID, "Saez", LONG), Case(ANY, "Saez", SHORT),
     Case(VILLAGES, "flat", YEARS), Case(VILLAGES, "planner, continuous", YEARS), Case(VILLAGES, "Saez", YEARS),
-    Case(MENUS, "planner, grid", YEARS),
+    Case(MENUS, "planner, grid", YEARS, is_told=True),
+    Case(ANY, "planner, continuous", SHORT, is_told=True), Case(GRID, "planner, grid", LONG, is_told=True),
 ]  # fmt: skip
 """Every tax system meets every economy and every horizon, and every economy every horizon of its own.
 

@@ -26,6 +26,35 @@ def test_planner_finds_99_percent_of_the_optimum_when_workers_respond_exactly(tm
     assert run.summary["arms"]["planner"]["fraction_of_optimum"]["mean"] > 0.99
 
 
+def test_one_planner_finds_97_percent_of_the_optimum_at_every_weight_of_equality(tmp_path):
+    """Learning threshold: 300 updates of 32 environments, each with a weight of its own, against exact best responses.
+
+    By the optimum's own schedules the weights differ: none at a weight of 0, high rates at 1.
+    """
+    overrides = {
+        "objective": "equality_times_productivity",
+        "frontier.weights": 3,
+        "economy.workers": 20,
+        "economy.skills": "quantiles",
+        "taxes.brackets": "list",
+        "taxes.cutoffs": [0.0, 500.0, 2000.0],
+        "learning.citizens": "best_response",
+        "learning.environments": 32,
+        "learning.planner.learning_rate": 3e-3,
+        "learning.planner.joins_at": 0.0,
+        "learning.planner.settles_at": 1.0,
+        "budgets.smoke.planner_updates": 300,
+        "budgets.smoke.block": 300,
+    }
+    run = fisc.compare(
+        "one-step", arms=["planner"], seeds=1, budget="smoke", out=tmp_path / "run", overrides=overrides, draw=False
+    )
+    learned = run.summary["frontier"]["arms"]["planner"]
+    assert min(entry["mean"] for entry in learned["fraction_of_optimum"]) > 0.97
+    rates = [entry["mean"] for entry in learned["average_tax_rate"]]
+    assert rates[0] < 0.05 and rates[-1] > 0.3
+
+
 def test_workers_learn_to_respond_to_the_optimal_schedule(tmp_path):
     """Learning threshold: 150 updates bring welfare within 2 % of exact play, and nobody loses much by erring."""
     overrides = {

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
+from fisc.analysis.frontier import summarize_frontier
+from fisc.analysis.intervals import bootstrap_interval
 from fisc.records.errors import RecordError
 from fisc.records.schema import METRICS, find_metric, order_arms
 from fisc.records.store import RunFolder
@@ -29,47 +30,6 @@ BOUND = "optimum"
 
 REFERENCES = ("us_federal", "free_market")
 """What the other arms are compared with: the first of these that the run has."""
-
-Interval = tuple[float | None, float | None, float | None]
-
-
-def bootstrap_interval(
-    values: Iterable[float], confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> Interval:
-    """Return the mean of values and its percentile bootstrap interval.
-
-    Args:
-        values: one number per seed.
-        confidence: coverage of the interval, in (0, 1).
-        resamples: number of bootstrap samples.
-        seed: seed of the resampling; the same values always give the same interval.
-
-    Returns:
-        `(mean, low, high)`. One value has no interval: `low` and `high` are None. If any value is
-        not finite all three are None, as a mean over the seeds that went well would mislead.
-
-    Raises:
-        RecordError: if there is no value, or on a confidence outside (0, 1).
-
-    Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, section 13.3.
-    """
-    sample = np.asarray(list(values), dtype=float)
-    if sample.size == 0:
-        raise RecordError("no values given for an interval, expected one per seed: run at least one seed")
-    if not 0 < confidence < 1:
-        raise RecordError(f"confidence {confidence} given, expected a fraction in (0, 1) such as 0.95")
-    if not np.isfinite(sample).all():
-        return None, None, None
-    mean = float(sample.mean())
-    if sample.size == 1:
-        return mean, None, None
-    if np.ptp(sample) == 0:
-        return mean, mean, mean  # No spread to resample; scipy would warn of a degenerate distribution.
-    interval = stats.bootstrap(
-        (sample,), np.mean, confidence_level=confidence, n_resamples=resamples, method="percentile",
-        vectorized=True, random_state=np.random.default_rng(seed),
-    ).confidence_interval  # fmt: skip
-    return mean, float(interval.low), float(interval.high)
 
 
 def paired_contrast(evaluation: pl.DataFrame, metric: str, arm_a: str, arm_b: str) -> dict[str, Any]:
@@ -118,16 +78,19 @@ def summarize(run_folder: RunFolder, info: Mapping[str, Any] | None = None) -> d
     """Summarize a run folder, as in `summary.json`. Nothing is written.
 
     Args:
-        run_folder: needs `evaluation.parquet`; `schedules.parquet` if there is one.
+        run_folder: needs `evaluation.parquet`; `schedules.parquet` and `frontier.parquet` if there are.
         info: see `summarize_frames`; by default the content of `provenance.json`.
     """
     info = read_info(run_folder) if info is None else info
-    schedules = run_folder.read_table("schedules") if run_folder.has_table("schedules") else None
-    return summarize_frames(run_folder.read_table("evaluation"), schedules, info)
+    tables = {name: run_folder.read_table(name) for name in ("schedules", "frontier") if run_folder.has_table(name)}
+    return summarize_frames(run_folder.read_table("evaluation"), tables.get("schedules"), info, tables.get("frontier"))
 
 
 def summarize_frames(
-    evaluation: pl.DataFrame, schedules: pl.DataFrame | None, info: Mapping[str, Any]
+    evaluation: pl.DataFrame,
+    schedules: pl.DataFrame | None,
+    info: Mapping[str, Any],
+    frontier: pl.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Summarize evaluation rows and schedules; a pure function.
 
@@ -137,10 +100,11 @@ def summarize_frames(
         info: what rows cannot say. Needs `scenario` and `objective` (a metric); may have `title`,
             `money` ("coin" or "dollars"), `env_steps`, `wall_seconds`, `versions`, `caveats` (list
             of sentences), `command` (how to regenerate).
+        frontier: rows `arm, seed, weight, metric, value`, or None.
 
     Returns:
         `schema, scenario, title, seeds, objective, money, reference, arms, contrasts, env_steps,
-        wall_seconds, versions, caveats, command`. Numbers that are not finite are None.
+        wall_seconds, versions, caveats, command`, and with a frontier `frontier`. Numbers that are not finite are None.
 
     Raises:
         RecordError: if `info` lacks a key, or no row has the objective.
@@ -166,6 +130,7 @@ def summarize_frames(
         "versions": dict(info.get("versions", {})),
         "caveats": list(info.get("caveats", [])),
         "command": info.get("command"),
+        **({} if frontier is None or frontier.is_empty() else {"frontier": summarize_frontier(frontier)}),
     }
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from fisc.core.errors import ConfigError, unknown
 from fisc.records.store import RunFolder
 from fisc.scenarios import registry
-from fisc.scenarios.config import OBJECTIVES, Scenario
+from fisc.scenarios.config import OBJECTIVES, WEIGHED, Scenario
 from fisc.scenarios.plan import plan
 from fisc.scenarios.reading import to_toml
 
@@ -21,6 +21,9 @@ console = Console(highlight=False)
 
 ECONOMY_FLAGS = ("elasticity", "workers", "year")
 """Flags that set a key of the economy: which one, and whether at all, the economy says."""
+
+FRONTIER_WEIGHTS = 11
+"""Weights of equality that --frontier traces: 0, 0.1, … 1."""
 
 WHY_NOT = {
     "elasticity": "has no constant elasticity of income",
@@ -38,6 +41,8 @@ def overrides_of(options: Namespace) -> dict[str, Any]:
             positive.
     """
     found = registry.parse_overrides(options.set)
+    if getattr(options, "frontier", False):
+        found = {"frontier.weights": FRONTIER_WEIGHTS} | ({} if options.objective else {"objective": WEIGHED}) | found
     given = {flag: getattr(options, flag) for flag in ECONOMY_FLAGS if getattr(options, flag) is not None}
     keys = registry.load_scenario(options.scenario, found).economy.flag_keys if given else {}
     for flag in given:

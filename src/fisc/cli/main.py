@@ -77,6 +77,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--arms",
         help="tax systems, comma separated (see `fisc list`), or FILE.py:FUNCTION (default: the scenario's own)",
     )
+    compare.add_argument(
+        "--frontier",
+        action="store_true",
+        help="let one planner learn the whole trade-off between equality and productivity, and hold it against the "
+        "exact frontier; sets --objective equality_times_productivity",
+    )
 
     train = commands.add_parser("train", help="train one arm without drawing anything")
     _scenario_flags(train)

@@ -14,8 +14,10 @@ from typing import Any, Generic, Literal, TypeVar
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, Key, PyTree, Shaped
 
+from fisc.core.errors import ConfigError
 from fisc.core.knobs import Knobs
 from fisc.core.ledger import Ledger
+from fisc.core.mandate import BLOCK, Mandate
 from fisc.core.spaces import Space
 
 Role = str
@@ -42,6 +44,10 @@ class Block:
     def size(self) -> int:
         """Numbers in the block."""
         return len(self.names) * math.prod(self.grid)
+
+
+MANDATE_BLOCKS = {BLOCK: Block(("equality_weight",), is_public=True)}
+"""What a planner under a mandate sees of it."""
 
 
 @dataclass(frozen=True)
@@ -133,3 +139,17 @@ class Economy(eqx.Module, Generic[State, Draws]):
     def pool(self, states: PyTree[Any]) -> PyTree[Any]:
         """Share between parallel environments (leading axis) what their institutions learned. Nothing by default."""
         return states
+
+    def under(self, mandate: Mandate) -> "Economy[State, Draws]":
+        """The same with a planner that is told how much equality counts, and judged by that.
+
+        The weight is drawn in `init` and `reset` and kept in the state; the planner alone sees it, as the block
+        `MANDATE_BLOCKS`.
+
+        Raises:
+            ConfigError: if the economy knows no such planner.
+        """
+        raise ConfigError(
+            f"economy '{self.spec.name}' cannot tell its planner how much equality counts: "
+            "leave frontier.weights at 0, or define `under` in the economy"
+        )

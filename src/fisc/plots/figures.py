@@ -15,6 +15,7 @@ from fisc.plots.learning import draw_learning
 from fisc.plots.rates import draw_rates
 from fisc.plots.schedules import draw_schedules
 from fisc.plots.style import save_figure
+from fisc.plots.trade_off import draw_trade_off
 from fisc.plots.welfare import draw_welfare
 from fisc.records.errors import RecordError
 from fisc.records.store import RunFolder
@@ -41,6 +42,8 @@ class FigureSpec:
     table: str
     """The table of the run folder that it is drawn from."""
     draw: Callable[[Source], Drawing]
+    is_special: bool = False
+    """Whether only some runs have its table, so that nobody misses it in the others."""
 
 
 def _welfare(source: Source) -> Drawing:
@@ -53,6 +56,10 @@ def _schedules(source: Source) -> Drawing:
 
 def _frontier(source: Source) -> Drawing:
     return draw_frontier(source.frame, source.money)
+
+
+def _trade_off(source: Source) -> Drawing:
+    return draw_trade_off(source.frame, source.money)
 
 
 def _gains(source: Source) -> Drawing:
@@ -90,6 +97,16 @@ FIGURES: dict[str, FigureSpec] = {
         "the same; the number on it is that product.",
         "evaluation",
         _frontier,
+    ),
+    "trade_off": FigureSpec(
+        "One planner, every weight of equality",
+        "A planner that is told how much equality counts has learned a schedule for every weight in one run. Dots are "
+        "means over seeds at one weight each, from 0 (productivity alone) to 1 (equality × productivity), thin lines "
+        "through them 95% bootstrap intervals over seeds (with three or fewer: lowest to highest); rings are the exact "
+        "optimum at the same weights. Below: welfare of the planner / welfare of the optimum.",
+        "frontier",
+        _trade_off,
+        is_special=True,
     ),
     "gains": FigureSpec(
         "Who gains and who loses",
@@ -133,6 +150,8 @@ def draw_all(
     paths: list[Path] = []
     for name, spec in FIGURES.items():
         if not run_folder.has_table(spec.table):
+            if spec.is_special:
+                continue
             say(f"figure '{name}' left out: no {spec.table}.parquet in {run_folder.path}")
             continue
         frame = run_folder.read_table(spec.table)

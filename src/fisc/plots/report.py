@@ -11,6 +11,7 @@ from fisc.analysis.incidence import gains_by_group, winners_and_losers
 from fisc.analysis.summary import BOUND, MAIN_METRICS, rank_arms
 from fisc.plots import style
 from fisc.plots.figures import FIGURES
+from fisc.plots.trade_off import weight_rows
 from fisc.plots.wording import (
     NOTHING,
     claim,
@@ -150,7 +151,7 @@ def _best_arms(summary: Mapping[str, Any], name: str, decimals: int) -> set[str]
 
 def _figure_section(run_folder: RunFolder, name: str, summary: Mapping[str, Any]) -> str:
     drawing = _drawing(run_folder, name)
-    extra = {"schedules": _rate_tables, "gains": _winners}.get(name)
+    extra = {"schedules": _rate_tables, "gains": _winners, "trade_off": _weights}.get(name)
     below = extra(run_folder, summary) if extra else ""
     if not drawing and not below:
         return ""
@@ -201,6 +202,19 @@ def _rate_tables(_run_folder: RunFolder, summary: Mapping[str, Any]) -> str:
 def _rate_cell(numbers: Mapping[str, Any], bracket: int) -> str:
     share = f"<small>{format_percent(numbers['occupancy'][bracket])}</small>" if "occupancy" in numbers else ""
     return f"<td>{format_percent(numbers['rates'][bracket])}{share}</td>"
+
+
+def _weights(_run_folder: RunFolder, summary: Mapping[str, Any]) -> str:
+    """Tabulate what the planner learned at every weight of equality, beside the exact optimum."""
+    if "frontier" not in summary:
+        return ""
+    rows = [
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
+        for first, *rest in weight_rows(summary)
+    ]
+    note = f"Means over seeds; welfare in {metric_unit('productivity', summary['money'])}."
+    heads = ["Weight of equality", "Productivity", "Equality", "Learned welfare", "Exact welfare", "Learned / exact"]
+    return f'<p class="note">{escape(note)}</p>\n{_table(heads, rows, {"arms": {}})}'
 
 
 def _winners(run_folder: RunFolder, summary: Mapping[str, Any]) -> str:

@@ -154,7 +154,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         for other in dict.fromkeys(others)
         if f"{subject}-{other}" in summary["contrasts"]
     ]
-    sentences += _worth_sentences(summary, subject) + _bound_sentences(summary, subject)
+    sentences += _worth_sentences(summary, subject) + _bound_sentences(summary, subject) + _frontier_sentences(summary)
     sentences += _seed_sentences(summary)
     return sentences
 
@@ -270,3 +270,16 @@ def _seed_sentences(summary: Mapping[str, Any]) -> list[str]:
             f"use at least {FEW_SEEDS} before quoting a difference."
         ]
     return []
+
+
+def _frontier_sentences(summary: Mapping[str, Any]) -> list[str]:
+    """Say how far a learned frontier is from the exact one where it is furthest."""
+    worst = summary.get("frontier", {}).get("worst")
+    if worst is None:
+        return []
+    count = len(summary["frontier"]["weights"])
+    return [
+        f"One planner learned the trade-off for every weight of equality: at {count} weights from 0 to 1 its welfare "
+        f"is {format_percent(worst['fraction'])} of the exact optimum's or more, means over seeds (least at a weight "
+        f"of {worst['weight']:g})."
+    ]

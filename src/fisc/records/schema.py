@@ -84,6 +84,11 @@ TABLES: dict[str, Table] = {
         key=("profile", "seed", "episode", "role", "agent"),
         nullable=("agent",),
     ),
+    "frontier": Table(
+        {"arm": _TEXT, "seed": _COUNT, "weight": _NUMBER, "metric": _TEXT, "value": _NUMBER},
+        key=("arm", "seed", "weight", "metric"),
+        metrics=tuple(METRICS),
+    ),
 }  # fmt: skip
 
 
@@ -148,6 +153,8 @@ def check_rows(frame: pl.DataFrame, table: str) -> pl.DataFrame:
         _check_range(checked, "rate", 1.0, "a fraction in [0, 1]: divide percents by 100")
         _check_range(checked, "cutoff", float("inf"), "an amount of money, at least 0")
         _check_range(checked.drop_nulls("occupancy"), "occupancy", 1.0, "a fraction in [0, 1]: divide percents by 100")
+    if table == "frontier":
+        _check_range(checked, "weight", 1.0, "a weight in [0, 1]")
     if table == "groups":
         _check_range(checked, "group", GROUPS - 1, f"a decile from 0 to {GROUPS - 1}")
     repeated = checked.filter(checked.select(expected.key).is_duplicated())

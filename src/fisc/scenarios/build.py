@@ -16,6 +16,7 @@ import numpy as np
 
 from fisc.core.economy import Economy
 from fisc.core.errors import ConfigError
+from fisc.core.mandate import mandate
 from fisc.core.policy import Learner, scripted
 from fisc.core.tax import TaxSystem
 from fisc.learning.curriculum import Phases, RoleSchedule
@@ -50,8 +51,31 @@ def population(scenario: Scenario, seed: int) -> People:
 
 
 def make_economy(scenario: Scenario, people: People, tax: TaxSystem) -> Economy:
-    """The economy of a scenario, in jax's current default precision."""
-    return kind_of(scenario).economy(scenario, people, tax)
+    """The economy of a scenario, in jax's current default precision.
+
+    Raises:
+        ConfigError: if its planner is to learn a frontier and cannot.
+    """
+    economy = kind_of(scenario).economy(scenario, people, tax)
+    return economy.under(mandate(0.0, 1.0)) if _is_told(scenario, tax) else economy
+
+
+def judged_economy(scenario: Scenario, people: People, tax: TaxSystem, weight: float | None = None) -> Economy:
+    """The economy as it is judged: without what was made easier for learners.
+
+    Args:
+        weight: how much equality counts, and what the planner is told; by default as the scenario says.
+    """
+    kind = kind_of(scenario)
+    economy = kind.at_full_cost(kind.economy(scenario, people, tax))
+    if weight is None and _is_told(scenario, tax):
+        weight = scenario.economy.equality_weight
+    return economy if weight is None else economy.under(mandate(weight, weight))
+
+
+def _is_told(scenario: Scenario, tax: TaxSystem) -> bool:
+    """Whether a planner learns for every weight of equality, and is told which one counts."""
+    return scenario.frontier.weights > 0 and tax.planner_space is not None
 
 
 def exact_rates(scenario: Scenario, people: People, arm: str) -> np.ndarray | None:

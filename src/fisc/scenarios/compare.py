@@ -23,6 +23,7 @@ from fisc.records.store import RunFolder
 from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.evaluation import World, evaluate
+from fisc.scenarios.frontier import evaluate_frontier, solve_frontier
 from fisc.scenarios.outline import outline
 from fisc.scenarios.plan import Plan, plan
 from fisc.scenarios.provenance import digest_of, open_folder
@@ -121,6 +122,7 @@ def _run(planned: Plan, diary: Diary, say: Say, note: Note) -> dict[str, Any]:
     """Train and evaluate; returns the summary."""
     folder = diary.folder
     worlds = solve_worlds(planned, folder, note)
+    exact = solve_frontier(planned, folder, note)
 
     def report(progress: Report) -> None:
         """Tell the diary, then whoever asked."""
@@ -128,7 +130,7 @@ def _run(planned: Plan, diary: Diary, say: Say, note: Note) -> dict[str, Any]:
         say(progress)
 
     trained, env_steps = _train(planned, worlds, folder, report, note)
-    _write_tables(planned, worlds, trained, folder, note)
+    _write_tables(planned, worlds, exact, trained, folder, note)
     spent = {"env_steps": env_steps, "wall_seconds": round(diary.seconds, 1)}
     folder.write_json("provenance.json", folder.read_json("provenance.json") | spent)
     return _write_summary(folder)
@@ -143,18 +145,29 @@ def reevaluate(path: str | os.PathLike, note: Note = lambda text: None) -> Run:
     """
     folder, planned = open_finished(path)
     worlds = solve_worlds(planned, folder, note)
+    exact = solve_frontier(planned, folder, note)
     trained, _ = _train(planned, worlds, folder, lambda report: None, note, may_train=False)
-    _write_tables(planned, worlds, trained, folder, note)
+    _write_tables(planned, worlds, exact, trained, folder, note)
     summary = _write_summary(folder)
     if (folder.path / "report.html").exists():
         redraw(folder, note)
     return Run(folder.path, summary)
 
 
-def _write_tables(planned: Plan, worlds: list[World], trained: Trained, folder: RunFolder, note: Note) -> None:
-    """Evaluate every arm and seed."""
+def _write_tables(
+    planned: Plan,
+    worlds: list[World],
+    exact: dict[tuple[float, int], World],
+    trained: Trained,
+    folder: RunFolder,
+    note: Note,
+) -> None:
+    """Evaluate every arm and seed, and a planner that learned a frontier at every weight."""
     note("evaluating")
-    for name, frame in evaluate(planned.scenario, worlds, trained).items():
+    tables = evaluate(planned.scenario, worlds, trained)
+    if planned.scenario.frontier.weights:
+        tables["frontier"] = evaluate_frontier(planned.scenario, worlds, trained, exact, tables["evaluation"])
+    for name, frame in tables.items():
         folder.write_table(name, frame)
 
 

@@ -21,6 +21,8 @@ OBJECTIVES = (
     "productivity",
 )
 BUDGETS = ("smoke", "quick", "full")
+WEIGHED = "equality_times_productivity"
+"""The objective in which equality has a weight."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,18 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
+class FrontierConfig:
+    """Whether one planner learns the whole trade-off between equality and productivity."""
+
+    weights: int = 0
+    """Weights of equality, evenly spaced from 0 to 1, at which the planner is evaluated after it has learned under a
+    weight drawn anew in every episode, which it sees. 0: it learns for economy.equality_weight alone."""
+
+    def __post_init__(self):
+        check("frontier.weights", self.weights, self.weights == 0 or self.weights >= 2, "0, or at least 2")
+
+
+@dataclass(frozen=True)
 class LearningConfig:
     """What learns, and how."""
 
@@ -223,6 +237,7 @@ class Scenario:
     caveats: tuple[str, ...] = ()
     budgets: dict[str, BudgetConfig] = field(default_factory=dict)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    frontier: FrontierConfig = field(default_factory=FrontierConfig)
 
     def __post_init__(self):
         if self.objective not in OBJECTIVES:
@@ -230,6 +245,11 @@ class Scenario:
         for name in self.budgets:
             if name not in BUDGETS:
                 raise unknown("budget", name, BUDGETS)
+        if self.frontier.weights and self.objective != WEIGHED:
+            raise ConfigError(
+                f"objective '{self.objective}' has no weight of equality to trace a frontier with: "
+                f"set objective to '{WEIGHED}', or frontier.weights to 0"
+            )
         most, played = self.economy.num_periods, self.learning.periods_per_update
         check("learning.periods_per_update", played, played <= most, f"at most {most}, the tax periods of an episode")
         self.economy.check_scenario(self)

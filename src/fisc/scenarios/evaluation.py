@@ -44,6 +44,7 @@ class Played:
     metrics: dict[str, float]
     accounts: dict[str, np.ndarray]
     """Citizen by citizen, the least skilled first."""
+    cutoffs: np.ndarray
     rates: np.ndarray
     """Marginal rates by bracket."""
     occupancy: np.ndarray
@@ -72,16 +73,12 @@ def evaluate(
     """Play the scenario's episodes of every arm and seed; everything is measured on the same people."""
     evaluation, schedules, groups, welfare = [], [], [], {}
     for world in worlds:
-        tax = build.make_tax(scenario, world.people, world.arm, world.rates)
-        economy = build.kind_of(scenario).at_full_cost(build.make_economy(scenario, world.people, tax))
-        played = _evaluate_one(scenario, world, economy, trained)
+        played = play_world(scenario, world, trained)
         welfare[world.arm, world.seed] = played.metrics["welfare"]
         evaluation += [(world.arm, world.seed, name, value) for name, value in played.metrics.items()]
         schedules += [
             (world.arm, world.seed, b, float(cutoff), float(np.clip(rate, 0.0, 1.0)), float(share))
-            for b, (cutoff, rate, share) in enumerate(
-                zip(np.asarray(tax.cutoffs, float), played.rates, played.occupancy, strict=True)
-            )
+            for b, (cutoff, rate, share) in enumerate(zip(played.cutoffs, played.rates, played.occupancy, strict=True))
         ]
         groups += _by_group(world, played.accounts)
     kind = build.kind_of(scenario)
@@ -95,12 +92,20 @@ def evaluate(
     }
 
 
-def _evaluate_one(scenario: Scenario, world: World, economy: Economy, trained: dict) -> Played:
+def play_world(
+    scenario: Scenario, world: World, trained: dict[tuple[str, int], TrainState], weight: float | None = None
+) -> Played:
     """Means over the episodes of one arm and seed.
+
+    Args:
+        trained: what learned, by arm and seed; who is not in it answers exactly.
+        weight: how much equality counts, and what the planner is told; by default as the scenario says.
 
     Raises:
         DivergenceError: a ledger that does not balance.
     """
+    tax = build.make_tax(scenario, world.people, world.arm, world.rates)
+    economy = build.judged_economy(scenario, world.people, tax, weight)
     kind, run, num = build.kind_of(scenario), trained.get((world.arm, world.seed)), scenario.evaluation.episodes
     # The same for every arm of a seed: arms are compared on the same people and the same luck.
     key_init, key_reset, key_play = jax.random.split(jax.random.fold_in(jax.random.key(world.seed), EVALUATION), 3)
@@ -126,8 +131,8 @@ def _evaluate_one(scenario: Scenario, world: World, economy: Economy, trained: d
     schedule = np.asarray(rates, float).mean(axis=0)
     numbers = {name: float(np.asarray(value, float).mean()) for name, value in metrics.items()}
     numbers.setdefault(scenario.headline, numbers["welfare"])
-    shares = np.asarray(occupancy, float).mean(axis=0)
-    return Played(numbers | kind.checks(economy, means, schedule), means, schedule, shares)
+    shares, cutoffs = np.asarray(occupancy, float).mean(axis=0), np.asarray(tax.cutoffs, float)
+    return Played(numbers | kind.checks(economy, means, schedule), means, cutoffs, schedule, shares)
 
 
 def _by_group(world: World, accounts: dict[str, np.ndarray]) -> list[tuple]:

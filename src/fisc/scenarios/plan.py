@@ -65,6 +65,10 @@ def plan(
         error = loaded.economy.inexact(what)
         if error is not None:
             raise error
+    if loaded.frontier.weights:
+        loaded.economy.weighing_equality(1.0)
+        if "planner" not in loaded.arms:
+            raise ConfigError("a frontier is what one planner learns: put planner among the arms")
     return Plan(loaded, chosen, budget, length, scenario, dict(overrides or {}))
 
 

@@ -39,6 +39,11 @@ CASES = {
     "no equals sign": (["one-step", "--set", "economy.workers"], "expected key=value"),
     "no key": (["one-step", "--set", "=3"], "expected key=value"),
     "arm": (["one-step", "--arms", "free_market,saes"], "unknown arm 'saes': did you mean 'saez'?"),
+    "frontier of another objective": (
+        ["one-step", "--frontier", "--objective", "utilitarian"],
+        "objective 'utilitarian' has no weight of equality",
+    ),
+    "frontier without planner": (["one-step", "--frontier", "--arms", "flat"], "put planner among the arms"),
     "no arms": (["one-step", "--arms", ""], "no arms: name at least one"),
     "no arms in the scenario": (["one-step", *put("arms=[]")], "no arms: name at least one"),
     "objective": (["one-step", "--objective", "utilitaran"], "did you mean 'utilitarian'?"),

@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Int8, Key, UInt16
 
+from fisc.core import mandate as mandates
 from fisc.core import tax as fiscal
-from fisc.core.economy import Economy, EconomySpec, Observation, RoleSpec, Transition
+from fisc.core.economy import MANDATE_BLOCKS, Economy, EconomySpec, Observation, RoleSpec, Transition
 from fisc.core.knobs import Knobs, full_knobs
 from fisc.core.ledger import Ledger
 from fisc.core.tax import TaxSystem
@@ -113,6 +114,8 @@ class GatherTradeBuild(Economy[State, Draws]):
     gini_convention: str = eqx.field(static=True, default="exact")
     bids_shelter_coin: bool = eqx.field(static=True, default=True)
     """Whether taxes leave coin in escrow alone; otherwise bids of whoever cannot pay are withdrawn on tax day."""
+    mandate: mandates.Mandate | None = None
+    """How much equality counts, if the planner is told; then the objective must take a `mixing_weight`."""
 
     @property
     def menus(self) -> Menus:
@@ -136,20 +139,30 @@ class GatherTradeBuild(Economy[State, Draws]):
         num = self.beginning.shape[0]
         roles = {"citizen": RoleSpec(num, self.menus.space, self.layout.citizen_blocks(), "step")}
         if self.has_planner:
-            roles["planner"] = RoleSpec(1, self.tax.planner_space, self.layout.planner_blocks(), "period")
+            blocks = self.layout.planner_blocks() | ({} if self.mandate is None else MANDATE_BLOCKS)
+            roles["planner"] = RoleSpec(1, self.tax.planner_space, blocks, "period")
         return EconomySpec("gather_trade_build", roles, self.periods, self.steps_per_period)
 
     def init(self, key):
         """The first episode. `key`: consumed."""
         zero = jnp.zeros((), jnp.int32)
-        return self.begin(self.beginning.draw(key), self.tax.init(), zero, zero)
+        weight = mandates.drawn(self.mandate, key)
+        return self.begin(self.beginning.draw(key), self.tax.init(), zero, zero, weight)
 
     def reset(self, key, state):
         """Another episode; the tax system keeps what it learned, and warm-up goes on. `key`: consumed."""
         memory = self.tax.reset(state.treasury.memory)
-        return self.begin(self.beginning.draw(key), memory, state.completed + 1, state.rewarding_steps)
+        weight = mandates.drawn(self.mandate, key)
+        return self.begin(self.beginning.draw(key), memory, state.completed + 1, state.rewarding_steps, weight)
 
-    def begin(self, start: Start, memory, completed: Int[Array, ""], rewarding_steps: Int[Array, ""]) -> State:
+    def begin(
+        self,
+        start: Start,
+        memory,
+        completed: Int[Array, ""],
+        rewarding_steps: Int[Array, ""],
+        equality_weight: Float[Array, ""] | None = None,
+    ) -> State:
         """The first state of an episode that begins as given: a unit on every source, nobody owns anything but coin."""
         num, dtype, goods = start.cell.shape[0], start.build_payment.dtype, len(GOODS)
         terrain = terrain_of(start, self.beginning.most_sources)
@@ -174,6 +187,7 @@ class GatherTradeBuild(Economy[State, Draws]):
             journal=_blank_journal(goods, num, self.tax.cutoffs.shape[-1], dtype),
             utility=zeros,
             welfare=jnp.zeros((), dtype),
+            equality_weight=equality_weight,
         )
         return self._valued(state, full_knobs())
 
@@ -196,6 +210,8 @@ class GatherTradeBuild(Economy[State, Draws]):
             names = layout.citizen_names()
             citizens = jnp.stack([columns[name] for name in names], axis=-1).reshape(1, -1)
             features = {**everybody, "citizens": citizens, **maps["planner"]}
+            if state.equality_weight is not None:
+                features |= mandates.show(state.equality_weight)
             observations["planner"] = Observation(features, self._planner_mask(state, knobs))
         return observations
 
@@ -279,12 +295,17 @@ class GatherTradeBuild(Economy[State, Draws]):
         count = state.completed if preferences.warmup_counts == "episodes" else state.rewarding_steps
         return weight * (1.0 - jnp.exp(-count.astype(dtype) / preferences.warmup))
 
+    def under(self, mandate):
+        """The same with a planner under this mandate."""
+        return replace(self, mandate=mandate)
+
     def _valued(self, state: State, knobs: Knobs) -> State:
         """Utility and welfare of what everybody has."""
         coin, wants = self.coin(state), self.preferences
         cost = self.labor_weight(state, knobs) * wants.labor_cost
         reached = utility.isoelastic_coin_minus_labor(coin, state.labor, wants.eta, cost)
-        return replace(state, utility=reached, welfare=self.objective(coin, reached, coin))
+        judged = mandates.judge(self.objective, state.equality_weight, coin, reached, coin)
+        return replace(state, utility=reached, welfare=judged)
 
     def _ledger(self, before: State, left: Int8[Array, "g s"], after: State) -> Ledger:
         """Coin is created by building alone, goods by gathering less building; trade and taxes move them.

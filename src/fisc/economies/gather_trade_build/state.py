@@ -124,6 +124,8 @@ class State(eqx.Module):
     """Utility as it stands; rewards are its changes."""
     welfare: Float[Array, ""]
     """The planner's objective as it stands."""
+    equality_weight: Float[Array, ""] | None = None
+    """What the planner is told in this episode; None if the objective alone says it."""
 
 
 class Draws(eqx.Module):

@@ -7,14 +7,16 @@ Axes: `n` citizens, `b` brackets.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from fisc.core import mandate as mandates
 from fisc.core import tax as fiscal
-from fisc.core.economy import Economy, EconomySpec, Observation, RoleSpec, Transition
+from fisc.core.economy import MANDATE_BLOCKS, Economy, EconomySpec, Observation, RoleSpec, Transition
 from fisc.core.knobs import Knobs, full_knobs
 from fisc.core.ledger import Ledger
 from fisc.core.spaces import Box, Discrete
@@ -53,6 +55,8 @@ class OneStep(Economy[State, Draws]):
     money: str = eqx.field(static=True, default="coin")
     hours_per_labor: float = eqx.field(static=True, default=1.0)
     """Hours that one unit of labor stands for, in what is reported."""
+    mandate: mandates.Mandate | None = None
+    """How much equality counts, if the planner is told; then the objective must take a `mixing_weight`."""
 
     @property
     def spec(self) -> EconomySpec:
@@ -62,28 +66,31 @@ class OneStep(Economy[State, Draws]):
         roles = {"citizen": RoleSpec(n, self.labor, see.citizen_blocks(b, self.num_incomes_seen), "step", idle)}
         if self.tax.planner_space is not None:
             blocks = see.planner_blocks(b, self.num_incomes_seen, n if self.planner_sees_citizens else 0)
+            blocks |= MANDATE_BLOCKS if self.mandate is not None else {}
             roles["planner"] = RoleSpec(1, self.tax.planner_space, blocks, "period")
         return EconomySpec("one_step", roles, self.periods, self.steps_per_period, self.money)
 
     def init(self, key):
-        """Nobody owns anything yet. `key`: not needed."""
-        return self._start(self.tax.init())
+        """Nobody owns anything yet. `key`: consumed by the mandate, if there is one."""
+        return self._start(key, self.tax.init())
 
     def reset(self, key, state):
-        """Start over; the tax system keeps what it learned. `key`: not needed."""
-        return self._start(self.tax.reset(state.treasury.memory))
+        """Start over; the tax system keeps what it learned. `key`: consumed by the mandate, if there is one."""
+        return self._start(key, self.tax.reset(state.treasury.memory))
 
-    def _start(self, memory) -> State:
+    def _start(self, key, memory) -> State:
         zeros = jnp.zeros_like(self.skills)
         utility = self.preferences.utility(zeros, zeros, jnp.ones((), zeros.dtype))
+        weight = mandates.drawn(self.mandate, key)
         return State(
             step=jnp.zeros((), jnp.int32),
             coin=zeros,
             labor=zeros,
             production=zeros,
             utility=utility,
-            welfare=self.objective(zeros, utility, zeros),
+            welfare=mandates.judge(self.objective, weight, zeros, utility, zeros),
             treasury=fiscal.open_office(self.tax, memory, zeros, full_knobs()),
+            equality_weight=weight,
         )
 
     def observe(self, state: State, knobs: Knobs) -> dict[str, Observation]:
@@ -104,6 +111,8 @@ class OneStep(Economy[State, Draws]):
             features = {**public, "aggregates": see.aggregates(state, self.gini_convention)}
             if self.planner_sees_citizens:
                 features["citizens"] = see.citizens_one_by_one(state, cutoffs, self.steps_per_period)
+            if state.equality_weight is not None:
+                features |= mandates.show(state.equality_weight)
             observations["planner"] = Observation(features, self._planner_mask(state, knobs))
         return observations
 
@@ -145,8 +154,9 @@ class OneStep(Economy[State, Draws]):
         coin = jnp.where(is_period_end, coin_after, worked.coin)
 
         utility = self.preferences.utility(coin, worked.labor, knobs.labor_cost.astype(coin.dtype))
-        reached = self.objective(coin, utility, worked.production)
-        following = State(state.step + 1, coin, worked.labor, worked.production, utility, reached, treasury)
+        weight = state.equality_weight
+        reached = mandates.judge(self.objective, weight, coin, utility, worked.production)
+        following = State(state.step + 1, coin, worked.labor, worked.production, utility, reached, treasury, weight)
         rewards = {"citizen": utility - state.utility}
         if "planner" in self.spec.roles:
             rewards["planner"] = (reached - state.welfare)[None]
@@ -192,6 +202,10 @@ class OneStep(Economy[State, Draws]):
             "marginal_rate": treasury.marginal_rates,
             "average_rate": treasury.taxes / jnp.maximum(treasury.incomes, 1e-9),
         }
+
+    def under(self, mandate):
+        """The same with a planner under this mandate."""
+        return replace(self, mandate=mandate)
 
     def pool(self, states):
         """Share the tax system's memory between environments."""

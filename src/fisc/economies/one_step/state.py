@@ -23,6 +23,8 @@ class State(eqx.Module):
     """The planner's objective as it stands."""
     treasury: Treasury
     """Rates in force, the last collection, and the tax system's memory."""
+    equality_weight: Float[Array, ""] | None = None
+    """What the planner is told in this episode; None if the objective alone says it."""
 
 
 class Draws(eqx.Module):

@@ -36,4 +36,5 @@ def work(state: State, skills: Float[Array, " n"], hours: Float[Array, " n"]) ->
         utility=state.utility,
         welfare=state.welfare,
         treasury=state.treasury,
+        equality_weight=state.equality_weight,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from fisc.core.errors import ConfigError
@@ -58,6 +58,16 @@ class EconomyConfig(abc.ABC):
     @abc.abstractmethod
     def inexact(self, what: str) -> ConfigError | None:
         """The error for `what` needs exact best responses, with how to mend it; None if they are known."""
+
+    def weighing_equality(self, weight: float) -> EconomyConfig:
+        """The same with this weight of equality in its objective, in [0, 1].
+
+        Raises:
+            ConfigError: if its objective has no such weight.
+        """
+        if "equality_weight" not in {entry.name for entry in fields(self)}:
+            raise ConfigError(f"{type(self).__name__} has no key equality_weight: leave frontier.weights at 0")
+        return replace(self, equality_weight=weight)
 
     def self_contained(self) -> EconomyConfig:
         """The same with the content of the user's files in place of their names, so that it can be repeated without

@@ -76,7 +76,7 @@ class OneStepKind(Kind):
             tax=tax,
             labor_unit=real(config.max_labor / config.labor_steps),
             skill_scale=real(np.max(people.skills) if is_us else config.max_skill),
-            objective=law.objective_of(scenario.objective, config.gini),
+            objective=law.objective_of(scenario.objective, config.gini, config.equality_weight),
             labor=labor,
             num_incomes_seen=config.seen_incomes,
             planner_sees_citizens=config.planner_sees_citizens,

@@ -42,6 +42,8 @@ class OneStepConfig(EconomyConfig):
     """Power of labor in it; the elasticity of income to the net-of-tax rate is 1 / (labor_exponent - 1)."""
     eta: float = 0.5
     """Curvature of isoelastic utility."""
+    equality_weight: float = 1.0
+    """Weight of equality in the objective equality_times_productivity; 0 is productivity alone."""
     year: int = 2024
     """US wages and US law of this year."""
     status: Literal["single", "joint", "separate", "head"] = "single"
@@ -59,7 +61,8 @@ class OneStepConfig(EconomyConfig):
         check("economy.max_labor", self.max_labor, self.max_labor > 0, "above 0")
         check("economy.labor_cost", self.labor_cost, self.labor_cost > 0, "above 0")
         check("economy.labor_exponent", self.labor_exponent, self.labor_exponent > 1, "above 1")
-        check("economy.eta", self.eta, 0 <= self.eta <= 1, "in [0, 1]")
+        for name in ("eta", "equality_weight"):
+            check(f"economy.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1, "in [0, 1]")
         check(
             "economy.seen_incomes",
             self.seen_incomes,
