@@ -51,6 +51,7 @@ def test_the_headline_of_one_step_is_what_the_planner_maximizes(objective):
     np.testing.assert_allclose(metrics["welfare"], metrics[scenario.headline], rtol=1e-6)
 
 
+@pytest.mark.parametrize("preset", ["gtb-open-quadrant", "one-step"])
 @pytest.mark.parametrize(
     "weight, headline, expected",
     [
@@ -60,15 +61,16 @@ def test_the_headline_of_one_step_is_what_the_planner_maximizes(objective):
         (0.0, "productivity", 50.0),
     ],
 )
-def test_the_headline_on_a_map_counts_equality_as_the_planner_does(weight, headline, expected):
+def test_the_headline_counts_equality_as_the_planner_does(preset, weight, headline, expected):
     # Closed form. What is shown under the headline's name is the planner's welfare, whatever equality counts for.
-    scenario = load_scenario("gtb-open-quadrant", {"economy.equality_weight": weight})
+    objective = {"objective": "equality_times_productivity", "economy.equality_weight": weight}
+    scenario = load_scenario(preset, objective)
     assert scenario.headline == headline
     assert has_natural_zero(headline)
     economy = make_setting(scenario, "free_market").economy
     coin = jnp.asarray([10.0, 20.0, 30.0, 140.0])
     np.testing.assert_allclose(economy.objective(coin, coin, coin), expected, rtol=1e-6)
-    assert load_scenario("gtb-open-quadrant", {"objective": "utilitarian"}).headline == "utilitarian"
+    assert load_scenario(preset, objective | {"objective": "utilitarian"}).headline == "utilitarian"
 
 
 def test_what_the_economy_does_not_report_is_reported_as_welfare(monkeypatch):

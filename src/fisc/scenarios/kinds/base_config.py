@@ -47,8 +47,11 @@ class EconomyConfig(abc.ABC):
         return "exact"
 
     def metric_of(self, objective: str) -> str:
-        """The metric that an objective is: of the same name, unless the economy changes what it says."""
-        return objective
+        """The metric that an objective is: of the same name, unless equality counts for less, or for nothing."""
+        weight = getattr(self, "equality_weight", 1.0)
+        if objective != "equality_times_productivity" or weight == 1.0:
+            return objective
+        return "weighted_equality_times_productivity" if weight else "productivity"
 
     @property
     @abc.abstractmethod

@@ -238,12 +238,6 @@ class GatherTradeBuildConfig(EconomyConfig):
         """One convention for everything."""
         return self.convention
 
-    def metric_of(self, objective):
-        """Equality may count for less; if it counts for nothing, productivity is left."""
-        if objective != "equality_times_productivity" or self.equality_weight == 1.0:
-            return objective
-        return "weighted_equality_times_productivity" if self.equality_weight else "productivity"
-
     @property
     def flag_keys(self):
         """People are citizens here."""
