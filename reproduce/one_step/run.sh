@@ -16,6 +16,10 @@ $fisc compare one-step --seeds 5 --budget full --arms fixed,optimum --out "$out/
 # (c) both learn, beside workers who learn under every fixed schedule
 $fisc compare one-step --seeds 5 --budget full --out "$out/c"
 
+# would workers gain by learning on, all together, against the trained planner?
+$fisc best-response "$out/c" --updates 200 --out "$out/best-response"
+cp "$out/best-response/summary.json" "$here/best_response.json"
+
 for part in a b c; do cp "$out/$part/summary.json" "$here/$part.json"; done
 cp "$out/c/figures/schedules.png" "$out/c/figures/welfare.png" "$out/c/figures/learning.png" "$here/"
 .venv/bin/python tools/make_docs.py  # the tables in the README

@@ -7,7 +7,8 @@ from pathlib import Path
 from fisc.core.errors import ConfigError, RunError
 from fisc.records.errors import RecordError
 from fisc.records.store import RunFolder
-from fisc.scenarios.plan import outline, plan
+from fisc.scenarios.outline import outline
+from fisc.scenarios.plan import plan
 from fisc.scenarios.provenance import arguments_of, identity_of, refuse_another_run
 from fisc.scenarios.sweep_file import Point, Sweep
 
