@@ -80,6 +80,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of everything drawn, above 0 (default: 1)")
     parser.add_argument("--only", nargs="*", default=[], help="names of configurations, by default all")
     options = parser.parse_args(arguments)
+    if strange := set(options.only) - {path.stem for path in FOLDER.glob("*.yaml")}:
+        names = " ".join(sorted(strange))
+        parser.error(f"--only {names}: no such configuration in {FOLDER.name}/ (names end before .yaml)")
     text = options.into.read_text(encoding="utf-8") if options.into.is_file() else ""
     head = f"code: {fingerprint()}"
     if text and text.splitlines()[0] != head:
