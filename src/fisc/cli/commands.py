@@ -115,6 +115,7 @@ def _run(options: Namespace, arms: list[str] | None, draw: bool):
         curves = stack.enter_context(_curves(Path(folder))) if options.tensorboard else None
 
         def say(report) -> None:
+            """Show progress, and bring the curves up to date."""
             line.report(report)
             if curves is not None:
                 curves.update()

@@ -175,6 +175,7 @@ def _noter(total: int) -> Callable[[int], None]:
     """A line at every quarter, where no bar can be drawn."""
 
     def note(done: int) -> None:
+        """Say how many frames are drawn, at every quarter."""
         if not console.is_terminal and total >= 40 and done < total and done % -(-total // 4) == 0:
             console.print(f"drawn: {done} of {total} frames", style="dim")
 

@@ -47,6 +47,7 @@ def apart(learner: Learner, agent: int, play: Play) -> Learner:
     """
 
     def init(key, economy, role) -> Apart:
+        """A new role, of which the one agent begins with what all know. `key`: consumed."""
         return split(learner, learner.init(key, economy, role), agent, holds_scale=False)
 
     def policy(state: Apart) -> OneApart:

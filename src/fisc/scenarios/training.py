@@ -105,18 +105,11 @@ def train_group(
         RunError: if the checkpoint is damaged, or if it is not finished and may not be.
     """
     economies = stack([job.economy for job in group.jobs])
-    run = stack(group.starts) if group.starts else new_states(group)
-    if group.citizens:
-        citizens = stack([group.citizens[job.seed] for job in group.jobs])
-        run = eqx.tree_at(lambda r: r.learners["citizen"], run, citizens)
+    run = _first_states(group)
     static = eqx.filter(run, eqx.is_array, inverse=True)
 
     path = folder.path / "checkpoints" / f"{group.name}.ckpt"
-    done = 0
-    if path.exists():
-        run, kept = checkpoint.load(path, run)
-        done = kept["updates"]
-        group.rows = _read_rows(path.with_suffix(".parquet"), group.earlier_updates + done)
+    run, done = _resume(path, run, group)
     if done < group.system.num_updates and not may_train:
         what = f"ends at update {done} of {group.system.num_updates}" if done else "is missing"
         raise RunError(f"checkpoint {path} {what}: train it again with --resume, or restore the file")
@@ -147,6 +140,24 @@ def train_group(
         say(Report(group.name, done, group.system.num_updates, speed, float(metrics["welfare"][:, -1].mean()), left))
         look(run, done)
     return [unstack(run, i) for i in range(len(group.jobs))]
+
+
+def _first_states(group: Group) -> PyTree[Any]:
+    """Each job's state before its first update, stacked, with what was learned before."""
+    run = stack(group.starts) if group.starts else new_states(group)
+    if not group.citizens:
+        return run
+    citizens = stack([group.citizens[job.seed] for job in group.jobs])
+    return eqx.tree_at(lambda r: r.learners["citizen"], run, citizens)
+
+
+def _resume(path: Path, run: PyTree[Any], group: Group) -> tuple[PyTree[Any], int]:
+    """The state in a checkpoint, if there is one, and the updates done; the group gets back its records."""
+    if not path.exists():
+        return run, 0
+    run, kept = checkpoint.load(path, run)
+    group.rows = _read_rows(path.with_suffix(".parquet"), group.earlier_updates + kept["updates"])
+    return run, kept["updates"]
 
 
 def _save(path: Path, run: PyTree[Any], group: Group, done: int) -> None:

@@ -200,7 +200,7 @@ def _ascend_jointly(welfare, rates: np.ndarray, value: float, step: float) -> tu
 def _refine(welfare, start: np.ndarray, tolerance: float, first_step: float) -> tuple[np.ndarray, float]:
     """Coordinate ascent on ever finer neighborhoods, down to a step of `tolerance`."""
     rates, step = start, first_step
-    value = float(welfare(start[None])[0])
+    value = -np.inf
     while step > tolerance:
         offsets = step * np.arange(-5, 6) / 5
         rates, value = _ascend(welfare, rates, lambda rate, offsets=offsets: np.clip(rate + offsets, 0.0, 1.0))
