@@ -45,7 +45,9 @@ class Phases:
 
     roles: Mapping[str, RoleSchedule] = field(default_factory=dict)
     max_rate: Ramp = (1.0, 1.0)
-    """Ceiling on tax rates over the stretch of the role that joins last."""
+    """Ceiling on tax rates from the moment the role that joins last does."""
+    max_rate_full_at: float = 0.0
+    """Share of the run after which it has its end value; 0: when a role settles, or at the end."""
     labor_cost: Ramp = (1.0, 1.0)
     """Weight of the disutility of labor over phase 1; the end value after it."""
     labor_cost_full_at: float = 0.0
@@ -56,12 +58,12 @@ class Phases:
         done = progress.fraction
         turn = max((schedule.joins_at for schedule in self.roles.values()), default=0.0)
         end = min((schedule.settles_at for schedule in self.roles.values()), default=1.0)
-        warm = self.labor_cost_full_at or turn
+        warm, open_at = self.labor_cost_full_at or turn, self.max_rate_full_at or end
         stretches = {role: _own_stretch(done, s, end) for role, s in self.roles.items()}
         return Knobs(
             # Without a second phase nothing is annealed by default: the economy is itself from the first update.
             labor_cost=_ramp(self.labor_cost, _stretch(done, 0.0, warm) if warm > 0 else jnp.ones(())),
-            max_rate=_ramp(self.max_rate, _stretch(done, turn, end) if "planner" in self.roles else jnp.ones(())),
+            max_rate=_ramp(self.max_rate, _stretch(done, turn, open_at) if "planner" in self.roles else jnp.ones(())),
             entropy={
                 role: _ramp(schedule.entropy, stretches[role] / schedule.entropy_settles_at)
                 for role, schedule in self.roles.items()
@@ -78,7 +80,8 @@ class Phases:
         )
 
     def __hash__(self):
-        return hash((tuple(sorted(self.roles.items())), self.max_rate, self.labor_cost, self.labor_cost_full_at))
+        numbers = (self.max_rate, self.max_rate_full_at, self.labor_cost, self.labor_cost_full_at)
+        return hash((tuple(sorted(self.roles.items())), *numbers))
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,15 @@ def no_moments(size: int) -> Moments:
     return Moments(jnp.zeros(size), jnp.zeros(size), jnp.zeros(()))
 
 
-def absorb(moments: Moments, batch: Float[Array, "m k"], rate: float) -> Moments:
+def absorb(moments: Moments, batch: Float[Array, "*m k"], rate: float) -> Moments:
     """Move towards the batch by `rate`; the first batch counts in full.
 
     Variances are merged around their means (Chan, Golub and LeVeque, 1979): squares of large means never cancel.
     """
     weight = moments.weight * (1.0 - rate) + rate
     step = rate / weight
-    gap = jnp.mean(batch, axis=0) - moments.mean
-    within = jnp.var(batch, axis=0) - moments.variance
+    axes = tuple(range(batch.ndim - 1))
+    gap = jnp.mean(batch, axis=axes) - moments.mean
+    within = jnp.var(batch, axis=axes) - moments.variance
     variance = moments.variance + step * (within + (1.0 - step) * gap**2)
     return Moments(moments.mean + step * gap, variance, weight)

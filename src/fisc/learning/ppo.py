@@ -6,8 +6,10 @@ in neither the policy's loss nor the entropy, nor in what an average advantage i
 and in the moments of features and returns: what a situation is worth does not depend on having a choice in it.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -15,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, Shaped
 
 from fisc.core.economy import Economy, Observation, Role, RoleSpec
 from fisc.core.knobs import Dial
@@ -97,29 +99,28 @@ def ppo(settings: Settings, make_policy: MakePolicy, set_scale: SetScale) -> Lea
 
 
 class Batch(eqx.Module):
-    """One row for each decision of each environment, all agents together."""
+    """What the loss reads: decisions of all environments with axes [t, e], or one row for each."""
 
     observation: Observation
     latent: Array
-    log_prob: Float[Array, "m n"]
-    value: Float[Array, "m n"]
-    advantage: Float[Array, "m n"]
-    target: Float[Array, "m n"]
-    weight: Float[Array, "m n"]
+    log_prob: Float[Array, "*m n"]
+    value: Float[Array, "*m n"]
+    advantage: Float[Array, "*m n"]
+    target: Float[Array, "*m n"]
+    weight: Float[Array, "*m n"]
 
 
 def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
     """Rows from the trajectory, then `epochs` passes over minibatches in random order."""
     features = {
-        name: absorb(moments, _rows_of(trajectory.observation.features[name]), settings.moments_rate)
+        name: absorb(moments, trajectory.observation.features[name], settings.moments_rate)
         for name, moments in state.features.items()
     }
     batch, returns, explained = _make_batch(trajectory, state, settings)
+    stretches = None if settings.shuffles_rows else jax.tree.map(partial(_stretches, settings.minibatches), batch)
+    batch = jax.tree.map(_rows, batch)
     rows = batch.advantage.shape[0]
     size = rows // settings.minibatches
-
-    cut = lambda x: x[: size * settings.minibatches].reshape(settings.minibatches, size, *x.shape[1:])  # noqa: E731
-    stretches = None if settings.shuffles_rows else jax.tree.map(cut, batch)
     parameters, unflatten = _flatten(state.policy)
 
     def loss(parameters, part):
@@ -176,7 +177,7 @@ def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tup
     target = advantage + values
 
     size = state.returns.mean.shape[0]
-    returns = absorb(state.returns, target.reshape(-1, size), settings.moments_rate)
+    returns = absorb(state.returns, target if size > 1 else target[..., None], settings.moments_rate)
     mean, std = returns.mean, returns.std()
     weight = has_choice(trajectory.observation.mask, state.policy.space).astype(advantage.dtype)
     axes = (0, 1) if settings.per_agent else (0, 1, 2)
@@ -184,7 +185,7 @@ def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tup
     normalized_target = (target - _like(mean, shape)) / _like(std, shape)
     normalized_values = (values - _like(mean, shape)) / _like(std, shape)
     explained = losses.explained_variance(normalized_values, normalized_target, jnp.ones_like(target))
-    fields = (
+    batch = Batch(
         trajectory.observation,
         trajectory.latent,
         trajectory.log_prob,
@@ -193,11 +194,26 @@ def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tup
         normalized_target,
         weight,
     )
-    return Batch(*jax.tree.map(lambda x: x.reshape(shape[0] * shape[1], *x.shape[2:]), fields)), returns, explained
+    return batch, returns, explained
 
 
-def _rows_of(x: Float[Array, "t e _ k"]) -> Float[Array, "m k"]:
-    return x.reshape(-1, x.shape[-1])
+def _rows(x: Shaped[Array, "t e *rest"]) -> Shaped[Array, "m *rest"]:
+    """One row for each decision, environment by environment: devices that share the environments share the rows."""
+    return jnp.swapaxes(x, 0, 1).reshape(-1, *x.shape[2:])
+
+
+def _stretches(number: int, x: Shaped[Array, "t e *rest"]) -> Shaped[Array, "number m *rest"]:
+    """Rows in so many equal stretches of time, each with rows of all environments.
+
+    Where the decisions do not divide, some neighboring environments share out the moment of a cut; environments that
+    are left over then are left out.
+    """
+    decisions, environments, *rest = x.shape
+    together = number // math.gcd(decisions, number)
+    groups = environments // together
+    neighbors = x[:, : groups * together].reshape(decisions, groups, together, *rest)
+    parts = jnp.swapaxes(neighbors, 0, 1).reshape(groups, number, -1, *rest)
+    return jnp.swapaxes(parts, 0, 1).reshape(number, -1, *rest)
 
 
 def _like(x: Float[Array, " k"], shape: tuple[int, ...]):

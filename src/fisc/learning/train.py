@@ -1,7 +1,9 @@
 """Compiled training: a block of updates for a batch of jobs (seeds, arms), spread over all devices.
 
 Every job is independent, so a device works through its own jobs one after the other: on a CPU with two devices two
-cores stay busy without talking to each other.
+cores stay busy without talking to each other. Where there are more devices than jobs, all devices work through all
+jobs, and share the environments of each: they talk to each other for means and gradients alone. The devices may be
+those of several processes, on one machine or on many.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 from fisc.learning.two_level import TrainState, TwoLevel
 
@@ -30,11 +32,11 @@ def unstack(tree: PyTree[Any], index: int) -> PyTree[Any]:
 
 
 def over_jobs(function: Callable[..., Any], num_jobs: int) -> Callable[..., Any]:
-    """Compile `function` to run on every job of its stacked arguments, spread over the devices.
+    """Compile `function` to run on every job of its stacked arguments, spread over the devices of this process.
 
     Jobs are padded with copies of the last one up to a multiple of the number of devices.
     """
-    devices = jax.devices()[: max(1, min(len(jax.devices()), num_jobs))]
+    devices = jax.local_devices()[: max(1, num_jobs)]
     mesh = Mesh(np.asarray(devices), ("job",))
     padding = -num_jobs % len(devices)
 
@@ -59,6 +61,60 @@ def over_jobs(function: Callable[..., Any], num_jobs: int) -> Callable[..., Any]
         return jax.tree.map(lambda x: x[:num_jobs], out) if padding else out
 
     return call
+
+
+def compile_block(system: TwoLevel, num_updates: int, num_jobs: int) -> Callable[..., Any]:
+    """A block for all jobs over all devices: (economies, runs) → (arrays of the runs, metrics [job, update]).
+
+    Each device has jobs of its own; or, if there are more devices than jobs, environments of its own. Then as many
+    devices take part as divide the environments, and results are those of one device to rounding.
+    """
+    updates, devices = block(system, num_updates), jax.device_count()
+    if jax.process_count() == 1 and num_jobs >= devices:
+        return over_jobs(updates, num_jobs)
+    return _over_environments(updates, max(n for n in range(1, devices + 1) if system.num_environments % n == 0))
+
+
+def _over_environments(function: Callable[..., Any], num_devices: int) -> Callable[..., Any]:
+    """Compile `function` to run on job after job of (economies, runs), devices sharing each job's environments.
+
+    Where numbers lie is all that is decided here: the compiler divides the work accordingly.
+    """
+    mesh = Mesh(np.asarray(jax.devices()[:num_devices]), ("environment",))
+    everywhere, in_shares = NamedSharding(mesh, P()), NamedSharding(mesh, P(None, "environment"))
+    shared = lambda run: (run.environments, run.clock, run.is_whole)  # noqa: E731
+
+    def places(runs):
+        """Environments in equal shares, everything else on every device."""
+        full = jax.tree.map(lambda _: everywhere, runs)
+        return eqx.tree_at(shared, full, jax.tree.map(lambda _: in_shares, shared(runs)))
+
+    @eqx.filter_jit
+    def compiled(arrays, static):
+        """Job after job."""
+        one = lambda job: eqx.filter(function(*eqx.combine(job, static)), eqx.is_array)  # noqa: E731
+        runs, metrics = jax.lax.map(one, arrays)
+        return jax.lax.with_sharding_constraint((runs, metrics), (places(runs), everywhere))
+
+    def call(economies, runs):
+        """Place the arguments, and run."""
+        (economies, runs), static = eqx.partition((economies, runs), eqx.is_array)
+        economies = jax.tree.map(lambda x: _move(x, everywhere), economies)
+        return compiled((economies, jax.tree.map(_move, runs, places(runs))), static)
+
+    return call
+
+
+def _move(x: Array, place: NamedSharding) -> Array:
+    """Put an array where it belongs; what all processes have alike, each takes its own part of."""
+    if jax.process_count() == 1:
+        return jax.device_put(x, place)
+    if not x.is_fully_addressable:  # it comes from the block before, and lies where it belongs
+        return x
+    if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_move(jax.random.key_data(x), place), impl=jax.random.key_impl(x))
+    values = np.asarray(x)
+    return jax.make_array_from_callback(values.shape, place, lambda index: values[index])
 
 
 def block(system: TwoLevel, num_updates: int) -> Callable[..., Any]:

@@ -1,6 +1,6 @@
 """A policy made of two networks: one chooses, one values. Axis `n`: agents of a role."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import equinox as eqx
@@ -13,7 +13,7 @@ from fisc.core.policy import Decision, Evaluation, TrainablePolicy
 from fisc.core.spaces import Space
 from fisc.policies.distributions import Distribution, Head, distribution, num_outputs
 from fisc.policies.networks import SharedMLP
-from fisc.policies.reading import CELLS, PUBLIC_CELLS, Layout, layout_of, standardize
+from fisc.policies.reading import CELLS, FLAGS, PUBLIC_CELLS, PUBLIC_FLAGS, Layout, layout_of, standardize
 
 FEATURE_LIMIT = 10.0
 """Normalized features are cut here: what was constant so far and moves for the first time must not explode."""
@@ -49,8 +49,10 @@ class ActorCritic(TrainablePolicy):
         scale, features = jax.lax.stop_gradient(self.scale), self.layout.digest(observation)
         lead, dtype = observation.mask.shape[:-1], self.actor.weights[0].dtype
         parts = []
-        for names, cells in ((self.layout.public, PUBLIC_CELLS), (self.layout.own, CELLS)):
+        kinds = ((self.layout.public, PUBLIC_FLAGS, PUBLIC_CELLS), (self.layout.own, FLAGS, CELLS))
+        for names, flags, cells in kinds:
             part = [standardize(features, names, scale.mean, scale.std, FEATURE_LIMIT)] if names else []
+            part += [features[flags]] if flags in features else []
             parts.append(part + ([features[cells]] if maps and cells in features else []))
         public, own = parts
         if mask or not own:
@@ -104,6 +106,7 @@ def make_policy(
     radius: Mapping[str, int] = MappingProxyType({}),
     critic_sees_maps: bool = True,
     actor_sees_mask: bool = False,
+    thresholds: Mapping[str, Sequence[float]] = MappingProxyType({}),
 ):
     """A maker of fresh policies with these hidden layers, as a learner wants it.
 
@@ -112,13 +115,14 @@ def make_policy(
         radius: how much is read of which map, see `reading.layout_of`; everything if empty.
         critic_sees_maps: whether the critic reads maps; without them it costs a fraction.
         actor_sees_mask: whether the legal actions are also features for the choice.
+        thresholds: numbers that are also read as flags, see `reading.layout_of`.
     """
 
     def make(key: Key[Array, ""], role: RoleSpec) -> ActorCritic:
         """A policy for a role, as large as what it sees and does. `key`: consumed."""
-        layout = layout_of(role, radius)
+        layout = layout_of(role, radius, thresholds)
         key_actor, key_critic = jax.random.split(key)
-        numbers = sum(role.blocks[name].size for name in layout.numbers)
+        numbers = sum(role.blocks[name].size for name in layout.numbers) + layout.num_flags
         cells = sum(layer.size for layer in layout.layers + layout.public_layers)
         mask = role.actions.mask_size if actor_sees_mask else 0
         actor = SharedMLP(key_actor, numbers + cells + mask, hidden, num_outputs(role.actions, head), 0.01)

@@ -5,18 +5,21 @@ cell: whether it is oneself, and whether it is somebody else. Layers stay small 
 network. Axes: `n` agents, `k` numbers, `c` cells of all layers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from fisc.core.economy import Block, Observation, RoleSpec
-from fisc.core.errors import ConfigError
+from fisc.core.errors import ConfigError, unknown
 
 CELLS, PUBLIC_CELLS = "/cells", "/public cells"
 """Blocks of flattened layers, in an observation that was digested."""
+FLAGS, PUBLIC_FLAGS = "/flags", "/public flags"
+"""Blocks of flags, in an observation that was digested."""
 ONESELF, ANOTHER = "oneself", "another"
 OWN_LABEL = 1
 """Label of the observer: 0 is nobody, whatever is above 1 somebody else."""
@@ -49,6 +52,21 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Flags:
+    """One number of a block, read as a flag for each threshold: whether it is above."""
+
+    block: str
+    index: int
+    thresholds: tuple[float, ...]
+
+    def read(self, values: Float[Array, "*b k"]) -> Shaped[Array, "*b f"]:
+        """The flags, as small integers."""
+        limits = jnp.asarray(self.thresholds, values.dtype)
+        number = jnp.broadcast_to(values[..., self.index, None], (*values.shape[:-1], limits.size))
+        return (number > jnp.broadcast_to(limits, number.shape)).astype(jnp.int8)
+
+
+@dataclass(frozen=True)
 class Layout:
     """What a network reads for one role, in its order."""
 
@@ -57,6 +75,13 @@ class Layout:
     own: tuple[str, ...]
     layers: tuple[Layer, ...] = ()
     public_layers: tuple[Layer, ...] = ()
+    flags: tuple[Flags, ...] = ()
+    public_flags: tuple[Flags, ...] = ()
+
+    @property
+    def num_flags(self) -> int:
+        """Flags of numbers, public and own."""
+        return sum(len(flags.thresholds) for flags in self.flags + self.public_flags)
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -64,7 +89,7 @@ class Layout:
         return self.public + self.own
 
     def digest(self, observation: Observation) -> dict[str, Shaped[Array, "..."]]:
-        """Features with all layers side by side in place of the maps: what is worth storing. Digests stay as they are.
+        """Features with flags, and all layers side by side in place of the maps: what is worth storing. Digests stay.
 
         Leading axes of many environments are left alone.
         """
@@ -76,19 +101,27 @@ class Layout:
                 cuts = [layer.read(observation.features[layer.block]) for layer in layers]
                 widest = np.result_type(*[cut.dtype for cut in cuts])
                 features[name] = jnp.concatenate([cut.astype(widest) for cut in cuts], axis=-1)
+        for name, flags in ((FLAGS, self.flags), (PUBLIC_FLAGS, self.public_flags)):
+            if flags:
+                read = [each.read(observation.features[each.block]) for each in flags]
+                features[name] = observation.features.get(name, jnp.concatenate(read, axis=-1))
         return features
 
 
-def layout_of(role: RoleSpec, radius: Mapping[str, int]) -> Layout:
+def layout_of(
+    role: RoleSpec, radius: Mapping[str, int], thresholds: Mapping[str, Sequence[float]] = MappingProxyType({})
+) -> Layout:
     """What is read of a role's observation.
 
     Args:
         radius: cells in each direction from the observer that are read, by the name of a layer, or of what it belongs
             to: for `labels/owner/another` that, `labels/owner` or `labels`, whichever is given and longest. Below 0 the
             layer is left out; a layer without an entry is read in full.
+        thresholds: numbers that are also read as flags, by `block/name`.
 
     Raises:
-        ConfigError: for a name that belongs to no layer, or a radius on a map whose middle is not the observer's place.
+        ConfigError: for a name that belongs to no layer or number, or a radius on a map whose middle is not the
+            observer's place.
     """
     plain = {name: block for name, block in role.blocks.items() if not block.grid}
     charts = {name: block for name, block in role.blocks.items() if block.grid}
@@ -101,7 +134,17 @@ def layout_of(role: RoleSpec, radius: Mapping[str, int]) -> Layout:
         own=tuple(name for name, block in plain.items() if not block.is_public),
         layers=tuple(layer for layer in layers if not charts[layer.block].is_public),
         public_layers=tuple(layer for layer in layers if charts[layer.block].is_public),
+        flags=tuple(flags for flags in _flags(plain, thresholds) if not plain[flags.block].is_public),
+        public_flags=tuple(flags for flags in _flags(plain, thresholds) if plain[flags.block].is_public),
     )
+
+
+def _flags(plain: Mapping[str, Block], thresholds: Mapping[str, Sequence[float]]) -> list[Flags]:
+    """Thresholds with the places of their numbers, in a fixed order."""
+    known = {f"{name}/{number}": (name, i) for name, block in plain.items() for i, number in enumerate(block.names)}
+    if stray := sorted(set(thresholds) - set(known)):
+        raise unknown("number with thresholds", stray[0], known)
+    return [Flags(*known[name], tuple(thresholds[name])) for name in sorted(thresholds)]
 
 
 def _names(name: str, block: Block) -> list[str]:

@@ -206,6 +206,7 @@ def _ppo(config: RoleConfig) -> Learner:
         radius=config.radius,
         critic_sees_maps=config.critic_sees_maps,
         actor_sees_mask=config.actor_sees_mask,
+        thresholds=config.thresholds,
     )
     return ppo(settings, policy, set_scale)
 
@@ -225,7 +226,8 @@ def make_system(scenario: Scenario, budget: BudgetConfig, has_planner: bool) -> 
         for name, role in roles.items()
     }
     costs = (1.0 if budget.common_updates else learning.labor_cost_start, 1.0)
-    curriculum = Phases(schedules, (learning.max_rate_start, 1.0), costs, learning.labor_cost_full_at)
+    ceiling = {"max_rate": (learning.max_rate_start, 1.0), "max_rate_full_at": learning.max_rate_full_at}
+    curriculum = Phases(schedules, **ceiling, labor_cost=costs, labor_cost_full_at=learning.labor_cost_full_at)
     return _two_level(scenario, curriculum, budget.planner_updates if has_planner else budget.updates)
 
 

@@ -91,6 +91,9 @@ class RoleConfig:
     radius: dict[str, int] = field(default_factory=dict)
     """How many cells around oneself are read of a map, by map or layer, such as "map/wood" = 5; -1 leaves it out, and
     what has no entry is read in full, as is a whole map, which nobody is in the middle of."""
+    thresholds: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """Numbers that are also read as flags, one for each threshold: whether the number is above it. A layer of a network
+    cannot tell places or single units apart by a number alone. By block and name, such as "own/wood" = [0.005]."""
     critic_sees_maps: bool = True
     """Whether the critic reads maps, which cost most of the time."""
     actor_sees_mask: bool = False
@@ -199,6 +202,8 @@ class LearningConfig:
     """Slower than citizens: a planner that outruns them learns that nobody minds high rates."""
     max_rate_start: float = 1.0
     """Ceiling on rates when the planner joins; it rises to 1 by the time it settles, or the end."""
+    max_rate_full_at: float = 0.0
+    """Share of the run after which rates have no ceiling; 0: by the time the planner settles, or at the end."""
     labor_cost_start: float = 1.0
     """Weight of the disutility of labor at the start; it rises to 1 by the time the planner joins, if there is one."""
     labor_cost_full_at: float = 0.0
@@ -209,9 +214,11 @@ class LearningConfig:
         # What is better than average is judged by comparing environments.
         check("learning.environments", self.environments, self.environments >= 2, "at least 2")
         check("learning.periods_per_update", self.periods_per_update, self.periods_per_update >= 0, "at least 0")
-        check("learning.labor_cost_full_at", self.labor_cost_full_at, 0 <= self.labor_cost_full_at <= 1, "in [0, 1]")
-        for name in ("max_rate_start", "labor_cost_start"):
+        for name in ("max_rate_start", "max_rate_full_at", "labor_cost_start", "labor_cost_full_at"):
             check(f"learning.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1, "in [0, 1]")
+        opens = self.max_rate_full_at
+        allowed = f"above learning.planner.joins_at ({self.planner.joins_at}), or 0"
+        check("learning.max_rate_full_at", opens, opens == 0 or opens > self.planner.joins_at, allowed)
         for role, other in (("citizen", self.planner), ("planner", self.citizen)):
             settles, joins = getattr(self, role).settles_at, other.joins_at
             allowed = f"above {joins}, when the other role joins"

@@ -18,7 +18,7 @@ from polars.exceptions import PolarsError
 from fisc.core.economy import Economy
 from fisc.core.errors import DivergenceError, RunError
 from fisc.core.ledger import tolerance
-from fisc.learning.train import block, over_jobs, stack, unstack
+from fisc.learning.train import compile_block, over_jobs, stack, unstack
 from fisc.learning.two_level import TrainState, TwoLevel
 from fisc.records.metrics import LEARNING_METRICS
 from fisc.records.store import RunFolder, replace_file
@@ -113,15 +113,15 @@ def train_group(
     if done < group.system.num_updates and not may_train:
         what = f"ends at update {done} of {group.system.num_updates}" if done else "is missing"
         raise RunError(f"checkpoint {path} {what}: train it again with --resume, or restore the file")
-    advance = None
+    compiled = None
     while done < group.system.num_updates:
         size = min(group.block, group.system.num_updates - done)
-        must_compile = advance is None or advance[0] != size
+        must_compile = compiled is None or compiled[0] != size
         if must_compile:
             note(f"compiling {group.name}")
-            advance = (size, over_jobs(block(group.system, size), len(group.jobs)))
+            compiled = (size, compile_block(group.system, size, len(group.jobs)))
         started = time.perf_counter()
-        arrays, metrics = advance[1](economies, run)
+        arrays, metrics = compiled[1](economies, run)
         metrics = {name: np.asarray(value) for name, value in metrics.items()}
         run = eqx.combine(arrays, static)
         seconds = time.perf_counter() - started

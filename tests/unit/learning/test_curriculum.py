@@ -109,3 +109,10 @@ def test_moving_along_the_run_compiles_once():
     for fraction in (0.0, 0.3, 0.5, 1.0):
         knobs(Progress(jnp.zeros((), jnp.int32), jnp.asarray(fraction, jnp.float32), jnp.asarray(0.0)))
     assert len(traces) == 1
+
+
+def test_the_ceiling_may_be_gone_before_the_end():
+    """By hand: from 0.2 at the start to 1 at 0.4 of the run, and 1 ever after."""
+    early = Phases({"citizen": RoleSchedule(), "planner": RoleSchedule()}, max_rate=(0.2, 1.0), max_rate_full_at=0.4)
+    found = [float(at(fraction, early).max_rate) for fraction in (0.0, 0.2, 0.4, 1.0)]
+    np.testing.assert_allclose(found, [0.2, 0.6, 1.0, 1.0], rtol=1e-6)

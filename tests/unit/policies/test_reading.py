@@ -12,7 +12,7 @@ from fisc.core.economy import Block, Observation, RoleSpec
 from fisc.core.errors import ConfigError
 from fisc.core.spaces import Discrete
 from fisc.policies.actor_critic import make_policy
-from fisc.policies.reading import CELLS, PUBLIC_CELLS, layout_of
+from fisc.policies.reading import CELLS, FLAGS, PUBLIC_CELLS, PUBLIC_FLAGS, layout_of
 
 SIDE = 5
 BLOCKS = {
@@ -147,3 +147,36 @@ def test_legal_actions_may_be_features_of_the_choice_alone():
         gap = np.abs(odds(reader, seen()) - odds(reader, masked)).max()
         assert (gap > 1e-4) == moves
         np.testing.assert_array_equal(reader.value(seen()), reader.value(masked))
+
+
+def test_a_number_is_also_read_as_a_flag_for_each_threshold():
+    """By hand: whether it is above; numbers that all agents share are stored once; digests stay as they are."""
+    layout = layout_of(ROLE, {"labels": -1, "map": -1}, {"own/c": (-1.0, 0.0, 2.0), "rates/b": (0.5,)})
+    observation = eqx.tree_at(
+        lambda o: (o.features["own"], o.features["rates"]),
+        seen(),
+        (jnp.array([[-1.0], [0.5], [3.0]]), jnp.array([[0.9, 0.4]])),
+    )
+    digest = layout.digest(observation)
+    assert digest[FLAGS].tolist() == [[0, 0, 0], [1, 1, 0], [1, 1, 1]]
+    assert digest[PUBLIC_FLAGS].tolist() == [[0]]
+    assert layout.num_flags == 4
+    assert eqx.tree_equal(layout.digest(Observation(digest, observation.mask)), digest)
+
+
+def test_choice_and_value_read_the_flags():
+    """Property: where the plain numbers differ by next to nothing, on either side of a threshold, outputs differ."""
+    low, high = (eqx.tree_at(lambda o: o.features["own"], seen(), jnp.full((3, 1), x)) for x in (-1e-6, 1e-6))
+    key = jax.random.key(0)
+    for thresholds, differs in (({"own/c": (0.0,)}, True), ({}, False)):
+        policy = make_policy((8,), thresholds=thresholds)(key, ROLE)
+        change = jnp.max(jnp.abs(policy.value(high) - policy.value(low)))
+        assert bool(change > 1e-3) is differs
+        gap = policy.evaluate(high, jnp.zeros(3, jnp.int32)).log_prob - policy.evaluate(low, jnp.zeros(3, int)).log_prob
+        assert bool(jnp.max(jnp.abs(gap)) > 1e-5) is differs
+
+
+def test_thresholds_of_what_is_no_number_are_refused():
+    """Contract: the error names what was given and what there is."""
+    with pytest.raises(ConfigError, match="unknown number with thresholds 'map/ore'"):
+        layout_of(ROLE, {}, {"map/ore": (0.5,)})

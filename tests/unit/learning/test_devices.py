@@ -1,0 +1,91 @@
+"""Devices and processes that share the environments of one run: the same result as one device alone, to rounding."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from functools import cache
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fisc.core.spaces import Discrete
+from fisc.learning.curriculum import Phases, RoleSchedule
+from fisc.learning.ppo import Settings, ppo
+from fisc.learning.train import compile_block, over_jobs, stack
+from fisc.learning.two_level import TwoLevel
+from fisc.policies.actor_critic import make_policy, set_scale
+
+from .toy import Bandit
+
+RUN = f"from {__name__} import trained; import json, sys; print(json.dumps(trained()))"
+
+
+def trained() -> dict[str, list[float]]:
+    """One job, three updates in two compiled blocks: its parameters, and its metrics over time."""
+    settings = Settings(epochs=2, minibatches=2, learning_rate=0.01, shuffles_rows=False)
+    learner = ppo(settings, make_policy((4,)), set_scale)
+    system = TwoLevel({"citizen": learner}, Phases({"citizen": RoleSchedule()}), 3, 8)
+    worlds, keys = stack([Bandit(jnp.array([0.0, 1.0, 0.2]), Discrete(3))]), stack([jax.random.key(0)])
+    template = eqx.filter_eval_shape(system.init, Bandit(jnp.zeros(3), Discrete(3)), jax.random.key(0))
+    static = eqx.filter(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct), inverse=True)
+    run, seen = over_jobs(system.init, 1)(worlds, keys), []
+    for updates in (1, 2):
+        run, metrics = compile_block(system, updates, 1)(worlds, eqx.combine(run, static))
+        seen.append(metrics)
+    weights = jax.tree.leaves(run.learners["citizen"].policy.actor)
+    curves = {name: np.concatenate([np.asarray(part[name])[0] for part in seen]).tolist() for name in seen[0]}
+    return {"actor": np.concatenate([np.ravel(weight) for weight in weights]).tolist(), **curves}
+
+
+@cache
+def alone() -> dict[str, list[float]]:
+    """The same on one device."""
+    assert jax.device_count() == 1
+    return trained()
+
+
+def check(found: str) -> None:
+    """What a process printed agrees with one device alone, and learning took place."""
+    numbers = json.loads(found)
+    assert set(numbers) == set(alone())
+    for name, values in alone().items():
+        np.testing.assert_allclose(numbers[name], values, rtol=2e-4, atol=1e-5, err_msg=name)
+    assert len(numbers["welfare"]) == 3
+    assert max(numbers["citizen/gradient_norm"]) > 1e-3
+
+
+def start(code: str, devices: int) -> subprocess.Popen:
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "JAX_PLATFORMS": "cpu"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", code], env=os.environ | flags, **pipes)
+
+
+def printed(process: subprocess.Popen) -> str:
+    out, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors[-3000:]
+    return out.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_two_devices_that_share_the_environments_learn_what_one_does():
+    # Contract, to rounding: the same batch, minibatches and random numbers.
+    check(printed(start(f"import jax; assert jax.device_count() == 2; {RUN}", devices=2)))
+
+
+@pytest.mark.slow
+def test_two_processes_that_share_the_environments_learn_what_one_does():
+    # Contract, to rounding: two processes with a device each, which talk over the loopback interface.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    join = (
+        "import jax; jax.distributed.initialize('{}', num_processes=2, process_id={}); assert jax.device_count() == 2"
+    )
+    both = [start(f"{join.format(address, number)}; {RUN}", devices=1) for number in range(2)]
+    for process in both:
+        check(printed(process))
