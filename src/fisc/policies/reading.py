@@ -117,7 +117,8 @@ def layout_of(
         radius: cells in each direction from the observer that are read, by the name of a layer, or of what it belongs
             to: for `labels/owner/another` that, `labels/owner` or `labels`, whichever is given and longest. Below 0 the
             layer is left out; a layer without an entry is read in full.
-        thresholds: numbers that are also read as flags, by `block/name`.
+        thresholds: numbers that are also read as flags, by `block/name`, or by `block` for all that have no entry of
+            their own.
 
     Raises:
         ConfigError: for a name that belongs to no layer or number, or a radius on a map whose middle is not the
@@ -142,9 +143,10 @@ def layout_of(
 def _flags(plain: Mapping[str, Block], thresholds: Mapping[str, Sequence[float]]) -> list[Flags]:
     """Thresholds with the places of their numbers, in a fixed order."""
     known = {f"{name}/{number}": (name, i) for name, block in plain.items() for i, number in enumerate(block.names)}
-    if stray := sorted(set(thresholds) - set(known)):
-        raise unknown("number with thresholds", stray[0], known)
-    return [Flags(*known[name], tuple(thresholds[name])) for name in sorted(thresholds)]
+    if stray := sorted(set(thresholds) - set(known) - set(plain)):
+        raise unknown("number with thresholds", stray[0], [*known, *plain])
+    given = {full: thresholds.get(full, thresholds.get(block, ())) for full, (block, _) in known.items()}
+    return [Flags(*known[full], tuple(given[full])) for full in sorted(given) if given[full]]
 
 
 def _names(name: str, block: Block) -> list[str]:

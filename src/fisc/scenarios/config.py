@@ -93,7 +93,8 @@ class RoleConfig:
     what has no entry is read in full, as is a whole map, which nobody is in the middle of."""
     thresholds: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """Numbers that are also read as flags, one for each threshold: whether the number is above it. A layer of a network
-    cannot tell places or single units apart by a number alone. By block and name, such as "own/wood" = [0.005]."""
+    cannot tell places or single units apart by a number alone. By block and name, such as "own/wood" = [0.005], or by
+    block for all its numbers that have no entry of their own."""
     critic_sees_maps: bool = True
     """Whether the critic reads maps, which cost most of the time."""
     actor_sees_mask: bool = False

@@ -229,8 +229,19 @@ def _learning(config: FoundationConfig) -> dict[str, Any]:
     found["citizen"] = preset["citizen"] | _role(config, "agent_policy")
     if config.environment["full_observability"]:  # nobody is in the middle of a whole map
         found["citizen"].pop("radius")
+    kept = found["citizen"]["thresholds"].items()
+    found["citizen"]["thresholds"] = {name: limits for name, limits in kept if _is_seen(name, config)}
     found["planner"] = preset["planner"] | _role(config, "planner_policy")
     return found
+
+
+def _is_seen(number: str, config: FoundationConfig) -> bool:
+    """Whether citizens see a number that is also read as flags, in the unit of fisc's own recipe."""
+    if number in ("own/row", "own/column") and config.environment["full_observability"]:
+        return False
+    component = {"own/build_payment": "Build", "own/marginal_rate": "PeriodicBracketTax", "rates": "PeriodicBracketTax"}
+    is_there = number not in component or component[number] in config.listed
+    return is_there and bool(config.environment["allow_observation_scaling"])
 
 
 def _role(config: FoundationConfig, section: str) -> dict[str, Any]:

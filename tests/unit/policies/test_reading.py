@@ -180,3 +180,9 @@ def test_thresholds_of_what_is_no_number_are_refused():
     """Contract: the error names what was given and what there is."""
     with pytest.raises(ConfigError, match="unknown number with thresholds 'map/ore'"):
         layout_of(ROLE, {}, {"map/ore": (0.5,)})
+
+
+def test_thresholds_of_a_block_are_those_of_all_its_numbers_without_an_entry():
+    """By hand: two numbers; one has thresholds of its own."""
+    flags = layout_of(ROLE, {}, {"rates": (0.1, 0.2), "rates/b": (0.5,)}).public_flags
+    assert [(each.index, each.thresholds) for each in flags] == [(0, (0.1, 0.2)), (1, (0.5,))]
