@@ -211,7 +211,13 @@ class LearningConfig:
     """Share of the run after which labor costs in full, under every tax system; 0: when the planner joins. If arms go
     on from a common start, it is a share of that, and labor costs in full ever after."""
 
+    common_trace: float | Literal["same"] = "same"
+    """Citizens' trace in the common start. Credit that reaches less far is steadier while there is everything to learn;
+    a tax comes at the end of a period, and only trace 1 credits it in full to what was earned before."""
+
     def __post_init__(self):
+        if self.common_trace != "same":
+            check("learning.common_trace", self.common_trace, 0 <= self.common_trace <= 1, "in [0, 1], or 'same'")
         # What is better than average is judged by comparing environments.
         check("learning.environments", self.environments, self.environments >= 2, "at least 2")
         check("learning.periods_per_update", self.periods_per_update, self.periods_per_update >= 0, "at least 0")
