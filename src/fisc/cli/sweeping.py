@@ -128,12 +128,14 @@ def _run(tasks: Sequence, share: Share, book: Book, given: Mapping[str, str], lo
     logs = book.path.parent / "logs"
 
     def start(name: str) -> workers.Worker:
+        """Start a point's process."""
         book.note(name, state="running")
         return workers.Process(by_name[name].arguments, environment, logs / f"{name}.log", lock)
 
     with Board(len(tasks)) as board:
 
         def done(name: str, code: int, seconds: float) -> None:
+            """Write down what came of a point."""
             error = {"error": workers.why_failed(code, logs / f"{name}.log")} if code else {}
             state = "failed" if code else "finished"
             book.note(name, state=state, seconds=round(seconds, 1), **error)
