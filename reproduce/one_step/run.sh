@@ -17,6 +17,7 @@ $fisc compare one-step --seeds 5 --budget full --arms fixed,optimum --out "$out/
 $fisc compare one-step --seeds 5 --budget full --out "$out/c"
 
 # would workers gain by learning on, all together, against the trained planner?
+# (best_response.json as stored is older than its key retrained_agents, which this run would write)
 $fisc best-response "$out/c" --updates 200 --out "$out/best-response"
 cp "$out/best-response/summary.json" "$here/best_response.json"
 

@@ -1,5 +1,7 @@
 """`fisc best-response` where the answer is known: in the one-step economy best responses are exact."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -12,6 +14,7 @@ import pytest
 
 import fisc
 from fisc.cli.main import main
+from fisc.cli.progress import ProgressLine
 from fisc.core.knobs import full_knobs
 from fisc.economies.one_step.best_response import best_actions
 from fisc.learning.rollout import play_episodes
@@ -94,32 +97,77 @@ def test_one_worker_alone_finds_its_own_best_response(folder, tmp_path):
     assert 0.9 < (found - before) / possible <= 1.0001
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def environment():
-    """The command line prepares jax by environment variables, which must not outlive a test."""
+    """The command line prepares jax by environment variables, which must not outlive these tests."""
     before = dict(os.environ)
     yield
     os.environ.clear()
     os.environ.update(before)
 
 
-def test_trained_workers_have_little_to_gain_and_the_command_says_so(folder, tmp_path, environment, capsys):
-    """Learning: workers who were trained gain less than 5 % of what training brought. A folder is written only once."""
-    command = ["best-response", str(folder), "--out", str(tmp_path / "answer")]
-    assert main(command) == 0
-    assert "gain from retraining" in capsys.readouterr().out
-    summary = json.loads((tmp_path / "answer" / "summary.json").read_text())
+@pytest.fixture(scope="module")
+def answered(folder, environment, tmp_path_factory):
+    """The answer of the command without any option, what it said, and what a kill after three blocks would leave.
+
+    That is the worst moment: the checkpoint is there, but its policy has not been tried yet.
+    """
+    out, said = tmp_path_factory.mktemp("answers") / "answer", io.StringIO()
+
+    def copy(line, report):
+        """In place of the progress line."""
+        if report.update == 3 * UPDATES // response.TRIES:
+            shutil.copytree(out, out.with_name("killed"))
+
+    with contextlib.redirect_stdout(said), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ProgressLine, "report", copy)
+        assert main(["best-response", str(folder), "--out", str(out)]) == 0
+    return out, said.getvalue(), out.with_name("killed")
+
+
+def test_trained_workers_have_little_to_gain_and_the_command_says_so(folder, answered):
+    """Learning: workers who were trained gain less than 5 % of what training brought."""
+    out, said, _ = answered
+    assert "gain from retraining" in said
+    summary = json.loads((out / "summary.json").read_text())
     assert (summary["arm"], summary["role"], summary["updates"]) == ("planner", "citizen", UPDATES)
     assert summary["gained_in_training"]["mean"] > 100.0
     assert abs(summary["relative"]["mean"]) < 0.05
     # Oracle: rewards add up to utility and to welfare, so the trained profile earns what the run's evaluation found.
     found = RunFolder.open(folder).read_table("evaluation").filter(pl.col("metric") == "utilitarian")["value"].item()
     assert summary["rewards"]["trained"]["mean"] == pytest.approx(found, rel=1e-5)
-    rows = RunFolder(tmp_path / "answer").read_table("best_response")
+    rows = RunFolder(out).read_table("best_response")
     assert set(rows["profile"]) == {"untrained", "trained", "retrained"}
-    assert set(RunFolder(tmp_path / "answer").read_table("metrics")["run"]) == {"retrained"}
-    assert main(command) == 2
-    assert "already exists and is not empty" in capsys.readouterr().err
+    assert set(RunFolder(out).read_table("metrics")["run"]) == {"retrained"}
+
+
+def test_a_killed_answer_goes_on_to_the_same_bits(folder, answered):
+    """Property: what was done is not done again, and nothing is different in the end."""
+    whole, _, killed = answered
+    assert not (killed / "summary.json").exists()
+    updates = []
+    again = response.best_response(
+        folder, Question(), out=killed, resume=True, say=lambda report: updates.append(report.update)
+    )
+    assert updates[0] == 4 * UPDATES // response.TRIES
+    assert again.summary == json.loads((whole / "summary.json").read_text())
+    for table in ("best_response", "metrics"):
+        assert RunFolder(killed).read_table(table).equals(RunFolder(whole).read_table(table)), table
+
+
+def test_an_answer_is_not_overwritten_nor_gone_on_with_by_another_question(folder, answered, tmp_path, capsys):
+    """Contract: exit code 2, one line, and the answer stays as it is."""
+    out, before = str(answered[0]), (answered[0] / "summary.json").read_bytes()
+    (tmp_path / "other.txt").write_text("mine")
+    for words, said in (
+        (["--out", out], "already exists and is not empty: go on with it by --resume"),
+        (["--out", out, "--resume", "--updates", "7"], "another answer (plan.question.updates was 100, now 7)"),
+        (["--out", str(tmp_path), "--resume"], "has no question.json to go on from"),
+    ):
+        assert main(["best-response", str(folder), *words]) == 2
+        error = capsys.readouterr().err
+        assert said in error and error.count("\n") == 1
+    assert (answered[0] / "summary.json").read_bytes() == before
 
 
 WRONG = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fisc.analysis.summary import bootstrap_interval
+from fisc.analysis.intervals import bootstrap_interval
 
 SCHEMA = 1
 """Version of the summary."""

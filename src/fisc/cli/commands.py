@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fisc.core.errors import ConfigError, unknown
-from fisc.records.store import RunFolder
+from fisc.records.store import RunFolder, check_free
 from fisc.scenarios import registry
 from fisc.scenarios.config import OBJECTIVES, WEIGHED, Scenario
 from fisc.scenarios.plan import plan
@@ -83,7 +83,7 @@ def compare(options: Namespace) -> None:
     from fisc.plots.terminal import print_summary
 
     print_summary(run.summary, console)
-    console.print(f"\nreport: {run.report}")
+    _print_paths(f"\nreport: {run.report}")
 
 
 def train(options: Namespace) -> None:
@@ -92,7 +92,7 @@ def train(options: Namespace) -> None:
         options.out = f"runs/{registry.load_scenario(options.scenario).name}-{options.arm}-{options.budget}"
     run = _run(options, [options.arm], draw=False)
     numbers = run.summary["arms"][options.arm][run.summary["objective"]]
-    console.print(f"{options.arm}: {run.summary['objective']} {numbers['mean']:.6g}\nrun: {run.folder}")
+    _print_paths(f"{options.arm}: {run.summary['objective']} {numbers['mean']:.6g}\nrun: {run.folder}")
 
 
 def _run(options: Namespace, arms: list[str] | None, draw: bool):
@@ -105,8 +105,6 @@ def _run(options: Namespace, arms: list[str] | None, draw: bool):
     }
     folder = plan(options.scenario, **what).folder(options.out)
     if not options.resume:
-        from fisc.records.store import check_free
-
         check_free(folder)
     from fisc.cli.progress import ProgressLine
     from fisc.scenarios.compare import compare as run_comparison
@@ -144,7 +142,7 @@ def export(options: Namespace) -> None:
 
     out = Path(options.out or Path(options.run) / "tensorboard")
     rows = tensorboard.export(RunFolder.open(options.run), out)
-    console.print(f"{rows:,} points in {out}; look at them with: tensorboard --logdir {out}", soft_wrap=True)
+    _print_paths(f"{rows:,} points in {out}; look at them with: tensorboard --logdir {out}")
 
 
 def solve(options: Namespace) -> None:
@@ -184,6 +182,9 @@ def evaluate(options: Namespace) -> None:
 
 def best_response(options: Namespace) -> None:
     """Retrain one role or agent of a run and print what it gains."""
+    _refuse_no_run(options.run)
+    if options.out is not None and not options.resume:
+        check_free(Path(options.out))
     from fisc.cli.progress import ProgressLine
     from fisc.plots.best_response import print_gain
     from fisc.scenarios import best_response as response
@@ -198,9 +199,11 @@ def best_response(options: Namespace) -> None:
         episodes=options.episodes,
     )
     with ProgressLine(console) as line:
-        answer = response.best_response(options.run, question, out=options.out, say=line.report, note=line.note)
+        answer = response.best_response(
+            options.run, question, out=options.out, resume=options.resume, say=line.report, note=line.note
+        )
     print_gain(answer.summary, console)
-    console.print(f"\nanswer: {answer.folder}")
+    _print_paths(f"\nanswer: {answer.folder}")
 
 
 def plot(options: Namespace) -> None:
@@ -209,14 +212,17 @@ def plot(options: Namespace) -> None:
     from fisc.scenarios.compare import open_finished, redraw
 
     folder, _ = open_finished(options.run)
-    redraw(folder, console.print)
-    console.print(f"figures: {folder.figures}\nreport: {folder.path / 'report.html'}")
+    redraw(folder, _print_paths)
+    _print_paths(f"figures: {folder.figures}\nreport: {folder.path / 'report.html'}")
+
+
+def _print_paths(text: str) -> None:
+    """Print what has a path in it: in one line however narrow the terminal, and as it is, brackets included."""
+    console.print(text, soft_wrap=True, markup=False)
 
 
 def _refuse_no_run(path: str) -> None:
     """Refuse what is no run folder at once: importing all of jax takes seconds."""
-    from fisc.records.store import RunFolder
-
     RunFolder.open(path)
 
 
@@ -288,8 +294,8 @@ def import_foundation(options: Namespace) -> None:
     except OSError as error:
         raise ConfigError(f"--out {options.out} cannot be written: {error.strerror}") from None
     for caveat in scenario.caveats:
-        console.print(f"note: {caveat}")
-    console.print(f"scenario: {options.out} (run it: fisc compare {options.out} --budget quick)")
+        console.print(f"note: {caveat}", markup=False)
+    _print_paths(f"scenario: {options.out} (run it: fisc compare {options.out} --budget quick)")
 
 
 def cite(options: Namespace) -> None:

@@ -10,22 +10,22 @@ from collections.abc import Sequence
 
 EPILOG = """\
 examples:
-  fisc compare us-2024                              what would other tax schedules do in the US?
+  fisc compare us-2024                           what would other taxes do?
   fisc compare us-2024 --elasticity 0.5 --year 2026 --workers 10000
-  fisc compare one-step --seeds 5 --budget full     does learning recover the optimal tax?
-  fisc solve one-step                               the exact optimum
-  fisc best-response runs/one-step-full             would anybody gain by learning on, alone?
-  fisc sweep saez.toml --jobs 2                     many comparisons, each in a process of its own
-  fisc plot runs/us-2024-quick                      draw figures and report again
+  fisc compare one-step --seeds 5 --budget full  does learning find the optimum?
+  fisc solve one-step                            the exact optimum
+  fisc best-response runs/one-step-full          would anybody gain alone?
+  fisc sweep saez.toml --jobs 2                  many comparisons in parallel
+  fisc plot runs/us-2024-quick                   draw figures and report again
 """
 
 
 WATCH_EPILOG = """\
 examples:
-  fisc watch runs/gtb --arm planner                 trained citizens and planner, in the terminal
-  fisc watch town.yaml --out town.npz               record an episode by rule of thumb
-  fisc watch town.npz --out town.gif --steps 0:300  a film of its first 300 steps
-  fisc watch town.npz --out town.png                the whole episode in one figure
+  fisc watch runs/gtb --arm planner                 trained citizens and planner
+  fisc watch town.yaml --out town.npz               record, by rule of thumb
+  fisc watch town.npz --out town.gif --steps 0:300  a film of its first 300
+  fisc watch town.npz --out town.png                the episode in one figure
 """
 
 SWEEP_EPILOG = """\
@@ -34,37 +34,51 @@ a job file:
   arms = ["saez"]
   seeds = 3
   budget = "quick"
-  [set]                                             keys of the scenario for all points
+  [set]                               keys of the scenario for all points
   "economy.workers" = 100
-  [grid]                                            all combinations; or [[list]], one table for each point
-  "taxes.saez_elasticity" = [0.2, 0.4, 0.8]
+  [grid]                              all combinations; or a table for each
+  "taxes.saez_elasticity" = [0.2, 1]  point, [[list]]
 
 files in the folder of --out:
   POINT/          the run folder of each point
   logs/POINT.log  what it said
   sweep.json      the state of every point
-  sweep.parquet   swept keys, each arm's objective with its interval, and which point is best; .csv: the same
+  sweep.parquet   swept keys, each arm's objective with its interval, and which
+                  point is best; .csv: the same
 """
 
 BREAKDOWN_EPILOG = """\
 files in the folder of --out (docs/watching.md lists their columns):
-  activity.png .svg .csv   what each citizen gathered, built, traded and worked on
-  income.png .svg .csv     where income came from, and what taxes and transfers made of it
+  activity.png .svg .csv   what each citizen gathered, built, traded, worked on
+  income.png .svg .csv     where income came from, and what taxes made of it
   trades.png .svg .csv     every unit traded at its price
-  prices.csv               number, mean, low and high of these prices by good and tax year
-  years.csv                income, tax, transfer, marginal rate and houses by citizen and tax year
+  prices.csv               number, mean, low and high by good and tax year
+  years.csv                income, tax, transfer, houses by citizen and tax year
   citizens.csv             everything about each citizen in the whole episode
   outcome.csv              productivity, equality and their product
 """
 
 
+class Help(argparse.HelpFormatter):
+    """Wraps a paragraph to the width of the terminal, and leaves examples, of several lines, as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser with this kind of help, and so are those of its commands."""
+
+    def __init__(self, **options):
+        super().__init__(formatter_class=Help, **options)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Every command with its flags."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="fisc",
         description="Design and test economic policy by simulation and learning.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="store_true", help="print the version and stop")
     parser.add_argument("--debug", action="store_true", help="show the full traceback of an error")
@@ -156,7 +170,10 @@ def _best_response_command(commands) -> None:
     respond.add_argument(
         "--episodes", type=int, metavar="N", help="episodes of each evaluation (default: as the run's own evaluation)"
     )
-    respond.add_argument("--out", metavar="DIR", help="new folder for the answer (default: in RUN/best-response)")
+    respond.add_argument(
+        "--out", metavar="DIR", help="folder for the answer, new or empty (default: in RUN/best-response)"
+    )
+    respond.add_argument("--resume", action="store_true", help="go on with the answer in --out, if there is one")
 
 
 def _sweep_command(commands) -> None:
@@ -165,7 +182,6 @@ def _sweep_command(commands) -> None:
         help="many comparisons from one job file, in parallel; ends with one table over all",
         description="Run `fisc compare` for every point of a grid or list, each in a process and folder of its own.",
         epilog=SWEEP_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     sweep.add_argument("file", help="the job file, .toml (docs/sweeps.md shows one)")
     sweep.add_argument("--jobs", type=int, metavar="N", help="comparisons at a time (default: one for each core)")
@@ -187,7 +203,6 @@ def _watching_commands(commands) -> None:
         help="show an episode: in the terminal, as a film, or as a figure",
         description="Show an episode of an economy on a map. Without --out it plays in the terminal.",
         epilog=WATCH_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _episode_flags(watch)
     watch.add_argument(
@@ -207,7 +222,6 @@ def _watching_commands(commands) -> None:
         description="Print who did what in an episode and what came of it: gathering, building, trade, prices, income "
         "before and after tax, labor; and the equality and productivity of it all.",
         epilog=BREAKDOWN_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _episode_flags(breakdown)
     breakdown.add_argument("--out", metavar="DIR", help="also draw it and write its tables, into this folder")

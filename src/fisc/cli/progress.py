@@ -24,7 +24,7 @@ class ProgressLine:
             TextColumn("{task.description:<10}"),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[count]}"),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
             console=console,
             disable=not console.is_terminal,
             transient=True,
@@ -49,7 +49,7 @@ class ProgressLine:
 
     def note(self, text: str) -> None:
         """Say in words what happens now."""
-        self.console.print(f"[dim]{text}[/dim]")
+        self._print(text, "dim")
         self.said = time.monotonic()
         self.doing = (text, self.said)
 
@@ -69,7 +69,7 @@ class ProgressLine:
             self.bar.update(self.pulse, text=text, visible=True)
         elif now - self.said >= SECONDS_OF_SILENCE:
             self.said = now
-            self.console.print(f"[dim]{text}[/dim]")
+            self._print(text, "dim")
 
     def report(self, report: Report) -> None:
         """Show how far training is."""
@@ -84,7 +84,11 @@ class ProgressLine:
             self.bar.update(self.tasks[report.group], completed=report.update, count=count, text=text)
         elif time.monotonic() - self.last > SECONDS_BETWEEN_LINES or report.update == report.num_updates:
             self.last = time.monotonic()
-            self.console.print(f"{report.group}: update {count} · {text}")
+            self._print(f"{report.group}: update {count} · {text}")
+
+    def _print(self, text: str, style: str | None = None) -> None:
+        """In one line however narrow the terminal, with the brackets of a path as they are."""
+        self.console.print(text, style=style, soft_wrap=True, markup=False)
 
     def _keep_beating(self) -> None:
         while not self.stopped.wait(SECONDS_BETWEEN_BEATS):

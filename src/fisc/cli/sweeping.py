@@ -71,13 +71,13 @@ def sweep(options: Namespace) -> int:
     """
     if options.jobs is not None and options.jobs < 1:
         raise ConfigError(f"--jobs is {options.jobs}: expected at least 1")
+    read, out = read_sweep(options.file), Path(options.out or f"runs/{Path(options.file).stem}")
     _end_with_the_terminal()
     given = dict(os.environ)  # as the user set it: what follows is for this process, which only checks
     os.environ["JAX_PLATFORMS"] = "cpu"
     prepare_jax(cores=1)
     from fisc.scenarios.sweep import STATE_FILE, prepare
 
-    read, out = read_sweep(options.file), Path(options.out or f"runs/{Path(options.file).stem}")
     with console.status(f"checking {len(read.points)} points"):
         tasks = prepare(read, out, options.resume)
     open_tasks = [task for task in tasks if not task.is_finished]
@@ -118,7 +118,8 @@ def _announcement(tasks: Sequence, open_tasks: Sequence, share: Share, out: Path
     finished = f", {len(tasks) - len(open_tasks)} finished already" if len(open_tasks) < len(tasks) else ""
     cores = "core" if share.cores == 1 else "cores"
     how = f"{share.jobs} at a time with {share.cores} {cores} each"
-    return f"{'# ' if is_comment else ''}{len(tasks)} points{finished}; {how}; folder {out}"
+    points = "1 point" if len(tasks) == 1 else f"{len(tasks)} points"
+    return f"{'# ' if is_comment else ''}{points}{finished}; {how}; folder {out}"
 
 
 def _run(tasks: Sequence, share: Share, book: Book, given: Mapping[str, str], lock: int | None) -> None:
@@ -128,12 +129,14 @@ def _run(tasks: Sequence, share: Share, book: Book, given: Mapping[str, str], lo
     logs = book.path.parent / "logs"
 
     def start(name: str) -> workers.Worker:
+        """Start a point's process."""
         book.note(name, state="running")
         return workers.Process(by_name[name].arguments, environment, logs / f"{name}.log", lock)
 
     with Board(len(tasks)) as board:
 
         def done(name: str, code: int, seconds: float) -> None:
+            """Write down what came of a point."""
             error = {"error": workers.why_failed(code, logs / f"{name}.log")} if code else {}
             state = "failed" if code else "finished"
             book.note(name, state=state, seconds=round(seconds, 1), **error)

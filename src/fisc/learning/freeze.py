@@ -51,9 +51,11 @@ def apart(learner: Learner, agent: int, play: Play) -> Learner:
         return split(learner, learner.init(key, economy, role), agent, holds_scale=False)
 
     def policy(state: Apart) -> OneApart:
+        """The one by its own parameters, all others by what they learned before."""
         return OneApart(play(learner.policy(state.rest)), learner.policy(state.own), state.agent)
 
     def update(key, state: Apart, trajectory: Trajectory, dial):
+        """The one learns from its own rows. `key`: consumed."""
         own, metrics = learner.update(key, state.own, only(trajectory, state.agent), dial)
         return replace(state, own=own), metrics
 
@@ -108,6 +110,7 @@ def only(trajectory: Trajectory, agent: Int[Array, ""]) -> Trajectory:
     num = trajectory.reward.shape[2]
 
     def rows(x: Array, axis: int = 2) -> Array:
+        """The agent's row, if agents have rows of their own."""
         return jax.lax.dynamic_slice_in_dim(x, agent, 1, axis) if x.shape[axis] == num else x
 
     return replace(

@@ -90,6 +90,7 @@ def ppo(settings: Settings, make_policy: MakePolicy, set_scale: SetScale) -> Lea
         return _update(key, state, trajectory, dial, settings, optimizer, set_scale)
 
     def restart(state: State, agent, holds_scale: bool) -> State:
+        """What was learned, with a fresh optimizer; see `Learner.restart`."""
         returns, memory = state.returns, optimizer.init(_flatten(state.policy)[0])
         if agent is not None and settings.per_agent:
             returns = Moments(returns.mean[agent][None], returns.variance[agent][None], returns.weight)

@@ -8,11 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from fisc.plots.wording import NOTHING, RANGE_ONLY, decimals_of, format_number, format_percent
+from fisc.plots.terminal import WIDTH
+from fisc.plots.wording import NOTHING, RANGE_ONLY, decimals_of, format_number, format_percent, interval_name
 from fisc.records.schema import arm_label
-
-WIDTH = 80
-"""Columns that a table may take."""
 
 
 def print_gain(summary: Mapping[str, Any], console: Console) -> None:
@@ -25,8 +23,10 @@ def print_gain(summary: Mapping[str, Any], console: Console) -> None:
     console.print()
     console.print(gain_table(summary))
     console.print()
-    for sentence in [_verdict(summary), *summary["caveats"]]:
-        console.print(Text(sentence), width=min(console.width, WIDTH))
+    width = min(console.width, WIDTH)
+    console.print(Text(_verdict(summary)), width=width)
+    for sentence in summary["caveats"]:
+        console.print(Text(f"Caveat: {sentence}", style="dim"), width=width)
 
 
 def gain_table(summary: Mapping[str, Any]) -> Table:
@@ -61,7 +61,7 @@ def _interval_name(summary: Mapping[str, Any]) -> str:
     count, over = len(summary["gain"]["values"]), summary["over"]
     if count == 1:
         return "no interval"
-    return f"95% interval, {count} {over}" if count > RANGE_ONLY else f"range of {count} {over}"
+    return interval_name(count, over) + (f", {count} {over}" if count > RANGE_ONLY else "")
 
 
 def _cells(numbers: Mapping[str, Any], signed: bool = False) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Figure: equality against productivity, the trade-off that every tax system must strike."""
+"""Figure: equality against productivity, a point for each tax system. What `--frontier` learned is in `trade_off`."""
 
 import numpy as np
 import polars as pl

@@ -7,7 +7,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fisc.analysis.summary import bootstrap_interval
+from fisc.analysis.intervals import bootstrap_interval
 from fisc.plots import style
 from fisc.plots.wording import format_interval, format_mean, interval_name, shared_decimals
 from fisc.records.errors import RecordError

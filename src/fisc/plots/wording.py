@@ -183,13 +183,13 @@ def in_sentence(arm: str, start: bool = False) -> str:
     return text[0].upper() + text[1:] if start else text
 
 
-def interval_name(num_seeds: int) -> str:
+def interval_name(num: int, over: str = "seeds") -> str:
     """What the bootstrap interval over so many seeds is: with three or fewer, no more than lowest to highest.
 
     >>> interval_name(3), interval_name(5)
     ('range of 3 seeds', '95% interval')
     """
-    return "95% interval" if num_seeds > RANGE_ONLY else f"range of {num_seeds} seeds"
+    return "95% interval" if num > RANGE_ONLY else f"range of {num} {over}"
 
 
 def _leader_sentence(summary: Mapping[str, Any], ranked: Sequence[str]) -> str:

@@ -4,11 +4,12 @@
 learn comes from the run. Axes: `e` episodes, `n` agents of a role.
 """
 
+import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -18,7 +19,7 @@ import polars as pl
 
 from fisc.analysis.best_response import summarize_gain
 from fisc.core.economy import Economy
-from fisc.core.errors import ConfigError, DivergenceError, RunError, unknown
+from fisc.core.errors import DivergenceError, RunError
 from fisc.core.knobs import full_knobs
 from fisc.core.ledger import tolerance
 from fisc.core.policy import Policy
@@ -28,35 +29,23 @@ from fisc.learning.rollout import play_episodes
 from fisc.learning.train import unstack
 from fisc.learning.two_level import TrainState, TwoLevel
 from fisc.policies.scripted import Greedy
-from fisc.records.store import RunFolder
-from fisc.scenarios import build
-from fisc.scenarios.compare import file_name, group_jobs, open_finished, solve_worlds
+from fisc.records.store import RunFolder, check_free
+from fisc.scenarios import build, checkpoint
+from fisc.scenarios.compare import group_jobs, open_finished, solve_worlds
 from fisc.scenarios.evaluation import EVALUATION
 from fisc.scenarios.plan import Plan
+from fisc.scenarios.provenance import go_on, versions
+from fisc.scenarios.question import Question, folder_name, resolve, whom
 from fisc.scenarios.training import Group, Job, Report, new_states, train_group
 
+QUESTION_FILE = "question.json"
+"""What makes a folder that of an answer: what was asked of which run, which `--resume` checks."""
+ANOTHER = ("answer", "ask the same of the same run")
+"""What a folder holds that cannot be gone on with, and how to mend it."""
 TRIES = 10
 """How often, at most, a policy is tried on other episodes while it is retrained; the best one is kept."""
 VALIDATION, RETRAINING = EVALUATION + 1, EVALUATION + 2
 """Numbers that set the randomness of these tries, and of the retraining itself, apart from all other."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """Who is retrained, from where, how long, and on what it is judged. None: as the run has it."""
-
-    arm: str | None = None
-    """By default the planner's, if there is one."""
-    role: str | None = None
-    """By default the first one that learns."""
-    agent: int | None = None
-    """Only this agent of the role, all others of the role being frozen too; None: the whole role together."""
-    start: Literal["trained", "untrained"] = "trained"
-    """The policies that everybody begins with. The untrained are the control, in which there is something to gain."""
-    updates: int | None = None
-    seeds: int | Sequence[int] | None = None
-    """How many of the run's, or which."""
-    episodes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +82,7 @@ def best_response(
     question: Question,
     *,
     out: str | os.PathLike | None = None,
+    resume: bool = False,
     say: Callable[[Report], None] = lambda report: None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Answer:
@@ -102,6 +92,7 @@ def best_response(
         path: the run folder; but for the answer in its folder `best-response` nothing in it is changed.
         question: who is retrained and how.
         out: a new folder for the answer; one in the run folder by default.
+        resume: go on with an interrupted answer to the same question.
         say: told after every block of training.
         note: told in words what happens.
 
@@ -111,19 +102,23 @@ def best_response(
         RunError: if the run is not finished, a checkpoint is missing or damaged, or `out` is in the way.
         DivergenceError: retraining broke down.
     """
-    case = open_case(path, question, note)
-    target = Path(out) if out is not None else Path(path) / "best-response" / _name(case.question)
-    return answer(case, _make_folder(target), say, note)
+    run, planned, group, asked = ask(path, question, note)
+    target = Path(out) if out is not None else run.path / "best-response" / folder_name(asked)
+    folder = open_answer(target, identity_of(run, asked), resume, note)  # refuses before loading, which takes long
+    return answer(load_case(run, planned, group, asked), folder, say, note)
 
 
 def answer(
     case: Case, folder: RunFolder, say: Callable[[Report], None], note: Callable[[str], None] = lambda text: None
 ) -> Answer:
-    """Retrain, evaluate, and write the answer into a new folder; see `best_response`."""
+    """Retrain, evaluate, and write the answer into its folder; see `best_response`."""
     asked, provenance = case.question, case.run.read_json("provenance.json")
+    if not folder.has_file(QUESTION_FILE):
+        about = {"run": str(case.run.path), "plan": identity_of(case.run, asked), "versions": versions()}
+        folder.write_json(QUESTION_FILE, about)
     tries = next(number for number in range(TRIES, 0, -1) if asked.updates % number == 0)
     group = Group("retrained", case.jobs, case.system, asked.updates // tries, starts=case.starts)
-    note(f"retraining {_whom(asked)} for {asked.updates} updates, {_count(len(case.jobs), 'seed')}")
+    note(f"retraining {whom(asked)} for {asked.updates} updates, {_count(len(case.jobs), 'seed')}")
     learned, kept = retrain(case, group, folder, say, note)
     folder.write_table("metrics", pl.concat(group.rows))
 
@@ -153,22 +148,38 @@ def retrain(
 ) -> tuple[list[dict[str, Any]], list[int]]:
     """Retrain every job, and keep of each the learners that did best in episodes apart from those that are reported.
 
+    Goes on from what is in the folder.
+
     Returns:
         The learners' states of each job, and after how many updates they were.
     """
-    asked = case.question
-    best: list[tuple[float, dict[str, Any], int]] = [(-np.inf, {}, 0) for _ in case.jobs]
+    asked, path = case.question, folder.path / "checkpoints" / "kept.ckpt"
+    best = _read_kept(path, case)
 
     def look(run: Any, done: int) -> None:
+        """Try every job's policies, and keep those that do better than all before."""
+        if done > group.block and not path.exists():
+            raise RunError(f"{path} is missing: restore it, or delete {path.parent} to retrain from the start")
         for j, start in enumerate(case.starts):
             learners = _at_home(unstack(run.learners, j))
             earned = _returns(case, j, replace(start, learners=learners), VALIDATION)[asked.role]
             value = float(earned.mean() if asked.agent is None else earned[:, asked.agent].mean())
             if value > best[j][0]:
                 best[j] = (value, learners, done)
+        values, kept, updates = zip(*best, strict=True)
+        checkpoint.save(path, list(kept), {"values": values, "updates": updates})
 
     train_group(group, folder, say, note=note, look=look)
     return [learners for _, learners, _ in best], [done for *_, done in best]
+
+
+def _read_kept(path: Path, case: Case) -> list[tuple[float, dict[str, Any], int]]:
+    """Of each job the best value so far, the learners that had it, and after how many updates."""
+    starts = [start.learners for start in case.starts]
+    if not path.exists():
+        return [(-np.inf, learners, 0) for learners in starts]
+    kept, told = checkpoint.load(path, starts)
+    return list(zip(told["values"], kept, told["updates"], strict=True))
 
 
 def open_case(path: str | os.PathLike, question: Question, note: Callable[[str], None]) -> Case:
@@ -177,14 +188,34 @@ def open_case(path: str | os.PathLike, question: Question, note: Callable[[str],
     Raises:
         ConfigError, RecordError, RunError: as `best_response` does.
     """
+    return load_case(*ask(path, question, note))
+
+
+def ask(
+    path: str | os.PathLike, question: Question, note: Callable[[str], None]
+) -> tuple[RunFolder, Plan, Group, Question]:
+    """Check a question about a run: the run, its plan, the jobs that it is about, and the question with its defaults.
+
+    Raises:
+        ConfigError, RecordError, RunError: as `best_response` does.
+    """
     folder, planned = open_finished(path)
     worlds = solve_worlds(planned, folder, note)
     groups = {job.arm: group for group in group_jobs(planned, worlds) for job in group.jobs}
-    group, asked = resolve(path, question, planned, groups)
+    return folder, planned, *resolve(path, question, planned, groups)
+
+
+def load_case(folder: RunFolder, planned: Plan, group: Group, asked: Question) -> Case:
+    """Read the policies of a run that a question is about.
+
+    Raises:
+        RunError: if their checkpoint is missing or damaged.
+    """
     learner = group.system.learners[asked.role]
     holds_scale = asked.start == "trained"
 
     def prepare(run: TrainState, seed: int) -> TrainState:
+        """The state in which a job's retraining begins, with luck of its own."""
         state = run.learners[asked.role]
         own = (
             learner.restart(state, None, holds_scale)
@@ -208,51 +239,33 @@ def open_case(path: str | os.PathLike, question: Question, note: Callable[[str],
     return Case(folder, asked, planned, _system(planned, group, asked), jobs, profiles)
 
 
-def resolve(
-    path: str | os.PathLike, question: Question, planned: Plan, groups: dict[str, Group]
-) -> tuple[Group, Question]:
-    """The group of jobs that a question is about, and the question with its defaults filled in."""
-    arms = planned.scenario.arms
-    arm = question.arm or ("planner" if "planner" in groups else next(iter(groups), arms[0]))
-    if arm not in arms:
-        raise unknown(f"arm of {Path(path)}", arm, arms)
-    if arm not in groups:
-        mend = f"choose one of {', '.join(groups)}" if groups else "nobody learned in this run"
-        raise ConfigError(f"nobody learned under arm '{arm}' of {path}: {mend}")
-    group, roles = groups[arm], next(job for job in groups[arm].jobs if job.arm == arm).economy.spec.roles
-    able = [role for role in roles if group.system.learners[role].restart is not None]
-    role = question.role or able[0]
-    if role not in roles:
-        raise unknown("role", role, roles)
-    if role not in able:
-        raise ConfigError(f"role '{role}' follows a rule and cannot learn: choose --role {' or '.join(able)}")
-    agent, num = question.agent, roles[role].num_agents
-    if agent is not None and not 0 <= agent < num:
-        raise ConfigError(f"--agent is {agent}: role '{role}' has agents 0 to {num - 1}")
-    updates = group.system.num_updates if question.updates is None else question.updates
-    episodes = planned.scenario.evaluation.episodes if question.episodes is None else question.episodes
-    for name, number in (("updates", updates), ("episodes", episodes)):
-        if number < 1:
-            raise ConfigError(f"--{name} is {number}: expected at least 1")
-    seeds = _choose_seeds(path, question.seeds, planned.seeds)
-    return group, Question(arm, role, agent, question.start, updates, seeds, episodes)
+def identity_of(run: RunFolder, asked: Question) -> dict[str, Any]:
+    """All that makes an answer the one it is, as JSON holds it."""
+    provenance = run.read_json("provenance.json")
+    return {
+        "run": provenance["plan"],
+        "started": provenance["started"],
+        "question": json.loads(json.dumps(asdict(asked))),
+    }
 
 
-def _choose_seeds(
-    path: str | os.PathLike, asked: int | Sequence[int] | None, seeds: tuple[int, ...]
-) -> tuple[int, ...]:
-    """The run's seeds that are asked for: all, the first so many, or these."""
-    has = f"{path} has seeds {', '.join(map(str, seeds))}"
-    if asked is None:
-        return seeds
-    if isinstance(asked, int):
-        if not 1 <= asked <= len(seeds):
-            raise ConfigError(f"--seeds is {asked}: {has}; give 1 to {len(seeds)}, or name some with a comma (0,)")
-        return seeds[:asked]
-    strange = [seed for seed in asked if seed not in seeds]
-    if strange or not asked or len(set(asked)) < len(asked):
-        raise ConfigError(f"--seeds is {','.join(map(str, asked))}: {has}; choose among them, each only once")
-    return tuple(asked)
+def open_answer(path: Path, identity: dict[str, Any], resume: bool, note: Callable[[str], None]) -> RunFolder:
+    """The folder of an answer, which is not made yet, or one to go on with that answers the same question.
+
+    Raises:
+        RecordError: if something is there already.
+        RunError: if it cannot be gone on with.
+    """
+    folder = RunFolder(path)
+    if resume and folder.has_file(QUESTION_FILE):
+        go_on(folder, QUESTION_FILE, identity, note, ANOTHER)
+        return folder
+    if resume and path.is_dir() and any(path.iterdir()):
+        raise RunError(f"{path} has no {QUESTION_FILE} to go on from: choose another --out, or delete it")
+    if resume:
+        note(f"nothing to resume at {path}: a new answer begins")
+    check_free(path)
+    return folder
 
 
 def _system(planned: Plan, group: Group, asked: Question) -> TwoLevel:
@@ -328,31 +341,6 @@ def _play(economy: Economy, policies: dict[str, Policy], first: Any, keys: Any, 
 def _at_home(tree: Any) -> Any:
     """Everything on one device: states of several jobs come from several."""
     return jax.tree.map(lambda x: jax.device_put(x, jax.devices()[0]) if eqx.is_array(x) else x, tree)
-
-
-def _make_folder(path: Path) -> RunFolder:
-    """A new folder for an answer.
-
-    Raises:
-        RunError: if something is there already, or it cannot be made.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        is_empty = not any(path.iterdir())
-    except OSError as error:
-        raise RunError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from None
-    if not is_empty:
-        raise RunError(f"{path} already exists and is not empty: delete it, or choose another --out")
-    return RunFolder(path)
-
-
-def _name(question: Question) -> str:
-    agent = "" if question.agent is None else f"-{question.agent}"
-    return f"{file_name(question.arm)}-{question.role}{agent}-{question.start}"
-
-
-def _whom(question: Question) -> str:
-    return f"role {question.role}" if question.agent is None else f"{question.role} {question.agent} alone"
 
 
 def _count(number: int, what: str) -> str:

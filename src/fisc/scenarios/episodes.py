@@ -174,11 +174,13 @@ def _play(economy: Economy, policies: dict[Role, Policy], start, key_act, key_wo
     spec, knobs = economy.spec, full_knobs()
 
     def choose(state, step):
+        """What everybody would do now."""
         seen = economy.observe(state, knobs)
         keys = jax.random.split(jax.random.fold_in(key_act, step), len(spec.roles))
         return {role: policies[role].act(key, seen[role]).action for key, role in zip(keys, spec.roles, strict=True)}
 
     def step(carry, index):
+        """Act on what was chosen now, or at the start of the period."""
         state, held = carry
         chosen = choose(state, index)
         is_start = index % spec.steps_per_period == 0
@@ -206,6 +208,7 @@ def _replay(economy: Economy, chronicle: Chronicle, start, actions: dict[Role, A
     knobs = full_knobs()
 
     def step(state, inputs):
+        """Go on by a recorded action with the draws that it met; what is to be told of it."""
         index, action = inputs
         draws = economy.draw(jax.random.fold_in(key, index), state)
         after = economy.transition(state, action, draws, knobs).state

@@ -23,18 +23,16 @@ from fisc.scenarios.registry import check_arm, parse_overrides
 PACKAGES = ("fisc", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "polars")
 SMOKE = "This was a smoke run: what learns has hardly been trained. It shows that everything works, and nothing else."
 
+RUN = ("run", "resume with the same scenario, arms, seeds and budget")
+"""What a folder may hold another one of, and how to mend that."""
+
 
 def open_folder(planned: Plan, path: Path, resume: bool, note: Callable[[str], None]) -> RunFolder:
     """Make the run folder and write down what will be run, or check that a resumed run is the same one."""
     identity = identity_of(planned)
     if resume and path.is_dir() and (path / "provenance.json").exists():
         folder = RunFolder.open(path)
-        provenance = folder.read_json("provenance.json")
-        refuse_another_run(path, provenance["plan"], identity)
-        if provenance["versions"] != _versions() and not folder.has_file("summary.json"):
-            changed = _difference(provenance["versions"], _versions(), "versions")
-            note(f"resuming with other software than the run began with ({changed})")
-            folder.write_json("provenance.json", provenance | {"resumed_with": _versions()})
+        go_on(folder, "provenance.json", identity, note)
         return folder
     if resume and not path.exists():
         note(f"nothing to resume at {path}: a new run begins")
@@ -52,7 +50,7 @@ def open_folder(planned: Plan, path: Path, resume: bool, note: Callable[[str], N
             "money": planned.scenario.money,
             "caveats": [*planned.scenario.caveats, *([SMOKE] if planned.budget_name == "smoke" else [])],
             "command": shlex.join(["fisc", *arguments_of(planned, path)]),
-            "versions": _versions(),
+            "versions": versions(),
             "commit": _commit(),
             "device": f"{jax.devices()[0].platform} x {len(jax.devices())}",
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -72,20 +70,43 @@ def identity_of(planned: Plan) -> dict[str, Any]:
     }
 
 
-def refuse_another_run(path: Path, before: dict[str, Any], identity: dict[str, Any]) -> None:
-    """Let nobody go on with a run folder that holds something else.
+def go_on(
+    folder: RunFolder,
+    file: str,
+    identity: dict[str, Any],
+    note: Callable[[str], None],
+    kind: tuple[str, str] = RUN,
+) -> None:
+    """Check that a folder holds what is gone on with, and write down in its file if the software is not the same.
+
+    Raises:
+        RunError: with the first key that differs.
+    """
+    kept = folder.read_json(file)
+    refuse_another_run(folder.path, kept["plan"], identity, kind)
+    if kept["versions"] != versions() and not folder.has_file("summary.json"):
+        changed = _difference(kept["versions"], versions(), "versions")
+        note(f"resuming with other software than the {kind[0]} began with ({changed})")
+        folder.write_json(file, kept | {"resumed_with": versions()})
+
+
+def refuse_another_run(
+    path: Path, before: dict[str, Any], identity: dict[str, Any], kind: tuple[str, str] = RUN
+) -> None:
+    """Let nobody go on with a folder that holds something else.
 
     Raises:
         RunError: with the first key that differs.
     """
     if before != identity:
+        what, mend = kind
         raise RunError(
-            f"{path} holds another run ({_difference(before, identity)}): "
-            "resume with the same scenario, arms, seeds and budget, or choose another --out"
+            f"{path} holds another {what} ({_difference(before, identity)}): {mend}, or choose another --out"
         )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The software that results may depend on."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 

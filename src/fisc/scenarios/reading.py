@@ -8,8 +8,10 @@ import dataclasses
 import json
 import math
 import re
+import tomllib
 import types
 import typing
+from pathlib import Path
 from typing import Any, Literal
 
 from fisc.core.errors import ConfigError, unknown
@@ -119,6 +121,39 @@ def _describe(kind: Any) -> str:
     if typing.get_origin(kind) is Literal:
         return " or ".join(repr(a) for a in typing.get_args(kind))
     return names.get(kind, str(kind))
+
+
+def read_text(path: str, what: str, mend: str) -> str:
+    """The text of a file of the user's.
+
+    Args:
+        path: of the file.
+        what: the file is, for messages, such as "job file".
+        mend: what to do if there is none.
+
+    Raises:
+        ConfigError: if it cannot be read.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"no {what} {path}: {mend}") from None
+    except OSError as error:
+        raise ConfigError(f"{what} {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{what} {path} is not UTF-8 (byte {error.start}): save it as UTF-8 text") from None
+
+
+def from_toml(text: str, path: str) -> dict[str, Any]:
+    """The tables of a TOML text.
+
+    Raises:
+        ConfigError: naming the file, and where it is not valid.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
 
 
 def to_toml(data: dict[str, Any], path: str = "") -> str:

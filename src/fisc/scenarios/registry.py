@@ -12,7 +12,7 @@ from typing import Any
 
 from fisc.core.errors import ConfigError, unknown
 from fisc.scenarios.config import Scenario
-from fisc.scenarios.reading import parse
+from fisc.scenarios.reading import from_toml, parse, read_text
 
 PRESETS = ("one-step", "us-2024", "gtb-open-quadrant")
 
@@ -83,27 +83,14 @@ def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenari
     Raises:
         ConfigError: unknown scenario, unreadable file, unknown key, wrong value.
     """
-    text = _read(name) if name.endswith(".toml") else preset_text(name)
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name} is not valid TOML: {error}") from None
+    mend = f"give a .toml file or a preset ({', '.join(PRESETS)})"
+    text = read_text(name, "scenario file", mend) if name.endswith(".toml") else preset_text(name)
+    data = from_toml(text, name)
     for key, value in (overrides or {}).items():
         _put(data, key, value)
     scenario = parse(Scenario, data)
     economy, arms = scenario.economy.self_contained(), tuple(check_arm(arm) for arm in scenario.arms)
     return replace(scenario, economy=economy, arms=arms)
-
-
-def _read(name: str) -> str:
-    try:
-        return Path(name).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"no scenario file {name}: give a .toml file or a preset ({', '.join(PRESETS)})") from None
-    except OSError as error:
-        raise ConfigError(f"scenario file {name} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"scenario file {name} is not UTF-8 (byte {error.start}): save it as UTF-8 text") from None
 
 
 def check_arm(name: str) -> str:

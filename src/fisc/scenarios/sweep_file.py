@@ -4,13 +4,11 @@ import hashlib
 import itertools
 import json
 import re
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fisc.core.errors import ConfigError, unknown
-from fisc.scenarios.reading import parse
+from fisc.scenarios.reading import from_toml, parse, read_text
 
 OPTIONS: dict[str, Any] = {
     "scenario": str,
@@ -55,7 +53,8 @@ def read_sweep(path: str) -> Sweep:
     Raises:
         ConfigError: a file that cannot be read, an unknown key, a wrong type, no point, or two points alike.
     """
-    text, data = _read(path)
+    text = read_text(path, "job file", "give a .toml file (docs/sweeps.md shows one)")
+    data = from_toml(text, path)
     for key in data:
         if key not in (*OPTIONS, *SECTIONS):
             hint = str(unknown("key", key, (*OPTIONS, *SECTIONS)))
@@ -90,20 +89,6 @@ def flat(table: dict[str, Any], path: str = "") -> dict[str, Any]:
     for key, value in table.items():
         found |= flat(value, f"{path}{key}.") if value and isinstance(value, dict) else {f"{path}{key}": value}
     return found
-
-
-def _read(path: str) -> tuple[str, dict[str, Any]]:
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        return text, tomllib.loads(text)
-    except FileNotFoundError:
-        raise ConfigError(f"no job file {path}: give a .toml file (docs/sweeps.md shows one)") from None
-    except OSError as error:
-        raise ConfigError(f"job file {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"job file {path} is not UTF-8 (byte {error.start}): save it as UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
 
 
 def _combinations(path: str, data: dict[str, Any]) -> list[dict[str, Any]]:

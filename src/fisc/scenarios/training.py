@@ -95,7 +95,8 @@ def train_group(
         say: told after every block.
         may_train: False to accept a finished checkpoint alone.
         note: told in words before what takes long and reports nothing: compiling.
-        look: told after every block all jobs' states, stacked, and the updates done.
+        look: told after every block, and on going on from a checkpoint, all jobs' states, stacked, and the updates
+            done: a kill between checkpoint and look loses nothing.
 
     Returns:
         Each job's final state.
@@ -113,6 +114,8 @@ def train_group(
     if done < group.system.num_updates and not may_train:
         what = f"ends at update {done} of {group.system.num_updates}" if done else "is missing"
         raise RunError(f"checkpoint {path} {what}: train it again with --resume, or restore the file")
+    if done:
+        look(run, done)
     compiled = None
     while done < group.system.num_updates:
         size = min(group.block, group.system.num_updates - done)

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from fisc.cli.main import main
+from fisc.cli.main import main, make_parser
 from fisc.records.store import RunFolder
 from fisc.scenarios import compare as comparison
 
@@ -361,3 +361,16 @@ def test_without_tensorboards_library_the_error_says_how_to_get_it(words, tmp_pa
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "pip install 'fisc[tensorboard]'" in said
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("columns", [65, 82])
+def test_help_fits_a_terminal(columns, monkeypatch):
+    # Contract: no line is longer than 80 columns; in a narrow terminal text is wrapped and only examples are longer.
+    monkeypatch.setenv("COLUMNS", str(columns))
+    parser = make_parser()
+    (commands,) = (action.choices for action in parser._actions if action.dest == "command")
+    for one in (parser, *commands.values()):
+        text = one.format_help()
+        assert max(map(len, text.splitlines())) <= 80, one.prog
+        before_examples = text.partition(one.epilog.partition("\n")[0])[0] if one.epilog else text
+        assert max(map(len, before_examples.splitlines())) <= columns, one.prog

@@ -55,3 +55,13 @@ def test_the_heart_beats_by_itself_and_stops(is_terminal, monkeypatch):
         time.sleep(0.3)
     assert "compiling · 0:00" in written.getvalue()
     assert not shown.heart.is_alive()
+
+
+def test_a_line_is_whole_however_narrow_the_terminal_and_a_path_keeps_its_brackets():
+    # By hand: a file that a run is piped into has one line for each thing said.
+    shown, written = line(is_terminal=False)
+    shown.console.width = 30
+    text = "nothing to resume at runs/[red]a: a new run begins"
+    shown.note(text)
+    shown.report(Report("planner", 20, 60, 1000.0, 3.0, 61.0))
+    assert written.getvalue().splitlines() == [text, "planner: update 20/60 · 1,000 steps/s · welfare 3 · 1:01 left"]

@@ -5,9 +5,9 @@ import pytest
 
 from fisc.core.errors import ConfigError
 from fisc.scenarios import build
-from fisc.scenarios.best_response import Question, resolve
 from fisc.scenarios.compare import group_jobs, plan
 from fisc.scenarios.evaluation import World
+from fisc.scenarios.question import Question, resolve
 
 EXACT = {"learning.citizens": "best_response"}
 

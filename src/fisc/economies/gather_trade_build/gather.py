@@ -63,6 +63,7 @@ def _by_turns(cell: Int[Array, " n"], goal: Int[Array, " n"], turn: Int[Array, "
     num = cell.shape[0]
 
     def move(k, cell):
+        """The one whose turn is k goes, unless somebody is there."""
         is_mine = turn == k
         my_goal = jnp.sum(jnp.where(is_mine, goal, 0), dtype=goal.dtype)
         return jnp.where(is_mine & ~jnp.any(cell == my_goal), my_goal, cell)

@@ -196,9 +196,11 @@ def _match_good(bids: Int[Array, "n k"], asks: Int[Array, "n k"], rules: Market)
     start = _Matching(bids, asks, zeros, zeros, zeros, zeros, zeros, jnp.zeros(rules.num_prices, jnp.int32))
 
     def is_crossed(now):
+        """Whether some bid still reaches an ask."""
         return jnp.any(now[1].reaches)
 
     def settle(now):
+        """One trade, and the best offers after it."""
         matching = _settle_best(*now, rules)
         return matching, _best_offers(matching, rules)
 

@@ -18,6 +18,7 @@ def only_if(is_due: Bool[Array, ""], event: Callable[[Value], Value], value: Val
     """
 
     def happen(carry):
+        """The one round: the event, and that none is due any more."""
         return jnp.zeros_like(is_due), event(carry[1])
 
     return jax.lax.while_loop(lambda carry: carry[0], happen, (is_due, value))[1]
