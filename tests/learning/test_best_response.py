@@ -24,7 +24,7 @@ from fisc.scenarios import best_response as response
 from fisc.scenarios.best_response import Question
 from fisc.scenarios.training import Group
 
-UPDATES, WORKERS = 100, 8
+UPDATES, WORKERS = 150, 8
 SMALL = {
     "economy.workers": WORKERS,
     "economy.skills": "quantiles",
@@ -161,7 +161,7 @@ def test_an_answer_is_not_overwritten_nor_gone_on_with_by_another_question(folde
     (tmp_path / "other.txt").write_text("mine")
     for words, said in (
         (["--out", out], "already exists and is not empty: go on with it by --resume"),
-        (["--out", out, "--resume", "--updates", "7"], "another answer (plan.question.updates was 100, now 7)"),
+        (["--out", out, "--resume", "--updates", "7"], f"another answer (plan.question.updates was {UPDATES}, now 7)"),
         (["--out", str(tmp_path), "--resume"], "has no question.json to go on from"),
     ):
         assert main(["best-response", str(folder), *words]) == 2
