@@ -132,6 +132,26 @@ for _good in ("stone", "wood"):
         f"price_{_good}": Metric(f"Price of {_good}", "{money} per unit", f"Mean price of {_good}, 0 without trade."),
     }
 
+BUSINESS_METRICS: dict[str, Metric] = {
+    "profit": Metric(
+        "Profit", "{money} per firm and quarter", "Mean over firms of profit after investment and tax.", True
+    ),
+    "goods_consumed": Metric("Goods consumed", "units per firm and quarter", "Units that consumers buy of each good."),
+    "goods_exported": Metric("Goods exported", "units per firm and quarter", "Units of each good sold abroad."),
+    "goods_made": Metric("Goods made", "units per firm and quarter", "Units of each good produced."),
+    "unsold": Metric("Unsold goods", "units per firm", "Mean stock of a good at the end."),
+    "shortages": Metric("Shortages", FRACTION, "Share of goods and quarters with more demand than stock."),
+    "price": Metric("Price", "{money} per unit", "Mean price in force, over firms and quarters."),
+    "wage": Metric("Wage", "{money} per hour", "Mean wage in force, over firms and quarters."),
+    "investment": Metric("Investment", "{money} per firm and quarter", "Mean over firms of what becomes capital."),
+    "capital": Metric("Capital", "{money} per firm", "Mean over firms at the end."),
+    "savings": Metric("Savings", _PER_PERSON, "Mean budget of consumers at the end."),
+    "firm_budget": Metric("Budget of firms", "{money} per firm", "Mean over firms at the end; debt counts negative."),
+    "income_tax_rate": Metric("Income tax rate", FRACTION, "Mean rate in force on labor income."),
+    "corporate_tax_rate": Metric("Corporate tax rate", FRACTION, "Mean rate in force on profits."),
+    "labor_disutility": Metric("Disutility of labor", "utils per two hours", "Coefficient of a consumer's hours."),
+}
+
 TRAINING_METRICS: dict[str, Metric] = {
     "reward": Metric("Reward", "utils per episode", "Sum of an agent's rewards, mean over the agents of a role.", True),
     "loss/total": Metric("Total loss", "", _LOSS),
@@ -163,15 +183,16 @@ LEARNING_METRICS = (
 )
 """What a role has only while it learns."""
 
-METRICS: dict[str, Metric] = WELFARE_METRICS | ECONOMY_METRICS | MAP_METRICS | TRAINING_METRICS
+METRICS: dict[str, Metric] = WELFARE_METRICS | ECONOMY_METRICS | MAP_METRICS | BUSINESS_METRICS | TRAINING_METRICS
 
 GROUP_METRICS = (
     "skill", "income", "tax", "transfer", "consumption", "labor", "utility", "average_rate", "marginal_rate",
     "build_income", "trade_income", "gathered_stone", "gathered_wood",
+    "goods_consumed", "savings", "labor_disutility",
 )  # fmt: skip
 """What `groups.parquet` may hold."""
 
-ROLES = ("economy", "citizen", "firm", "planner")
+ROLES = ("economy", "citizen", "consumer", "firm", "planner", "government")
 """Who a training row is about; `economy` for a number about all of them."""
 
 ARMS: dict[str, str] = {
