@@ -9,7 +9,7 @@ Source: Curry, Trott, Phade, Bai and Zheng (2022), arXiv 2201.01163, with the de
 Axes: `n` consumers, `f` firms (and goods: each firm makes its own), `a` entries of a mask.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import equinox as eqx
