@@ -155,7 +155,7 @@ def step(s, menus, world, actions, masks, c_theta):
     r_g = sum(r_c) + (0.0025 * sum(r_f) if s.welfare == "total" else 0.0)
     return World(
         p=[x[0] for x in post], w=[x[1] for x in post],
-        y=[y[i] - sold[i] - abroad[i] + made[i] for i in f], flag=published, tau=rates[0], sigma=rates[1],
+        y=[max(0.0, y[i] - sold[i] - abroad[i]) + made[i] for i in f], flag=published, tau=rates[0], sigma=rates[1],
         t=world.t + 1, B=B, M=M, K=[world.K[i] + invested[i] for i in f], price_of_debt=world.price_of_debt,
         rewards={"consumer": r_c, "firm": r_f, "government": [r_g]},
     )  # fmt: skip
