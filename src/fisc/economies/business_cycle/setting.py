@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from math import isfinite
+from typing import get_args
 
 import jax.numpy as jnp
 import numpy as np
@@ -46,30 +47,33 @@ class Setting:
     """Highest disutility of labor, utils per two hours."""
     disutility_shape: float | None = 4.0
     """Shape of the Pareto law behind it; None: the same for all."""
-    utility: Literal["crra", "cara", "hybrid"] = "crra"
+    utility: str = "crra"
+    """Of goods: crra, cara or hybrid."""
     eta: float = 0.1
     """Curvature of crra."""
     aversion: float = 0.5
     """Of cara and hybrid."""
     power: float = 0.9
     """Of hybrid."""
-    welfare: Literal["consumers", "total"] = "total"
+    welfare: str = "total"
+    """Whether the government cares for consumers alone, or for the total with profits."""
     productivity: float = 0.01
     labor_floor: float = 0.0
     export_floor: float = 500.0
     export_quota: float = 100.0
     exports_at_floor: bool = True
     exports_pay_floor: bool = False
-    investment_of: Basis = "income"
-    corporate_tax_on: Base = "profit"
-    shortage_of: Literal["affordable", "wanted"] = "affordable"
+    investment_of: str = "income"
+    """Where paper and release differ, here and in the next two: see `economy.Readings`."""
+    corporate_tax_on: str = "profit"
+    shortage_of: str = "affordable"
     interest: float = 0.0
     top_up: float = 0.01
     activity_bonus: float = 0.0
     debt_price: Mapping[str, float] = field(default_factory=dict)
     """First multiplier on debts of a role, 0 if not named; `debt_step` is its rise."""
     debt_step: Mapping[str, float] = field(default_factory=dict)
-    fixed_taxes: tuple[float, float] | None = None
+    fixed_taxes: tuple[float, ...] | None = None
     """Income and corporate rate if there is no government."""
     luck_is_frozen: bool = False
     num_digits: int = 10
@@ -79,9 +83,9 @@ class Setting:
             _check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
         for name in NOT_NEGATIVE:
             value = getattr(self, name)
-            _check(name, value, np.isfinite(value) and value >= 0, "at least 0")
+            _check(name, value, isfinite(value) and value >= 0, "at least 0")
         for name in ("disutility", "aversion"):
-            _check(name, getattr(self, name), np.isfinite(getattr(self, name)) and getattr(self, name) > 0, "above 0")
+            _check(name, getattr(self, name), isfinite(getattr(self, name)) and getattr(self, name) > 0, "above 0")
         _check("power", self.power, 0 < self.power <= 1, "in (0, 1]")
         for name, allowed in NAMED.items():
             if getattr(self, name) not in allowed:
@@ -90,7 +94,7 @@ class Setting:
             for role, value in table.items():
                 if role not in DEBT_UNITS:
                     raise unknown(f"role in {name}", role, DEBT_UNITS)
-                _check(f"{name}.{role}", value, np.isfinite(value) and value >= 0, "at least 0")
+                _check(f"{name}.{role}", value, isfinite(value) and value >= 0, "at least 0")
         if self.fixed_taxes is not None:
             _check("fixed_taxes", self.fixed_taxes, len(self.fixed_taxes) == 2, "an income and a corporate rate")
             fits = all(0 <= rate <= 1 for rate in self.fixed_taxes)
