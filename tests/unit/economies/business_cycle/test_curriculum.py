@@ -136,11 +136,11 @@ def test_no_curriculum():
 
 def test_a_schedule_can_be_shrunk():
     """Closed form: a hundredth of every length."""
-    small = SHORT.shrunk(100)
+    small = SHORT.shrunk(100.0)
     assert (small.total, small.firms_learn, small.labor) == (2000, 300, 100.0)
     structured(small).check(small.total)
     with pytest.raises(ConfigError, match="nothing left of firms_learn"):
-        SHORT.shrunk(100_000)
+        SHORT.shrunk(100_000.0)
 
 
 @pytest.mark.parametrize(

