@@ -1,4 +1,4 @@
-"""The program against its slow twin and against the calibration table, with few steps; `reproduce` has the long runs."""
+"""The program against its slow twin and the calibration table, with few steps; `reproduce` has the long runs."""
 
 import importlib.util
 from pathlib import Path
