@@ -67,6 +67,12 @@ WELFARE_METRICS: dict[str, Metric] = {
     ),
     "utilitarian": Metric("Utilitarian welfare", _UTILS, "mean(utility).", True),
     "rawlsian": Metric("Rawlsian welfare", _UTILS, "min(utility): the worst-off worker.", True),
+    "total_welfare": Metric(
+        "Total welfare",
+        "points per quarter",
+        "sum(utility) + 0.0025 * sum(profit in dollars), per quarter; 0 if nobody works, buys or sells.",
+        True,
+    ),
     "fraction_of_optimum": Metric(
         "Fraction of the optimum", FRACTION, "Welfare of the arm / welfare of the optimum, on the same people.", True
     ),
@@ -264,7 +270,7 @@ def arm_label(arm: str) -> str:
     """Return what a reader sees for an arm; an arm that is not in `ARMS` is spelled out from its name.
 
     >>> arm_label("saez"), arm_label("flat_30")
-    ('Saez formula', 'Flat 30')
+    ('Saez formula', 'Flat tax, 30%')
     >>> arm_label("mine/tax.py:build"), arm_label("mine/tax.py:low_rates")
     ('Tax', 'Tax (low rates)')
     """
@@ -273,6 +279,8 @@ def arm_label(arm: str) -> str:
     name, _, function = arm.rpartition("/")[2].partition(".py:")
     words = [part.replace("_", " ").replace("-", " ").strip() for part in (name, function)]
     label = words[0].capitalize() or name
+    if arm.startswith("flat_") and arm[5:].isdecimal():
+        return f"Flat tax, {int(arm[5:])}%"
     return label if function in ("", "build") else f"{label} ({words[1]})"
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fisc.econ import inequality
+from fisc.economies.business_cycle.preferences import FIRM_WEIGHTS, welfare
 from fisc.economies.business_cycle.state import Journal, Posted, Quarter, State
 
 
@@ -49,6 +50,8 @@ def aggregates(state: State, gini_convention: str) -> dict[str, Float[Array, ""]
     num = state.utility.shape[0]
     over_time = {
         "welfare": state.welfare,
+        "total_welfare": welfare(state.utility, state.profit, jnp.asarray(FIRM_WEIGHTS["total"], dtype)),
+        "utilitarian": jnp.mean(state.utility),
         "utility": jnp.mean(state.utility),
         "profit": jnp.mean(state.profit),
         "income": jnp.mean(journal.income),
