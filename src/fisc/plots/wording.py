@@ -30,6 +30,15 @@ def group_noun(num_groups: int) -> str:
     return "decile" if num_groups == GROUPS else "citizen"
 
 
+def group_order(metrics: Iterable[str]) -> str:
+    """Say by what groups of people are in order, from what was recorded of them.
+
+    >>> group_order(["skill", "income"]), group_order(["labor_disutility", "income"])
+    ('by skill, 1 the lowest', 'by taste for work, 1 the least')
+    """
+    return "by taste for work, 1 the least" if "labor_disutility" in set(metrics) else "by skill, 1 the lowest"
+
+
 def decimals_of(*values: float | None) -> int:
     """Choose how many decimals to print: two digits of the interval, three to five digits of the number.
 

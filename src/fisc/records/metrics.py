@@ -270,7 +270,7 @@ def arm_label(arm: str) -> str:
     """Return what a reader sees for an arm; an arm that is not in `ARMS` is spelled out from its name.
 
     >>> arm_label("saez"), arm_label("flat_30")
-    ('Saez formula', 'Flat tax, 30%')
+    ('Saez formula', 'Flat 30%')
     >>> arm_label("mine/tax.py:build"), arm_label("mine/tax.py:low_rates")
     ('Tax', 'Tax (low rates)')
     """
@@ -280,11 +280,22 @@ def arm_label(arm: str) -> str:
     words = [part.replace("_", " ").replace("-", " ").strip() for part in (name, function)]
     label = words[0].capitalize() or name
     if arm.startswith("flat_") and arm[5:].isdecimal():
-        return f"Flat tax, {int(arm[5:])}%"
+        return f"Flat {int(arm[5:])}%"
     return label if function in ("", "build") else f"{label} ({words[1]})"
 
 
 def order_arms(arms: "list[str] | set[str] | tuple[str, ...]") -> list[str]:
-    """Order arms as `ARMS` does, then the others by name, each once."""
+    """Order arms as `ARMS` does, flat rates after one another, then the others by name, each once.
+
+    >>> order_arms(["planner", "mine", "flat_80", "flat_5"])
+    ['flat_5', 'flat_80', 'planner', 'mine']
+    """
     known = list(ARMS)
-    return sorted(set(arms), key=lambda arm: (known.index(arm) if arm in ARMS else len(known), arm))
+
+    def place(arm: str) -> tuple[int, int, str]:
+        rate = arm.removeprefix("flat_")
+        if rate != arm and rate.isdecimal():
+            return known.index("flat"), 1 + int(rate), arm
+        return (known.index(arm) if arm in ARMS else len(known)), 0, arm
+
+    return sorted(set(arms), key=place)

@@ -77,8 +77,8 @@ class BusinessCycleKind(Kind):
         return -accounts["labor_disutility"]
 
     def schedule_of(self, economy, state):
-        """The rate on income; that on profit is a metric of its own."""
-        return state.journal.income_rate[None] / jnp.maximum(state.step, 1).astype(state.inventory.dtype)
+        """The mean rate on income from the second quarter on: there is none before. That on profit is a metric."""
+        return state.journal.income_rate[None] / jnp.maximum(state.step - 1, 1).astype(state.inventory.dtype)
 
     def occupancy_of(self, economy, state):
         """All incomes are in the only bracket."""
