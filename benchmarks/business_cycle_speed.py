@@ -5,7 +5,7 @@
 
 Three questions, on all cores, one after the other:
 
-* `step`: steps of the published economy (100 consumers, 10 firms, a government: 111 agents) with observations and random
+* `step`: steps of the published economy (100 consumers, 10 firms, a government) with observations and random
   policies, at several numbers of replicas side by side on each core.
 * `consumers`: the same at growing numbers of consumers, at the smallest number of replicas: cost should be linear.
 * `training`: episodes a second of the scenario rbc-small while everybody learns, at the same numbers of replicas.

@@ -36,7 +36,7 @@ def test_agents_with_frozen_luck_act_alike_whatever_the_key():
     assert isinstance(spec.actions, Discrete)
     policy = make_policy((4,))(jax.random.key(0), spec)
     policy = jax.tree.map(lambda x: x.astype(jnp.float64) if eqx.is_inexact_array(x) else x, policy)
-    acts = [policy.act(jax.random.key(k), seen["firm"]).action for k in (1, 2, 3)]
+    acts = [policy.act(jax.random.key(k), seen["firm"]).action for k in (1, 2)]
     assert all((a == acts[0]).all() for a in acts)
     drawn = replace(seen["firm"], luck=None)
-    assert len({tuple(policy.act(jax.random.key(k), drawn).action.tolist()) for k in range(5)}) > 1
+    assert len({tuple(policy.act(jax.random.key(k), drawn).action.tolist()) for k in range(3)}) > 1
