@@ -3,7 +3,7 @@
 import io
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,8 @@ def _first_states(group: Group) -> PyTree[Any]:
     run = stack(group.starts) if group.starts else new_states(group)
     if not group.begun:
         return run
-    return replace(run, learners=run.learners | stack([group.begun[job.seed] for job in group.jobs]))
+    begun = stack([group.begun[job.seed] for job in group.jobs])
+    return eqx.tree_at(lambda r: [r.learners[role] for role in begun], run, list(begun.values()))
 
 
 def _resume(path: Path, run: PyTree[Any], group: Group) -> tuple[PyTree[Any], int]:
