@@ -16,7 +16,7 @@ from fisc.learning.ppo import Settings, ppo
 from fisc.learning.two_level import TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
 from fisc.records.metrics import ARMS as KNOWN_ARMS
-from fisc.records.metrics import GROUP_METRICS, METRICS, ROLES
+from fisc.records.metrics import GROUP_METRICS, METRICS, ROLES, flat_percent
 from fisc.scenarios import registry
 from fisc.scenarios.config import BUDGETS, OBJECTIVES
 from fisc.scenarios.kinds import one_step_config
@@ -95,7 +95,7 @@ def test_names_agree_between_tables():
     # One name means one thing: objectives are metrics, and arms that are drawn have labels.
     assert set(OBJECTIVES) <= set(METRICS)
     arms = {arm for name in registry.PRESETS for arm in registry.load_scenario(name).arms}
-    assert {arm for arm in arms if registry.flat_rate_of(arm) is None} <= set(KNOWN_ARMS)
+    assert {arm for arm in arms if flat_percent(arm) is None} <= set(KNOWN_ARMS)
     cited = {key for arm in registry.ARMS.values() for key in arm.references}
     cited |= {key for name in registry.PRESETS for key in registry.load_scenario(name).economy.references}
     assert cited | {key for keys in one_step_config.REFERENCES.values() for key in keys} <= set(registry.REFERENCES)

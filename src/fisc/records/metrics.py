@@ -266,6 +266,16 @@ def has_natural_zero(name: str) -> bool:
     return not find_metric(name).unit.startswith((_UTILS, OBJECTIVE_UNIT))
 
 
+def flat_percent(arm: str) -> int | None:
+    """Return the rate of an arm flat_NN in per cent, from 0 to 100; None for any other.
+
+    >>> flat_percent("flat_20"), flat_percent("flat"), flat_percent("flat_200")
+    (20, None, None)
+    """
+    word = arm.removeprefix("flat_")
+    return int(word) if word != arm and word.isdecimal() and int(word) <= 100 else None
+
+
 def arm_label(arm: str) -> str:
     """Return what a reader sees for an arm; an arm that is not in `ARMS` is spelled out from its name.
 
@@ -276,11 +286,11 @@ def arm_label(arm: str) -> str:
     """
     if arm in ARMS:
         return ARMS[arm]
+    if (percent := flat_percent(arm)) is not None:
+        return f"Flat {percent}%"
     name, _, function = arm.rpartition("/")[2].partition(".py:")
     words = [part.replace("_", " ").replace("-", " ").strip() for part in (name, function)]
     label = words[0].capitalize() or name
-    if arm.startswith("flat_") and arm[5:].isdecimal():
-        return f"Flat {int(arm[5:])}%"
     return label if function in ("", "build") else f"{label} ({words[1]})"
 
 
@@ -293,9 +303,10 @@ def order_arms(arms: "list[str] | set[str] | tuple[str, ...]") -> list[str]:
     known = list(ARMS)
 
     def place(arm: str) -> tuple[int, int, str]:
-        rate = arm.removeprefix("flat_")
-        if rate != arm and rate.isdecimal():
-            return known.index("flat"), 1 + int(rate), arm
+        """Rank of the arm's kind, then of its rate."""
+        percent = flat_percent(arm)
+        if percent is not None:
+            return known.index("flat"), 1 + percent, arm
         return (known.index(arm) if arm in ARMS else len(known)), 0, arm
 
     return sorted(set(arms), key=place)

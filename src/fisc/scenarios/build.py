@@ -24,13 +24,14 @@ from fisc.learning.curriculum import Phases, RoleSchedule
 from fisc.learning.ppo import Settings, ppo
 from fisc.learning.two_level import Curriculum, TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
+from fisc.records.metrics import flat_percent
 from fisc.scenarios.config import BudgetConfig, Scenario
 from fisc.scenarios.kinds.business_cycle import BusinessCycleKind
 from fisc.scenarios.kinds.gather_trade_build import GatherTradeBuildKind
 from fisc.scenarios.kinds.kind import Kind, People
 from fisc.scenarios.kinds.one_step import OneStepKind
 from fisc.scenarios.learning_config import LearnerConfig
-from fisc.scenarios.registry import check_arm, flat_rate_of
+from fisc.scenarios.registry import check_arm
 from fisc.taxes.fixed import check_schedule, fixed
 from fisc.taxes.planner import PlannerContinuous, PlannerGrid
 from fisc.taxes.saez import WINDOW, saez_estimated
@@ -107,8 +108,8 @@ def exact_rates(scenario: Scenario, people: People, arm: str) -> np.ndarray | No
         return np.asarray(scenario.taxes.fixed_rates)
     if arm == "flat" and scenario.taxes.flat_rate != "best":
         return np.full(num, scenario.taxes.flat_rate)
-    if flat_rate_of(arm) is not None:
-        return np.full(num, flat_rate_of(arm))
+    if (percent := flat_percent(arm)) is not None:
+        return np.full(num, percent / 100)
     if arm in ("flat", "saez", "optimum"):
         with jax.enable_x64(True):
             return kind_of(scenario).search(scenario, people, arm)

@@ -1,7 +1,7 @@
 """Scenarios as plain data: frozen dataclasses, read strictly from TOML. No jax here.
 
 An unknown key, a wrong type or an impossible value is a `ConfigError` that names the key, the value and what is
-allowed. Defaults live in this file and nowhere else.
+allowed. Defaults live in this file, in `learning_config` and in the configurations of `kinds`, and nowhere else.
 """
 
 from dataclasses import dataclass, field

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fisc.core.errors import ConfigError, unknown
+from fisc.records.metrics import flat_percent
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.reading import from_toml, parse, read_text
 
@@ -95,16 +96,6 @@ def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenari
     return replace(scenario, economy=economy, arms=arms)
 
 
-def flat_rate_of(arm: str) -> float | None:
-    """The rate of an arm flat_NN, NN per cent from 0 to 100; None for any other.
-
-    >>> flat_rate_of("flat_20"), flat_rate_of("flat")
-    (0.2, None)
-    """
-    word = arm.removeprefix("flat_")
-    return int(word) / 100 if word != arm and word.isdecimal() and int(word) <= 100 else None
-
-
 def check_arm(name: str) -> str:
     """Refuse an arm that is neither in `ARMS` nor flat_NN nor 'FILE.py:FUNCTION'.
 
@@ -116,7 +107,7 @@ def check_arm(name: str) -> str:
         if not Path(f"{path}.py").is_file():
             raise ConfigError(f"arm '{name}': no file {path}.py")
         return name
-    if name not in ARMS and flat_rate_of(name) is None:
+    if name not in ARMS and flat_percent(name) is None:
         if name.startswith("flat_"):
             raise ConfigError(f"unknown arm '{name}': flat_NN is a flat tax of NN %, a whole number from 0 to 100")
         raise unknown("arm", name, ARMS)
