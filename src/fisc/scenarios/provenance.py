@@ -71,7 +71,7 @@ def identity_of(planned: Plan) -> dict[str, Any]:
     }
 
 
-def _with_new_keys(kept: dict[str, Any]) -> dict[str, Any]:
+def with_new_keys(kept: dict[str, Any]) -> dict[str, Any]:
     """A stored plan with the keys that scenarios have got since, at their defaults: they change nothing."""
     if "scenario" not in kept:
         return kept
@@ -95,7 +95,7 @@ def go_on(
         RunError: with the first key that differs.
     """
     kept = folder.read_json(file)
-    refuse_another_run(folder.path, _with_new_keys(kept["plan"]), identity, kind)
+    refuse_another_run(folder.path, with_new_keys(kept["plan"]), identity, kind)
     if kept["versions"] != versions() and not folder.has_file("summary.json"):
         changed = _difference(kept["versions"], versions(), "versions")
         note(f"resuming with other software than the {kind[0]} began with ({changed})")
