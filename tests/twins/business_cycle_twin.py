@@ -88,6 +88,25 @@ def government_mask(menus, offered, ceiling):
     return [bool(a) and b for a, b in zip(offered, flags, strict=True)]
 
 
+def read_government(menus, mask, entry, rates):
+    """Both rates of an action; one that is not open leaves them."""
+    if not (0 <= entry < len(mask) and mask[entry]):
+        return rates
+    first, second = divmod(entry, len(menus["corporate_rates"]))
+    return menus["income_rates"][first], menus["corporate_rates"][second]
+
+
+def exports(s, p, left):
+    """What the world market buys of what is left of each good, and at which price."""
+    abroad, price = [0.0] * s.firms, list(p)
+    if s.is_open:
+        for i in range(s.firms):
+            reaches = p[i] >= s.export_floor if s.exports_at_floor else p[i] > s.export_floor
+            abroad[i] = min(max(left[i], 0.0), s.export_quota) if reaches else 0.0
+            price[i] = s.export_floor if s.exports_pay_floor else p[i]
+    return abroad, price
+
+
 def step(s, menus, world, actions, masks, c_theta):
     """One quarter, in the order of the definition; returns the next world."""
     n, f = range(s.consumers), range(s.firms)
@@ -113,12 +132,7 @@ def step(s, menus, world, actions, masks, c_theta):
 
     # 4-6: incomes, exports, accounts.
     z = [w[employer[j]] * h[j] for j in n]
-    abroad, abroad_price = [0.0] * s.firms, list(p)
-    if s.is_open:
-        for i in f:
-            reaches = p[i] >= s.export_floor if s.exports_at_floor else p[i] > s.export_floor
-            abroad[i] = min(max(y[i] - sold[i], 0.0), s.export_quota) if reaches else 0.0
-            abroad_price[i] = s.export_floor if s.exports_pay_floor else p[i]
+    abroad, abroad_price = exports(s, p, [y[i] - sold[i] for i in f])
     revenue = [p[i] * sold[i] + abroad_price[i] * abroad[i] for i in f]
     income = [revenue[i] - w[i] * hired[i] for i in f]
     basis = income if s.investment_of == "income" else [world.M[i] + income[i] for i in f]
@@ -139,13 +153,9 @@ def step(s, menus, world, actions, masks, c_theta):
     M = [m * (1 + s.interest) if m > 0 else m for m in M]
     wished = [sum(d[j][i] for j in n) for i in f]
     published = short if s.shortage_of == "affordable" else [wished[i] > 0 and wished[i] > y[i] for i in f]
-    if s.fixed_taxes is not None:
-        rates = s.fixed_taxes
-    else:
-        entry, rates = actions["government"][0], (tau, sigma)
-        if 0 <= entry < len(masks["government"]) and masks["government"][entry]:
-            first, second = divmod(entry, len(menus["corporate_rates"]))
-            rates = (menus["income_rates"][first], menus["corporate_rates"][second])
+    rates = s.fixed_taxes
+    if rates is None:
+        rates = read_government(menus, masks["government"], actions["government"][0], (tau, sigma))
 
     r_c = [sum(value(s, c[j][i]) for i in f) - theta[j] / 2 * h[j] for j in n]
     r_f = [profit[i] - levied[i] + bonus[i] for i in f]
