@@ -4,8 +4,6 @@ It shares with the program only the names of the settings. Letters are those of 
 stock y, rates tau and sigma, quarter t; budgets B of consumers and M of firms, capital K, disutility theta.
 """
 
-# ruff: noqa: PLR0915 - a quarter is written down in one piece, as in the definition
-
 import math
 from dataclasses import dataclass, field
 
