@@ -24,7 +24,7 @@ from typing import Any
 from fisc.core.economy import RoleSpec
 from fisc.records.metrics import METRICS
 from fisc.records.schema import TABLES as RECORDS
-from fisc.scenarios import build, config
+from fisc.scenarios import build, config, learning_config
 from fisc.scenarios.kinds import gather_trade_build_config as gtb
 from fisc.scenarios.registry import ARMS, PRESETS, load_scenario
 from fisc.taxes.us_federal import load_law
@@ -87,8 +87,11 @@ CONFIGS = {
     "evaluation": ("evaluation", config.EvaluationConfig),
     "frontier": ("frontier", config.FrontierConfig),
     "taxes": ("taxes", config.TaxesConfig),
-    "learning": ("learning", config.LearningConfig),
-    "role": ("learning.ROLE", config.RoleConfig),
+    "business_cycle": ("economy", config.BusinessCycleConfig),
+    "learning": ("learning", learning_config.LearningConfig),
+    "role": ("learning.ROLE", learning_config.RoleConfig),
+    "scheduled_learning": ("learning", learning_config.ScheduledLearningConfig),
+    "scheduled_role": ("learning.ROLE", learning_config.ScheduledRoleConfig),
     "budget": ("budgets.NAME", config.BudgetConfig),
 }
 """Tables of a scenario file: dotted path and dataclass."""
@@ -149,6 +152,18 @@ NOTES = {
     "learning.ROLE.clip": "Limit on the change of the probability ratio (PPO's ε).",
     "learning.ROLE.kl_limit": "Minibatches whose policy moved further than this from the one that played are skipped.",
     "learning.ROLE.max_gradient_norm": "Gradients are scaled down to this norm.",
+    "learning.kind": "Which curriculum this is: the economy's own.",
+    "learning.consumer": "How consumers learn.",
+    "learning.firm": "How firms learn.",
+    "learning.government": "How the government learns.",
+    "learning.ROLE.value_loss": "Loss of the critic: squared error, or Huber's, which is linear beyond one unit.",
+    "economy.consumers": "Number of consumers.",
+    "economy.firms": "Number of firms, and of goods: each makes its own.",
+    "economy.consumer_budget": "Dollars of every consumer at the start.",
+    "economy.productivity": "Factor A of production.",
+    "economy.investment_of": "What a firm invests its share of.",
+    "economy.corporate_tax_on": "What the corporate tax falls on.",
+    "economy.debt_step": "Rise of the multiplier with every episode in which the role learns, per unit of debt.",
     "learning.citizen": "How citizens learn.",
     "learning.planner": "How the planner learns.",
 }
@@ -233,7 +248,14 @@ def configuration(section: str) -> str:
 
 
 def _field_docs(kind: type) -> dict[str, str]:
-    """Docstrings that follow the fields of a dataclass, by name of the field."""
+    """Docstrings that follow the fields of a dataclass, by name of the field; those it inherits come from its bases."""
+    found = {}
+    for base in reversed(kind.__mro__):
+        found |= _own_field_docs(base) if dataclasses.is_dataclass(base) else {}
+    return found
+
+
+def _own_field_docs(kind: type) -> dict[str, str]:
     body = ast.parse(inspect.getsource(kind)).body[0].body
     return {
         first.target.id: second.value.value

@@ -11,13 +11,13 @@ from fisc.core.errors import ConfigError
 from fisc.core.knobs import full_knobs
 from fisc.core.ledger import tolerance
 from fisc.scenarios import build
-from fisc.scenarios.config import OBJECTIVES
+from fisc.scenarios.kinds.base_config import PEOPLE_OBJECTIVES
 from fisc.scenarios.plan import plan
 
 from .test_economies import play
 
 GOOD = {
-    "objective": OBJECTIVES,
+    "objective": PEOPLE_OBJECTIVES,
     "economy.workers": (8, 9),
     "economy.skills": ("lomax", "quantiles", "us_wages"),
     "economy.labor": ("grid", "continuous"),

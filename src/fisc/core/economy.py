@@ -85,6 +85,9 @@ class Observation(eqx.Module):
     """Named blocks: [n, k], or [n, k, h, w] for maps, which may be integers; 1 in place of n if the block is public."""
     mask: Bool[Array, "n a"]
     """Legal actions. It only advertises legality: the transition enforces it."""
+    luck: Float[Array, " n"] | None = None
+    """Which quantile of its intentions each agent's action will be, in [0, 1), in an economy where luck is given; None:
+    the policy draws."""
 
 
 class Transition(eqx.Module, Generic[State]):
@@ -122,7 +125,8 @@ class Economy(eqx.Module, Generic[State, Draws]):
 
     @abc.abstractmethod
     def transition(self, state: State, actions: Actions, draws: Draws, knobs: Knobs) -> Transition[State]:
-        """One step, without randomness of its own. Illegal actions are treated as doing nothing."""
+        """One step, without randomness of its own. Illegal actions are treated as doing nothing; or, where
+        there is no such action, as leaving what they would have set."""
 
     def step(self, key: Key[Array, ""], state: State, actions: Actions, knobs: Knobs) -> Transition[State]:
         """Draw and take one step. `key`: consumed."""

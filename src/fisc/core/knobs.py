@@ -35,6 +35,9 @@ class Knobs(eqx.Module):
     """Which roles begin now with a new learner, of those that ever may."""
     phase: Int[Array, ""]
     """Number of the current phase, from 1; only for the record."""
+    menu: dict[str, Bool[Array, "_"]] = eqx.field(default_factory=dict)
+    """Which entries of its action mask a role is offered now. The economy may forbid more; a role without an entry is
+    offered everything."""
 
 
 class Dial(eqx.Module):

@@ -7,13 +7,16 @@ from jaxtyping import Array, Float
 
 
 class Ledger(eqx.Module):
-    """Totals over one step for each conserved thing (`coin`, `wood`, …), in its own unit."""
+    """Totals over one step for each conserved thing (`coin`, `wood`, …), in its own unit.
 
-    opening: dict[str, Float[Array, ""]]
+    A thing of several kinds that do not turn into one another (`goods`) has a total for each.
+    """
+
+    opening: dict[str, Float[Array, "..."]]
     """Stock before the step."""
-    created: dict[str, Float[Array, ""]]
+    created: dict[str, Float[Array, "..."]]
     """Net creation during the step: production less consumption, from the events' own books."""
-    closing: dict[str, Float[Array, ""]]
+    closing: dict[str, Float[Array, "..."]]
     """Stock after the step."""
 
     def residual(self) -> Float[Array, ""]:
@@ -23,7 +26,7 @@ class Ledger(eqx.Module):
         proportional to the total.
         """
         gaps = jax.tree.map(_relative_gap, self.opening, self.created, self.closing)
-        return jnp.max(jnp.stack(jax.tree.leaves(gaps)))
+        return jnp.max(jnp.stack([jnp.max(gap) for gap in jax.tree.leaves(gaps)]))
 
 
 def _relative_gap(opening, created, closing):

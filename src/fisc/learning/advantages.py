@@ -37,3 +37,25 @@ def generalized_advantages(
         return advantage, advantage
 
     return jax.lax.scan(back, jnp.zeros_like(last_value), (surprises, goes_on), reverse=True)[1]
+
+
+def returns_discounted_once(
+    rewards: Float[Array, "t *b"],
+    last_value: Float[Array, "*b"],
+    discount: float,
+    ended: Bool[Array, "t *b"] | None = None,
+) -> Float[Array, "t *b"]:
+    """G_t = r_t + discount · Σ_{s>t} r_s, up to the end of the episode: all that follows is discounted alike.
+
+    Args: as in `generalized_advantages`.
+
+    Source: the release of Curry et al. (2022). Differs from its paper, where the discount compounds.
+    """
+    goes_on = jnp.ones_like(rewards) if ended is None else (~ended).astype(rewards.dtype)
+
+    def back(later, now):
+        """One decision earlier: what is earned from here on, undiscounted."""
+        reward, goes_on = now
+        return reward + goes_on * later, reward + discount * goes_on * later
+
+    return jax.lax.scan(back, last_value, (rewards, goes_on), reverse=True)[1]

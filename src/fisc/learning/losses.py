@@ -30,6 +30,16 @@ def clipped_surrogate(
     return -weighted_mean(jnp.minimum(ratio * advantage, bounded * advantage), weight)
 
 
+def score_surrogate(
+    log_prob: Float[Array, "*b"], advantage: Float[Array, "*b"], weight: Float[Array, "*b"]
+) -> Float[Array, ""]:
+    """-mean of log π(a)·A, whose gradient is the policy gradient; for the batch that the policy played itself.
+
+    Source: Williams (1992), with the advantage in place of the return.
+    """
+    return -weighted_mean(log_prob * advantage, weight)
+
+
 def clipped_value_loss(
     value: Float[Array, "*b"],
     old_value: Float[Array, "*b"],
@@ -40,6 +50,27 @@ def clipped_value_loss(
     """Half the mean of the larger squared error, of the value and of the value kept within `clip` of the old one."""
     near = old_value + jnp.clip(value - old_value, -clip, clip)
     return 0.5 * weighted_mean(jnp.maximum((value - target) ** 2, (near - target) ** 2), weight)
+
+
+def huber(gap: Float[Array, "*b"]) -> Float[Array, "*b"]:
+    """gap² / 2 up to 1, |gap| - 1/2 beyond: far misses pull no harder than near ones."""
+    size = jnp.abs(gap)
+    return jnp.where(size <= 1.0, 0.5 * gap**2, size - 0.5)
+
+
+def clipped_huber_loss(
+    value: Float[Array, "*b"],
+    old_value: Float[Array, "*b"],
+    target: Float[Array, "*b"],
+    clip: float,
+    weight: Float[Array, "*b"],
+) -> Float[Array, ""]:
+    """The larger of two means of `huber`, of the value and of the value kept within `clip` of the old one.
+
+    Source: the release of Curry et al. (2022), which compares the means of the batch and not sample by sample.
+    """
+    near = old_value + jnp.clip(value - old_value, -clip, clip)
+    return jnp.maximum(weighted_mean(huber(value - target), weight), weighted_mean(huber(near - target), weight))
 
 
 def explained_variance(value: Float[Array, "*b"], target: Float[Array, "*b"], weight: Float[Array, "*b"]):

@@ -1,4 +1,4 @@
-"""Proximal policy optimization for one role, as a `Learner`.
+"""Proximal policy optimization for one role, as a `Learner`; without its ratio, the policy gradient.
 
 Axes: `t` decisions, `e` environments, `n` agents, `k` features. Differs from Schulman et al. (2017): values and returns
 are normalized by running moments, optionally agent by agent; decisions without a choice (only one action legal) count
@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -25,7 +25,7 @@ from fisc.core.policy import Learner, TrainablePolicy
 from fisc.core.spaces import Box, MultiDiscrete, Space
 from fisc.core.trajectory import Trajectory
 from fisc.learning import losses
-from fisc.learning.advantages import generalized_advantages
+from fisc.learning.advantages import generalized_advantages, returns_discounted_once
 from fisc.learning.normalize import Moments, absorb, no_moments
 
 MakePolicy = Callable[[Key[Array, ""], RoleSpec], TrainablePolicy]
@@ -53,6 +53,12 @@ class Settings:
     """How fast the running moments follow."""
     shuffles_rows: bool = True
     """Whether minibatches are drawn row by row; else they are stretches of time, which costs no copying of rows."""
+    surrogate: Literal["clipped", "policy_gradient"] = "clipped"
+    """What stands for the policy's gain: the clipped probability ratio, or the logarithm of the probability, which is
+    right for the policy that played alone: one epoch of one minibatch."""
+    value_loss: Literal["squared", "huber"] = "squared"
+    discounts: Literal["every_step", "once"] = "every_step"
+    """Whether the discount compounds, or all that follows a decision is discounted alike; then `trace` must be 1."""
 
 
 class State(eqx.Module):
@@ -174,8 +180,12 @@ def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tup
     values = _like(mean, shape) + _like(std, shape) * trajectory.value
     last = _like(mean, shape[1:]) + _like(std, shape[1:]) * trajectory.last_value
     ended = jnp.broadcast_to(trajectory.ended[..., None], shape)
-    advantage = generalized_advantages(trajectory.reward, values, last, settings.discount, settings.trace, ended)
-    target = advantage + values
+    if settings.discounts == "once":
+        target = returns_discounted_once(trajectory.reward, last, settings.discount, ended)
+        advantage = target - values
+    else:
+        advantage = generalized_advantages(trajectory.reward, values, last, settings.discount, settings.trace, ended)
+        target = advantage + values
 
     size = state.returns.mean.shape[0]
     returns = absorb(state.returns, target if size > 1 else target[..., None], settings.moments_rate)
@@ -233,10 +243,12 @@ def _loss(policy: TrainablePolicy, batch: Batch, dial: Dial, settings: Settings)
     """Surrogate, value loss and entropy bonus over one minibatch."""
     seen = policy.evaluate(batch.observation, batch.latent)
     log_ratio = seen.log_prob - batch.log_prob
-    surrogate = losses.clipped_surrogate(log_ratio, batch.advantage, settings.clip, batch.weight)
-    value = losses.clipped_value_loss(
-        seen.value, batch.value, batch.target, settings.value_clip, jnp.ones_like(batch.value)
-    )
+    if settings.surrogate == "clipped":
+        surrogate = losses.clipped_surrogate(log_ratio, batch.advantage, settings.clip, batch.weight)
+    else:
+        surrogate = losses.score_surrogate(seen.log_prob, batch.advantage, batch.weight)
+    value_loss = losses.clipped_value_loss if settings.value_loss == "squared" else losses.clipped_huber_loss
+    value = value_loss(seen.value, batch.value, batch.target, settings.value_clip, jnp.ones_like(batch.value))
     entropy = losses.weighted_mean(seen.entropy, batch.weight)
     total = surrogate + settings.value_weight * value - dial.entropy * entropy
     ratio = jnp.exp(log_ratio)

@@ -110,9 +110,9 @@ FIGURES: dict[str, FigureSpec] = {
     ),
     "gains": FigureSpec(
         "Who gains and who loses",
-        "Change in consumption (income after taxes and transfers) of each tenth of the people, ordered by skill "
-        "(of each one if they are fewer than ten), with 95% bootstrap intervals paired by seed (with three or fewer: "
-        "lowest to highest).",
+        "Change in consumption (income after taxes and transfers) of each tenth of the people, ordered by skill, or "
+        "by taste for work where all earn alike (of each one if they are fewer than ten), with 95% bootstrap "
+        "intervals paired by seed (with three or fewer: lowest to highest).",
         "groups",
         _gains,
     ),

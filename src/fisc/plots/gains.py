@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from fisc.analysis.incidence import gains_by_group, winners_and_losers
 from fisc.plots import style
-from fisc.plots.wording import format_compact, format_number, group_noun
+from fisc.plots.wording import format_compact, format_number, group_noun, group_order
 from fisc.records.schema import METRICS, arm_label, metric_unit
 
 COLUMNS = 3
@@ -53,6 +53,8 @@ def draw_gains(
         panel.remove()
     grid[0, 0].margins(y=0.14)
     _label_axes(figure, grid[0, 0], table, in_percent, metric, money)
+    noun = group_noun(table["group"].n_unique()).capitalize()
+    figure.supxlabel(f"{noun} {group_order(groups['metric'])}: the same people in every panel", fontsize=9.5)
     return figure, table
 
 
@@ -108,8 +110,6 @@ def _label_axes(figure: Figure, axes: Axes, table: pl.DataFrame, in_percent: boo
     unit = "percent" if in_percent else metric_unit(metric, money)
     reference = table["reference"][0] if len(table) else ""
     figure.supylabel(f"{METRICS[metric].label} against {arm_label(reference)} ({unit})", fontsize=9.5)
-    noun = group_noun(table["group"].n_unique()).capitalize()
-    figure.supxlabel(f"{noun} by skill, 1 the lowest: the same people in every panel", fontsize=9.5)
     handles = [
         Patch(facecolor=style.MUTED, edgecolor=style.MUTED, label="interval excludes zero"),
         Patch(facecolor=style.PAPER, edgecolor=style.MUTED, label="undecided"),

@@ -1,5 +1,7 @@
 """Figure: how the economy changes while its agents learn."""
 
+import math
+
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
@@ -12,6 +14,11 @@ from fisc.records.schema import METRICS, arm_label, metric_label, order_arms
 
 PANELS = ("welfare", "productivity", "equality")
 """Economy-wide metrics to draw; the objective takes the place of `welfare` if only it was recorded."""
+
+FIRM_PANELS = ("utility", "profit", "price", "wage", "income_tax_rate")
+"""What is drawn beside welfare where there are firms."""
+
+COLUMNS = 3
 
 MAX_POINTS = 240
 """Longer curves are averaged over stretches of training, as no screen shows more."""
@@ -58,7 +65,7 @@ def tabulate_learning(metrics: pl.DataFrame, names: tuple[str, ...]) -> pl.DataF
 def draw_learning(
     metrics: pl.DataFrame, objective: str = "welfare", money: str = "coin"
 ) -> tuple[Figure, pl.DataFrame]:
-    """Draw welfare, productivity and equality against training, one line per arm.
+    """Draw welfare, productivity and equality against training, one line per arm; with firms, how they do.
 
     Lines are means over seeds, bands run from the lowest to the highest seed, and vertical lines
     mark where a phase of the curriculum begins.
@@ -76,14 +83,16 @@ def draw_learning(
     """
     present = set(metrics["metric"])
     first = "welfare" if "welfare" in present else objective
-    names = tuple(dict.fromkeys(name for name in (first, *PANELS) if name in present))[:3]
+    beside, most = (FIRM_PANELS, 6) if "profit" in present else (PANELS, COLUMNS)
+    names = tuple(dict.fromkeys(name for name in (first, *beside) if name in present))[:most]
     if not names:
         raise RecordError(f"no training row has one of {', '.join(PANELS)}: log at least one of them in training")
     table = tabulate_learning(metrics, names)
-    figure, grid = style.new_figure(3.1 if len(names) > 1 else 3.6, 1, len(names), sharex=True)
+    rows, columns = math.ceil(len(names) / COLUMNS), min(len(names), COLUMNS)
+    figure, grid = style.new_figure(0.2 + 2.9 * rows if columns > 1 else 3.6, rows, columns, sharex=True)
     styles = style.arm_styles(table["arm"])
     starts = phase_starts(metrics)
-    for name, panel in zip(names, grid[0], strict=True):
+    for name, panel in zip(names, grid.flat, strict=True):
         for arm, look in styles.items():
             _draw_curve(panel, table.filter((pl.col("metric") == name) & (pl.col("arm") == arm)), look)
         _mark_phases(panel, starts)
@@ -93,7 +102,7 @@ def draw_learning(
         style.grid_y(panel)
         style.compact_ticks(panel, "x")
         style.compact_ticks(panel, "y")
-        panel.locator_params(axis="x", nbins=3 if len(names) == 3 else 5)
+        panel.locator_params(axis="x", nbins=3 if columns == COLUMNS else 5)
         panel.set_xlim(left=0)
     figure.supxlabel("Training (environment steps)", fontsize=9.5)
     handles = [

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fisc.plots import style
-from fisc.plots.wording import group_noun
+from fisc.plots.wording import group_noun, group_order
 from fisc.records.errors import RecordError
 from fisc.records.schema import METRICS, arm_label, order_arms
 
@@ -67,7 +67,8 @@ def draw_rates(groups: pl.DataFrame) -> tuple[Figure, pl.DataFrame]:
     grid[0, 0].set_ylim(bottom=min(0.0, float(table["low"].min())))
     grid[0, 0].set_ylabel("Rate (percent)")
     style.percent_ticks(grid[0, 0])
-    figure.supxlabel(f"{group_noun(table['group'].n_unique()).capitalize()} by skill, 1 the lowest", fontsize=9.5)
+    noun = group_noun(table["group"].n_unique()).capitalize()
+    figure.supxlabel(f"{noun} {group_order(groups['metric'])}", fontsize=9.5)
     handles = [
         Line2D([], [], color=look.color, linestyle=look.line, marker=look.marker, markeredgewidth=0,
                markersize=_SIZES.get(look.marker, 4.5), label=arm_label(arm))

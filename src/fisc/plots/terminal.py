@@ -29,7 +29,8 @@ WIDTH = 80
 SIDE_WIDTH = 76
 """Columns below which productivity and equality are left out."""
 
-_SIDE_METRICS = ("productivity", "equality")
+_SIDE_METRICS = ("productivity", "equality", "utility", "profit")
+"""Two of them are shown: the first that were recorded."""
 
 
 def comparison_table(summary: Mapping[str, Any], width: int = WIDTH) -> Table:
@@ -43,7 +44,7 @@ def comparison_table(summary: Mapping[str, Any], width: int = WIDTH) -> Table:
         A table of at most `min(width, 80)` columns, where the names fit.
     """
     objective, money = summary["objective"], summary["money"]
-    side = [name for name in _SIDE_METRICS if name != objective] if width >= SIDE_WIDTH else []
+    side = _side_metrics(summary) if width >= SIDE_WIDTH else []
     title = f"{METRICS[objective].label} ({metric_unit(objective, money)})"
     table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False,
                   padding=(0, 1), width=None)  # fmt: skip
@@ -58,6 +59,11 @@ def comparison_table(summary: Mapping[str, Any], width: int = WIDTH) -> Table:
     for arm in [*ranked, *(arm for arm in summary["arms"] if arm not in ranked)]:
         table.add_row(*_cells(summary, arm, objective, side))
     return table
+
+
+def _side_metrics(summary: Mapping[str, Any]) -> list[str]:
+    recorded = [name for name in _SIDE_METRICS if any(name in numbers for numbers in summary["arms"].values())]
+    return [name for name in recorded[:2] if name != summary["objective"]]
 
 
 def print_summary(summary: Mapping[str, Any], console: Console) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fisc.analysis.summary import BOUND, rank_arms
-from fisc.records.schema import ARMS, FRACTION, GROUPS, METRICS, arm_label, has_natural_zero, metric_unit
+from fisc.records.schema import ARMS, FRACTION, GROUPS, METRICS, arm_label, flat_percent, has_natural_zero, metric_unit
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
@@ -28,6 +28,15 @@ def group_noun(num_groups: int) -> str:
     ('decile', 'citizen')
     """
     return "decile" if num_groups == GROUPS else "citizen"
+
+
+def group_order(metrics: Iterable[str]) -> str:
+    """Say by what groups of people are in order, from what was recorded of them.
+
+    >>> group_order(["skill", "income"]), group_order(["labor_disutility", "income"])
+    ('by skill, 1 the lowest', 'by taste for work, 1 the least')
+    """
+    return "by taste for work, 1 the least" if "labor_disutility" in set(metrics) else "by skill, 1 the lowest"
 
 
 def decimals_of(*values: float | None) -> int:
@@ -173,13 +182,13 @@ def diverged(summary: Mapping[str, Any]) -> list[str]:
 def in_sentence(arm: str, start: bool = False) -> str:
     """Return an arm's label as it stands in running text.
 
-    >>> in_sentence("planner"), in_sentence("us_federal"), in_sentence("flat", start=True)
-    ('the learned planner', 'US federal law', 'The flat tax')
+    >>> in_sentence("planner"), in_sentence("flat", start=True), in_sentence("flat_20")
+    ('the learned planner', 'The flat tax', 'a flat tax of 20%')
     """
     if arm == "us_federal":
         return "US federal law"
-    label = {"saez": "Saez formula"}.get(arm, arm_label(arm).lower())
-    text = f"the {label}" if arm in ARMS else f"'{arm}'"
+    label, percent = {"saez": "Saez formula"}.get(arm, arm_label(arm).lower()), flat_percent(arm)
+    text = f"the {label}" if arm in ARMS else f"'{arm}'" if percent is None else f"a flat tax of {percent}%"
     return text[0].upper() + text[1:] if start else text
 
 

@@ -42,7 +42,7 @@ class ActorCritic(TrainablePolicy):
 
     def digest(self, observation: Observation) -> Observation:
         """Maps cut and flattened to what the networks read."""
-        return Observation(self.layout.digest(observation), observation.mask)
+        return Observation(self.layout.digest(observation), observation.mask, observation.luck)
 
     def _read(self, observation: Observation, *, maps: bool, mask: bool) -> tuple[list[Array], list[Array]]:
         """Public and own features in parts: numbers in the unit of experience, then cells of maps, then the mask."""
@@ -69,7 +69,7 @@ class ActorCritic(TrainablePolicy):
     def act(self, key: Key[Array, ""], observation: Observation) -> Decision:
         """Draw decisions. `key`: consumed."""
         choice = self._choose(observation)
-        latent = choice.sample(key)
+        latent = choice.sample(key) if observation.luck is None else choice.at(observation.luck)
         return Decision(choice.action(latent), latent, choice.log_prob(latent), self.value(observation))
 
     def act_greedily(self, observation: Observation):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, Shaped
 
+from fisc.core.errors import ConfigError
 from fisc.core.spaces import ILLEGAL, Box, Discrete, MultiDiscrete, Space
 
 LATENT_LIMIT = 6.0
@@ -26,6 +27,14 @@ class Distribution(eqx.Module):
     @abc.abstractmethod
     def sample(self, key: Key[Array, ""]) -> Shaped[Array, "n ..."]:
         """Draw latents. `key`: consumed."""
+
+    def at(self, luck: Float[Array, " n"]) -> Shaped[Array, "n ..."]:
+        """Latents at given quantiles, for choices that have an order.
+
+        Raises:
+            ConfigError: if the choices have none.
+        """
+        raise ConfigError(f"luck cannot be given for {type(self).__name__}: only a single integer has quantiles")
 
     @abc.abstractmethod
     def mode(self) -> Shaped[Array, "n ..."]:
@@ -55,9 +64,12 @@ class Categorical(Distribution):
 
     def sample(self, key):
         """Draw integers, [n], by inverting the distribution function: one random number an agent, not one a choice."""
+        return self.at(jax.random.uniform(key, self.logits.shape[:1], self.logits.dtype))
+
+    def at(self, luck):
+        """The first integer whose distribution function exceeds `luck`, [n]."""
         distribution_function = jnp.cumsum(jnp.exp(self.logits), axis=-1)
-        total = distribution_function[:, -1:]
-        draw = jax.random.uniform(key, total.shape, total.dtype) * total
+        draw = luck.astype(self.logits.dtype)[:, None] * distribution_function[:, -1:]
         passed = distribution_function <= jnp.broadcast_to(draw, distribution_function.shape)
         return jnp.sum(passed, axis=-1, dtype=jnp.int32)
 

@@ -67,6 +67,12 @@ WELFARE_METRICS: dict[str, Metric] = {
     ),
     "utilitarian": Metric("Utilitarian welfare", _UTILS, "mean(utility).", True),
     "rawlsian": Metric("Rawlsian welfare", _UTILS, "min(utility): the worst-off worker.", True),
+    "total_welfare": Metric(
+        "Total welfare",
+        "points per quarter",
+        "sum(utility) + 0.0025 * sum(profit in dollars), per quarter; 0 if nobody works, buys or sells.",
+        True,
+    ),
     "fraction_of_optimum": Metric(
         "Fraction of the optimum", FRACTION, "Welfare of the arm / welfare of the optimum, on the same people.", True
     ),
@@ -132,6 +138,26 @@ for _good in ("stone", "wood"):
         f"price_{_good}": Metric(f"Price of {_good}", "{money} per unit", f"Mean price of {_good}, 0 without trade."),
     }
 
+BUSINESS_METRICS: dict[str, Metric] = {
+    "profit": Metric(
+        "Profit", "{money} per firm and quarter", "Mean over firms of profit after investment and tax.", True
+    ),
+    "goods_consumed": Metric("Goods consumed", "units per firm and quarter", "Units that consumers buy of each good."),
+    "goods_exported": Metric("Goods exported", "units per firm and quarter", "Units of each good sold abroad."),
+    "goods_made": Metric("Goods made", "units per firm and quarter", "Units of each good produced."),
+    "unsold": Metric("Unsold goods", "units per firm", "Mean stock of a good at the end."),
+    "shortages": Metric("Shortages", FRACTION, "Share of goods and quarters with more demand than stock."),
+    "price": Metric("Price", "{money} per unit", "Mean price in force, over firms and quarters."),
+    "wage": Metric("Wage", "{money} per hour", "Mean wage in force, over firms and quarters."),
+    "investment": Metric("Investment", "{money} per firm and quarter", "Mean over firms of what becomes capital."),
+    "capital": Metric("Capital", "{money} per firm", "Mean over firms at the end."),
+    "savings": Metric("Savings", _PER_PERSON, "Mean budget of consumers at the end."),
+    "firm_budget": Metric("Budget of firms", "{money} per firm", "Mean over firms at the end; debt counts negative."),
+    "income_tax_rate": Metric("Income tax rate", FRACTION, "Mean rate in force on labor income."),
+    "corporate_tax_rate": Metric("Corporate tax rate", FRACTION, "Mean rate in force on profits."),
+    "labor_disutility": Metric("Disutility of labor", "utils per two hours", "Coefficient of a consumer's hours."),
+}
+
 TRAINING_METRICS: dict[str, Metric] = {
     "reward": Metric("Reward", "utils per episode", "Sum of an agent's rewards, mean over the agents of a role.", True),
     "loss/total": Metric("Total loss", "", _LOSS),
@@ -163,15 +189,16 @@ LEARNING_METRICS = (
 )
 """What a role has only while it learns."""
 
-METRICS: dict[str, Metric] = WELFARE_METRICS | ECONOMY_METRICS | MAP_METRICS | TRAINING_METRICS
+METRICS: dict[str, Metric] = WELFARE_METRICS | ECONOMY_METRICS | MAP_METRICS | BUSINESS_METRICS | TRAINING_METRICS
 
 GROUP_METRICS = (
     "skill", "income", "tax", "transfer", "consumption", "labor", "utility", "average_rate", "marginal_rate",
     "build_income", "trade_income", "gathered_stone", "gathered_wood",
+    "goods_consumed", "savings", "labor_disutility",
 )  # fmt: skip
 """What `groups.parquet` may hold."""
 
-ROLES = ("economy", "citizen", "firm", "planner")
+ROLES = ("economy", "citizen", "consumer", "firm", "planner", "government")
 """Who a training row is about; `economy` for a number about all of them."""
 
 ARMS: dict[str, str] = {
@@ -239,16 +266,28 @@ def has_natural_zero(name: str) -> bool:
     return not find_metric(name).unit.startswith((_UTILS, OBJECTIVE_UNIT))
 
 
+def flat_percent(arm: str) -> int | None:
+    """Return the rate of an arm flat_NN in per cent, from 0 to 100; None for any other.
+
+    >>> flat_percent("flat_20"), flat_percent("flat"), flat_percent("flat_200")
+    (20, None, None)
+    """
+    word = arm.removeprefix("flat_")
+    return int(word) if word != arm and word.isdecimal() and int(word) <= 100 else None
+
+
 def arm_label(arm: str) -> str:
     """Return what a reader sees for an arm; an arm that is not in `ARMS` is spelled out from its name.
 
     >>> arm_label("saez"), arm_label("flat_30")
-    ('Saez formula', 'Flat 30')
+    ('Saez formula', 'Flat 30%')
     >>> arm_label("mine/tax.py:build"), arm_label("mine/tax.py:low_rates")
     ('Tax', 'Tax (low rates)')
     """
     if arm in ARMS:
         return ARMS[arm]
+    if (percent := flat_percent(arm)) is not None:
+        return f"Flat {percent}%"
     name, _, function = arm.rpartition("/")[2].partition(".py:")
     words = [part.replace("_", " ").replace("-", " ").strip() for part in (name, function)]
     label = words[0].capitalize() or name
@@ -256,6 +295,18 @@ def arm_label(arm: str) -> str:
 
 
 def order_arms(arms: "list[str] | set[str] | tuple[str, ...]") -> list[str]:
-    """Order arms as `ARMS` does, then the others by name, each once."""
+    """Order arms as `ARMS` does, flat rates after one another, then the others by name, each once.
+
+    >>> order_arms(["planner", "mine", "flat_80", "flat_5"])
+    ['flat_5', 'flat_80', 'planner', 'mine']
+    """
     known = list(ARMS)
-    return sorted(set(arms), key=lambda arm: (known.index(arm) if arm in ARMS else len(known), arm))
+
+    def place(arm: str) -> tuple[int, int, str]:
+        """Rank of the arm's kind, then of its rate."""
+        percent = flat_percent(arm)
+        if percent is not None:
+            return known.index("flat"), 1 + percent, arm
+        return (known.index(arm) if arm in ARMS else len(known)), 0, arm
+
+    return sorted(set(arms), key=place)

@@ -19,6 +19,7 @@ from fisc.records.metrics import (
     Metric,
     arm_label,
     find_metric,
+    flat_percent,
     has_natural_zero,
     metric_label,
     metric_unit,
@@ -28,8 +29,8 @@ from fisc.records.metrics import (
 
 __all__ = [
     "ARMS", "FRACTION", "GROUPS", "GROUP_METRICS", "METRICS", "MONEY_UNITS", "ROLES", "TABLES", "Metric", "Table",
-    "arm_label", "check_columns", "check_rows", "find_metric", "has_natural_zero", "metric_label", "metric_unit",
-    "order_arms",
+    "arm_label", "check_columns", "check_rows", "find_metric", "flat_percent", "has_natural_zero",
+    "metric_label", "metric_unit", "order_arms",
 ]  # fmt: skip
 
 GROUPS = 10

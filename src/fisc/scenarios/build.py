@@ -22,18 +22,25 @@ from fisc.core.policy import Learner, scripted
 from fisc.core.tax import TaxSystem
 from fisc.learning.curriculum import Phases, RoleSchedule
 from fisc.learning.ppo import Settings, ppo
-from fisc.learning.two_level import TwoLevel
+from fisc.learning.two_level import Curriculum, TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
-from fisc.scenarios.config import BudgetConfig, RoleConfig, Scenario
+from fisc.records.metrics import flat_percent
+from fisc.scenarios.config import BudgetConfig, Scenario
+from fisc.scenarios.kinds.business_cycle import BusinessCycleKind
 from fisc.scenarios.kinds.gather_trade_build import GatherTradeBuildKind
 from fisc.scenarios.kinds.kind import Kind, People
 from fisc.scenarios.kinds.one_step import OneStepKind
+from fisc.scenarios.learning_config import LearnerConfig
 from fisc.scenarios.registry import check_arm
 from fisc.taxes.fixed import check_schedule, fixed
 from fisc.taxes.planner import PlannerContinuous, PlannerGrid
 from fisc.taxes.saez import WINDOW, saez_estimated
 
-KINDS: dict[str, Kind] = {"one_step": OneStepKind(), "gather_trade_build": GatherTradeBuildKind()}
+KINDS: dict[str, Kind] = {
+    "one_step": OneStepKind(),
+    "gather_trade_build": GatherTradeBuildKind(),
+    "business_cycle": BusinessCycleKind(),
+}
 """Every kind of economy, by `economy.kind`."""
 
 
@@ -101,6 +108,8 @@ def exact_rates(scenario: Scenario, people: People, arm: str) -> np.ndarray | No
         return np.asarray(scenario.taxes.fixed_rates)
     if arm == "flat" and scenario.taxes.flat_rate != "best":
         return np.full(num, scenario.taxes.flat_rate)
+    if (percent := flat_percent(arm)) is not None:
+        return np.full(num, percent / 100)
     if arm in ("flat", "saez", "optimum"):
         with jax.enable_x64(True):
             return kind_of(scenario).search(scenario, people, arm)
@@ -179,15 +188,12 @@ def _load_tax(arm: str, cutoffs: Any) -> TaxSystem:
 
 def make_learners(scenario: Scenario) -> dict[str, Learner]:
     """A learner for each role."""
-    learning = scenario.learning
-    is_exact = learning.citizens == "best_response"
-    return {
-        "citizen": scripted(kind_of(scenario).exact_citizens) if is_exact else _ppo(learning.citizen),
-        "planner": _ppo(learning.planner),
-    }
+    learning, kind = scenario.learning, kind_of(scenario)
+    learners = {role: _ppo(config) for role, config in learning.roles.items()}
+    return learners if learning.people_learn else learners | {kind.people_role: scripted(kind.exact_citizens)}
 
 
-def _ppo(config: RoleConfig) -> Learner:
+def _ppo(config: LearnerConfig) -> Learner:
     settings = Settings(
         learning_rate=config.learning_rate,
         discount=config.discount,
@@ -199,6 +205,9 @@ def _ppo(config: RoleConfig) -> Learner:
         max_gradient_norm=config.max_gradient_norm,
         per_agent=config.per_agent,
         shuffles_rows=config.shuffles,
+        surrogate=config.surrogate,
+        value_loss=config.value_loss,
+        discounts=config.discounts,
     )
     policy = make_policy(
         config.hidden,
@@ -212,24 +221,13 @@ def _ppo(config: RoleConfig) -> Learner:
     return ppo(settings, policy, set_scale)
 
 
-def make_system(scenario: Scenario, budget: BudgetConfig, has_planner: bool) -> TwoLevel:
-    """Two-level learning as the scenario describes it; without a planner citizens learn alone."""
-    learning = scenario.learning
-    roles = {"citizen": learning.citizen, **({"planner": learning.planner} if has_planner else {})}
-    schedules = {
-        name: RoleSchedule(
-            entropy=(role.entropy, role.final_entropy),
-            learning_rate=(1.0, role.final_learning_rate),
-            joins_at=role.joins_at,
-            settles_at=role.settles_at,
-            starts_fresh=role.starts_fresh,
-        )
-        for name, role in roles.items()
-    }
-    costs = (1.0 if budget.common_updates else learning.labor_cost_start, 1.0)
-    ceiling = {"max_rate": (learning.max_rate_start, 1.0), "max_rate_full_at": learning.max_rate_full_at}
-    curriculum = Phases(schedules, **ceiling, labor_cost=costs, labor_cost_full_at=learning.labor_cost_full_at)
-    return _two_level(scenario, curriculum, budget.planner_updates if has_planner else budget.updates)
+def make_system(scenario: Scenario, budget: BudgetConfig, has_government: bool) -> TwoLevel:
+    """Learning as the scenario describes it; without a government the others learn alone."""
+    num_updates = budget.planner_updates if has_government else budget.updates
+    curriculum = kind_of(scenario).curriculum(scenario, num_updates, has_government)
+    if budget.common_updates:  # labor has become as costly as it is before the arms part
+        curriculum = replace(curriculum, labor_cost=(1.0, 1.0))
+    return _two_level(scenario, curriculum, num_updates)
 
 
 def make_common_system(scenario: Scenario, budget: BudgetConfig) -> TwoLevel:
@@ -244,7 +242,7 @@ def make_common_system(scenario: Scenario, budget: BudgetConfig) -> TwoLevel:
     return _two_level(scenario, curriculum, budget.common_updates)
 
 
-def _two_level(scenario: Scenario, curriculum: Phases, num_updates: int) -> TwoLevel:
+def _two_level(scenario: Scenario, curriculum: Curriculum, num_updates: int) -> TwoLevel:
     learning = scenario.learning
     periods = learning.periods_per_update or None
     return TwoLevel(make_learners(scenario), curriculum, num_updates, learning.environments, periods)

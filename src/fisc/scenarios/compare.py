@@ -243,16 +243,16 @@ def _train(
     may_train: bool = True,
 ) -> tuple[Trained, int]:
     """Train every job that learns, in groups that share a compiled program. Returns states and environment steps."""
-    trained, rows, env_steps, citizens = {}, [], 0, {}
+    trained, rows, env_steps, begun, people = {}, [], 0, {}, build.kind_of(planned.scenario).people_role
     for group in [*common_start(planned, worlds), *group_jobs(planned, worlds)]:
-        group.citizens = citizens
+        group.begun = begun
         if may_train:
             runs = "run" if len(group.jobs) == 1 else "runs"
             length = f"{group.system.num_updates} updates each"
             note(f"training {group.name}: {len(group.jobs)} {runs}, {length}")
         states = train_group(group, folder, say, may_train, note)
         if group.name == COMMON:
-            citizens = {job.seed: state.learners["citizen"] for job, state in zip(group.jobs, states, strict=True)}
+            begun = {job.seed: {people: state.learners[people]} for job, state in zip(group.jobs, states, strict=True)}
         else:
             trained |= {(job.arm, job.seed): state for job, state in zip(group.jobs, states, strict=True)}
         rows += group.rows
@@ -265,7 +265,7 @@ def _train(
 def common_start(planned: Plan, worlds: list[World]) -> list[Group]:
     """Citizens in the free market, one job a seed, from whom all arms go on; nothing if they begin on their own."""
     scenario, budget = planned.scenario, planned.budget
-    if not budget.common_updates or scenario.learning.citizens != "learn":
+    if not budget.common_updates or not scenario.learning.people_learn:
         return []
     jobs = {}
     for world in worlds:
@@ -278,11 +278,11 @@ def common_start(planned: Plan, worlds: list[World]) -> list[Group]:
 def group_jobs(planned: Plan, worlds: list[World]) -> list[Group]:
     """Every job that learns, in groups that share a compiled program and a checkpoint."""
     scenario, budget = planned.scenario, planned.budget
-    citizens_learn = scenario.learning.citizens == "learn"
+    people_learn, government = scenario.learning.people_learn, build.kind_of(scenario).government_role
     batches: dict[str, list[Job]] = {}
     for world in worlds:
         tax = build.make_tax(scenario, world.people, world.arm, world.rates)
-        learns = tax.planner_space is not None or (citizens_learn and world.arm != "optimum")
+        learns = tax.planner_space is not None or (people_learn and world.arm != "optimum")
         if learns or (world.rates is None and world.arm != "optimum"):
             name = "fixed" if world.rates is not None else file_name(world.arm)
             economy = build.make_economy(scenario, world.people, tax)
@@ -291,9 +291,9 @@ def group_jobs(planned: Plan, worlds: list[World]) -> list[Group]:
         Group(
             name,
             jobs,
-            build.make_system(scenario, budget, has_planner="planner" in jobs[0].economy.spec.roles),
+            build.make_system(scenario, budget, government in jobs[0].economy.spec.roles),
             budget.block,
-            budget.common_updates if citizens_learn else 0,
+            budget.common_updates if people_learn else 0,
         )
         for name, jobs in batches.items()
     ]

@@ -1,25 +1,21 @@
 """Scenarios as plain data: frozen dataclasses, read strictly from TOML. No jax here.
 
 An unknown key, a wrong type or an impossible value is a `ConfigError` that names the key, the value and what is
-allowed. Defaults live in this file and nowhere else.
+allowed. Defaults live in this file, in `learning_config` and in the configurations of `kinds`, and nowhere else.
 """
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 from fisc.core.errors import ConfigError, unknown
+from fisc.scenarios.kinds.base_config import PEOPLE_OBJECTIVES
+from fisc.scenarios.kinds.business_cycle_config import BusinessCycleConfig
 from fisc.scenarios.kinds.gather_trade_build_config import GatherTradeBuildConfig
 from fisc.scenarios.kinds.one_step_config import OneStepConfig
+from fisc.scenarios.learning_config import LearningConfig, ScheduledLearningConfig, refuse_kind
 from fisc.scenarios.reading import check
 
-OBJECTIVES = (
-    "inverse_income_weighted_utility",
-    "inverse_income_weighted_coin",
-    "equality_times_productivity",
-    "utilitarian",
-    "rawlsian",
-    "productivity",
-)
+OBJECTIVES = (*PEOPLE_OBJECTIVES, "total_welfare")
 BUDGETS = ("smoke", "quick", "full")
 WEIGHED = "equality_times_productivity"
 """The objective in which equality has a weight."""
@@ -82,65 +78,6 @@ class TaxesConfig:
 
 
 @dataclass(frozen=True)
-class RoleConfig:
-    """How one role learns, and when."""
-
-    hidden: tuple[int, ...] = (64, 64)
-    critic_hidden: tuple[int, ...] = ()
-    """Hidden layers of the critic; empty: as the actor's."""
-    radius: dict[str, int] = field(default_factory=dict)
-    """How many cells around oneself are read of a map, by map or layer, such as "map/wood" = 5; -1 leaves it out, and
-    what has no entry is read in full, as is a whole map, which nobody is in the middle of."""
-    thresholds: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    """Numbers that are also read as flags, one for each threshold: whether the number is above it. A layer of a network
-    cannot tell places or single units apart by a number alone. By block and name, such as "own/wood" = [0.005], or by
-    block for all its numbers that have no entry of their own."""
-    critic_sees_maps: bool = True
-    """Whether the critic reads maps, which cost most of the time."""
-    actor_sees_mask: bool = False
-    """Whether the legal actions are also features of the choice."""
-    head: Literal["categorical", "ordinal"] = "ordinal"
-    """How one integer is chosen: each by its own logit, or around a location, for choices that are ordered."""
-    learning_rate: float = 3e-3
-    final_learning_rate: float = 0.03
-    """As a share of learning_rate, reached at the end."""
-    entropy: float = 0.02
-    final_entropy: float = 0.0005
-    joins_at: float = 0.0
-    """Share of the run after which the role learns."""
-    settles_at: float = 1.0
-    """Share of the run after which it keeps to what it found, so that the others can answer it; 1: never."""
-    starts_fresh: bool = False
-    """Begin with new parameters once the other role has settled, as citizens do under a schedule that is given."""
-    discount: float = 1.0
-    """Of a reward one decision later."""
-    trace: float = 1.0
-    """Lambda of generalized advantages: 1 waits for what happens, 0 trusts the critic."""
-    epochs: int = 2
-    minibatches: int = 2
-    shuffles: bool = True
-    """Whether minibatches are drawn row by row; else they are stretches of time, which copies less."""
-    clip: float = 0.2
-    kl_limit: float = 0.05
-    max_gradient_norm: float = 1.0
-    per_agent: bool = False
-    """Scale returns and advantages agent by agent."""
-
-    def __post_init__(self):
-        check("hidden", list(self.hidden), bool(self.hidden) and min(self.hidden) >= 1, "at least one positive width")
-        check("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
-        check("joins_at", self.joins_at, 0 <= self.joins_at < 1, "in [0, 1)")
-        good = self.joins_at < self.settles_at <= 1
-        check("settles_at", self.settles_at, good, f"above joins_at ({self.joins_at}), at most 1")
-        check("epochs", self.epochs, self.epochs >= 1, "at least 1")
-        check("minibatches", self.minibatches, self.minibatches >= 1, "at least 1")
-        for name in ("discount", "trace"):
-            check(name, getattr(self, name), 0 <= getattr(self, name) <= 1, "in [0, 1]")
-        for name in ("final_learning_rate", "entropy", "final_entropy", "clip", "kl_limit", "max_gradient_norm"):
-            check(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
-
-
-@dataclass(frozen=True)
 class BudgetConfig:
     """How long to train."""
 
@@ -185,57 +122,6 @@ class FrontierConfig:
 
 
 @dataclass(frozen=True)
-class LearningConfig:
-    """What learns, and how."""
-
-    citizens: Literal["learn", "best_response"] = "learn"
-    """Whether citizens learn, or solve their own problem exactly."""
-    environments: int = 64
-    """Economies played side by side for every update, at least 2."""
-    periods_per_update: int = 0
-    """Tax periods that each of them plays for an update; 0: whole episodes."""
-    citizen: RoleConfig = field(default_factory=lambda: RoleConfig(per_agent=True))
-    planner: RoleConfig = field(
-        default_factory=lambda: RoleConfig(
-            hidden=(32,), learning_rate=2e-4, final_learning_rate=0.3, final_entropy=0.005, joins_at=0.2
-        )
-    )
-    """Slower than citizens: a planner that outruns them learns that nobody minds high rates."""
-    max_rate_start: float = 1.0
-    """Ceiling on rates when the planner joins; it rises to 1 by the time it settles, or the end."""
-    max_rate_full_at: float = 0.0
-    """Share of the run after which rates have no ceiling; 0: by the time the planner settles, or at the end."""
-    labor_cost_start: float = 1.0
-    """Weight of the disutility of labor at the start; it rises to 1 by the time the planner joins, if there is one."""
-    labor_cost_full_at: float = 0.0
-    """Share of the run after which labor costs in full, under every tax system; 0: when the planner joins. If arms go
-    on from a common start, it is a share of that, and labor costs in full ever after."""
-
-    common_trace: float | Literal["same"] = "same"
-    """Citizens' trace in the common start. Credit that reaches less far is steadier while there is everything to learn;
-    a tax comes at the end of a period, and only trace 1 credits it in full to what was earned before."""
-
-    def __post_init__(self):
-        if self.common_trace != "same":
-            check("learning.common_trace", self.common_trace, 0 <= self.common_trace <= 1, "in [0, 1], or 'same'")
-        # What is better than average is judged by comparing environments.
-        check("learning.environments", self.environments, self.environments >= 2, "at least 2")
-        check("learning.periods_per_update", self.periods_per_update, self.periods_per_update >= 0, "at least 0")
-        for name in ("max_rate_start", "max_rate_full_at", "labor_cost_start", "labor_cost_full_at"):
-            check(f"learning.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1, "in [0, 1]")
-        opens = self.max_rate_full_at
-        allowed = f"above learning.planner.joins_at ({self.planner.joins_at}), or 0"
-        check("learning.max_rate_full_at", opens, opens == 0 or opens > self.planner.joins_at, allowed)
-        for role, other in (("citizen", self.planner), ("planner", self.citizen)):
-            settles, joins = getattr(self, role).settles_at, other.joins_at
-            allowed = f"above {joins}, when the other role joins"
-            check(f"learning.{role}.settles_at", settles, settles > joins, allowed)
-        for role in ("citizen", "planner"):
-            count = getattr(self, role).minibatches
-            check(f"learning.{role}.minibatches", count, count <= self.environments, "at most learning.environments")
-
-
-@dataclass(frozen=True)
 class Scenario:
     """One experiment, as plain data."""
 
@@ -243,10 +129,11 @@ class Scenario:
     title: str
     objective: str
     arms: tuple[str, ...]
-    economy: OneStepConfig | GatherTradeBuildConfig
+    economy: OneStepConfig | GatherTradeBuildConfig | BusinessCycleConfig
     """Which of them is said by its key `kind`."""
     taxes: TaxesConfig
-    learning: LearningConfig
+    learning: LearningConfig | ScheduledLearningConfig
+    """Which of them is said by its key `kind`."""
     description: str = ""
     caveats: tuple[str, ...] = ()
     budgets: dict[str, BudgetConfig] = field(default_factory=dict)
@@ -256,6 +143,12 @@ class Scenario:
     def __post_init__(self):
         if self.objective not in OBJECTIVES:
             raise unknown("objective", self.objective, OBJECTIVES)
+        if self.objective not in self.economy.objectives:
+            allowed = ", ".join(name for name in OBJECTIVES if name in self.economy.objectives)
+            raise ConfigError(
+                f"objective '{self.objective}' is none of the economy {self.economy.kind}: choose one of {allowed}"
+            )
+        refuse_kind(self.learning, self.economy.learning_kind, self.economy.kind)
         for name in self.budgets:
             if name not in BUDGETS:
                 raise unknown("budget", name, BUDGETS)

@@ -62,7 +62,7 @@ def cast(setting: Setting, title: str, source: Mapping[str, Any] | None = None, 
     rule = kind.untrained_citizens(economy) if kind is not None and players == "thumb" else None
     for role, entry in economy.spec.roles.items():
         if role not in policies:
-            is_rule = role == "citizen" and rule is not None
+            is_rule = rule is not None and role == kind.people_role
             policies[role] = rule if is_rule else UniformRandom(entry.actions)
             words[role] = "rule of thumb" if is_rule else "random"
     return Stage(Setting(economy, policies, setting.earlier), title, source or {}, words)
@@ -100,7 +100,7 @@ def record(stage: Stage, seed: int = 0) -> Episode:
         "steps": spec.steps,
         "periods": spec.periods,
         "steps_per_period": spec.steps_per_period,
-        "citizens": spec.roles["citizen"].num_agents,
+        "citizens": spec.roles[_people_role(economy)].num_agents,
         "money": spec.money,
         "players": dict(stage.players),
         "source": dict(stage.source),
@@ -156,6 +156,11 @@ def _is_same(one: np.ndarray, other: np.ndarray | None) -> bool:
     return (
         other is not None and one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
     )
+
+
+def _people_role(economy: Economy) -> Role:
+    """Who its people are."""
+    return build.KINDS.get(economy.spec.name, Kind).people_role
 
 
 def _chronicle_of(economy: Economy) -> Chronicle:

@@ -43,7 +43,7 @@ class Played:
 
     metrics: dict[str, float]
     accounts: dict[str, np.ndarray]
-    """Citizen by citizen, the least skilled first."""
+    """Person by person, in the order of `Kind.rank`."""
     cutoffs: np.ndarray
     rates: np.ndarray
     """Marginal rates by bracket."""
@@ -56,14 +56,14 @@ def _play(economy: Economy, policies: dict[str, Policy], key: Any, states: Any, 
     """Play an episode from each state: metrics, accounts, brackets (rates and occupancy) and the largest residual."""
     played = play_episodes(economy, policies, key, states, full_knobs())
     metrics = jax.vmap(economy.metrics)(played.state)
-    accounts = jax.vmap(lambda state: by_skill(economy.accounts(state)))(played.state)
+    accounts = jax.vmap(lambda state: in_order(kind, economy.accounts(state)))(played.state)
     of_brackets = lambda state: (kind.schedule_of(economy, state), kind.occupancy_of(economy, state))  # noqa: E731
     return metrics, accounts, jax.vmap(of_brackets)(played.state), played.residual
 
 
-def by_skill(accounts: dict[str, Any]) -> dict[str, Any]:
-    """Accounts with the least skilled citizen first."""
-    order = jax.numpy.argsort(accounts["skill"], stable=True)
+def in_order(kind: build.Kind, accounts: dict[str, Any]) -> dict[str, Any]:
+    """Accounts with the person first who comes first by the kind's order: the least skilled, in most economies."""
+    order = jax.numpy.argsort(kind.rank(accounts), stable=True)
     return {name: value[order] for name, value in accounts.items()}
 
 
@@ -111,7 +111,7 @@ def play_world(
     key_init, key_reset, key_play = jax.random.split(jax.random.fold_in(jax.random.key(world.seed), EVALUATION), 3)
     keys_reset = jax.random.split(key_reset, num)
     if run is None:
-        policies: dict[str, Policy] = {"citizen": kind.exact_citizens(economy)}
+        policies: dict[str, Policy] = {kind.people_role: kind.exact_citizens(economy)}
         states = jax.vmap(lambda key: economy.reset(key, economy.init(key_init)))(keys_reset)
     else:
         learners = build.make_learners(scenario)
@@ -136,8 +136,8 @@ def play_world(
 
 
 def _by_group(world: World, accounts: dict[str, np.ndarray]) -> list[tuple]:
-    """Means by tenth of the people in order of skill, the same people in every arm; one by one if they are fewer."""
-    num = min(NUM_GROUPS, len(accounts["skill"]))
+    """Means by tenth of the people in their order, the same people in every arm; one by one if they are fewer."""
+    num = min(NUM_GROUPS, len(next(iter(accounts.values()))))
     split = {name: np.array_split(values, num) for name, values in accounts.items()}
     split["average_rate"] = [
         np.atleast_1d(tax.sum() / max(income.sum(), 1e-9))

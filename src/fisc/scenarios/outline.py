@@ -25,7 +25,7 @@ def outline(planned: Plan) -> None:
     for arm in [*learned, *[arm for arm in scenario.arms if arm not in learned][:1]]:
         tax = build.make_tax(scenario, people, arm, None if arm in learned else given)
         economy = build.make_economy(scenario, people, tax)
-        system = build.make_system(scenario, planned.budget, has_planner="planner" in economy.spec.roles)
+        system = build.make_system(scenario, planned.budget, tax.planner_space is not None)
         run = eqx.filter_eval_shape(system.init, economy, key)
         first = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), run.environments)
         eqx.filter_eval_shape(economy.observe, first, full_knobs(tuple(economy.spec.roles)))

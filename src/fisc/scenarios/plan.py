@@ -53,6 +53,8 @@ def plan(
     """
     loaded = load_scenario(scenario, overrides)
     loaded = replace(loaded, arms=tuple(dict.fromkeys(map(check_arm, loaded.arms if arms is None else arms))))
+    for arm in loaded.arms:
+        loaded.economy.check_arm(arm)
     if not loaded.arms:
         raise ConfigError(f"no arms: name at least one of {', '.join(ARMS)}")
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
@@ -60,7 +62,7 @@ def plan(
         raise ConfigError(f"seeds is {seeds}: give at least one seed, each at least 0 and only once")
     length = loaded.budget(budget)
     exact = [f"arm {arm}" for arm in loaded.arms if is_search(loaded, arm)]
-    exact += ["learning.citizens = 'best_response'"] if loaded.learning.citizens == "best_response" else []
+    exact += [] if loaded.learning.people_learn else ["learning.citizens = 'best_response'"]
     for what in exact:
         error = loaded.economy.inexact(what)
         if error is not None:

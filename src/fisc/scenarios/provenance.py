@@ -14,10 +14,11 @@ from typing import Any
 
 import jax
 
-from fisc.core.errors import RunError
+from fisc.core.errors import ConfigError, RunError
 from fisc.records.store import RunFolder
+from fisc.scenarios.config import Scenario
 from fisc.scenarios.plan import Plan
-from fisc.scenarios.reading import to_toml
+from fisc.scenarios.reading import parse, to_toml
 from fisc.scenarios.registry import check_arm, parse_overrides
 
 PACKAGES = ("fisc", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "polars")
@@ -70,6 +71,17 @@ def identity_of(planned: Plan) -> dict[str, Any]:
     }
 
 
+def with_new_keys(kept: dict[str, Any]) -> dict[str, Any]:
+    """A stored plan with the keys that scenarios have got since, at their defaults: they change nothing."""
+    if "scenario" not in kept:
+        return kept
+    try:
+        scenario = parse(Scenario, kept["scenario"])
+    except ConfigError:
+        return kept
+    return kept | {"scenario": json.loads(json.dumps(asdict(scenario)))}
+
+
 def go_on(
     folder: RunFolder,
     file: str,
@@ -83,7 +95,7 @@ def go_on(
         RunError: with the first key that differs.
     """
     kept = folder.read_json(file)
-    refuse_another_run(folder.path, kept["plan"], identity, kind)
+    refuse_another_run(folder.path, with_new_keys(kept["plan"]), identity, kind)
     if kept["versions"] != versions() and not folder.has_file("summary.json"):
         changed = _difference(kept["versions"], versions(), "versions")
         note(f"resuming with other software than the {kind[0]} began with ({changed})")

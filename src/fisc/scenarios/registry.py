@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from fisc.core.errors import ConfigError, unknown
+from fisc.records.metrics import flat_percent
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.reading import from_toml, parse, read_text
 
-PRESETS = ("one-step", "us-2024", "gtb-open-quadrant")
+PRESETS = ("one-step", "us-2024", "gtb-open-quadrant", "rbc-small", "rbc-open", "rbc-closed", "rbc-paper-short")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Arm:
 ARMS: dict[str, Arm] = {
     "free_market": Arm("no taxes and no transfers"),
     "us_federal": Arm("US federal income tax of the scenario's year", ("taxcalc",)),
-    "flat": Arm("one rate for every income; by default the best one"),
+    "flat": Arm("one rate for every income, taxes.flat_rate, by default the best; flat_NN for NN %, such as flat_20"),
     "fixed": Arm("the rates in taxes.fixed_rates"),
     "saez": Arm("the optimal-tax formula, iterated to its fixed point", ("saez2001", "diamond1998", "saez2016")),
     "saez_estimated": Arm(
@@ -43,6 +44,8 @@ ARMS: dict[str, Arm] = {
 }
 
 REFERENCES: dict[str, str] = {
+    "curry2022": "Curry, M., Trott, A., Phade, S., Bai, Y. and Zheng, S. (2022). Analyzing micro-founded general "
+    "equilibrium models with many agents using deep reinforcement learning. arXiv:2201.01163.",
     "diamond1998": "Diamond, P. (1998). Optimal income taxation: an example with a U-shaped pattern of optimal "
     "marginal tax rates. American Economic Review 88(1), 83-95.",
     "mirrlees1971": "Mirrlees, J. A. (1971). An exploration in the theory of optimum income taxation. "
@@ -94,7 +97,7 @@ def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenari
 
 
 def check_arm(name: str) -> str:
-    """Refuse an arm that is neither in `ARMS` nor 'FILE.py:FUNCTION'.
+    """Refuse an arm that is neither in `ARMS` nor flat_NN nor 'FILE.py:FUNCTION'.
 
     Raises:
         ConfigError: with the nearest spelling.
@@ -104,7 +107,9 @@ def check_arm(name: str) -> str:
         if not Path(f"{path}.py").is_file():
             raise ConfigError(f"arm '{name}': no file {path}.py")
         return name
-    if name not in ARMS:
+    if name not in ARMS and flat_percent(name) is None:
+        if name.startswith("flat_"):
+            raise ConfigError(f"unknown arm '{name}': flat_NN is a flat tax of NN %, a whole number from 0 to 100")
         raise unknown("arm", name, ARMS)
     return name
 

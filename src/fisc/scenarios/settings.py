@@ -88,7 +88,8 @@ def load_setting(path: str | os.PathLike, arm: str = "planner", seed: int = 0, g
             policies = {role: learners[role].policy(run.learners[role]) for role in economy.spec.roles}
             first = jax.tree.map(lambda x: x[0], run.environments)
             return Setting(economy, {r: Greedy(p) if greedy else p for r, p in policies.items()}, first)
-    return Setting(economy, {"citizen": build.kind_of(planned.scenario).exact_citizens(economy)})
+    kind = build.kind_of(planned.scenario)
+    return Setting(economy, {kind.people_role: kind.exact_citizens(economy)})
 
 
 def make_player(economy: Economy, role: Role, name: str) -> Policy:
@@ -108,7 +109,7 @@ def make_player(economy: Economy, role: Role, name: str) -> Policy:
     if name == "random":
         return UniformRandom(economy.spec.roles[role].actions)
     kind = build.KINDS.get(economy.spec.name)
-    policy = kind.exact_citizens(economy) if kind is not None and role == "citizen" else None
+    policy = kind.exact_citizens(economy) if kind is not None and role == kind.people_role else None
     if policy is None:
         raise ConfigError(
             f"no exact best response is known for role '{role}' of the economy '{economy.spec.name}': "

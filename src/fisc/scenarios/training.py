@@ -15,7 +15,7 @@ import polars as pl
 from jaxtyping import PyTree
 from polars.exceptions import PolarsError
 
-from fisc.core.economy import Economy
+from fisc.core.economy import Economy, Role
 from fisc.core.errors import DivergenceError, RunError
 from fisc.core.ledger import tolerance
 from fisc.learning.train import compile_block, over_jobs, stack, unstack
@@ -46,9 +46,9 @@ class Group:
     system: TwoLevel
     block: int
     earlier_updates: int = 0
-    """Of the common start that citizens come from."""
-    citizens: dict[int, PyTree[Any]] = field(default_factory=dict)
-    """How citizens start, by seed: a learner's state. Empty: from nothing."""
+    """Of the common start that people come from."""
+    begun: dict[int, dict[Role, PyTree[Any]]] = field(default_factory=dict)
+    """How some roles start, by seed: learners' states. Empty: all from nothing."""
     starts: list[TrainState] = field(default_factory=list)
     """States to go on from, one for each job, as if they were new. Empty: new ones."""
     rows: list[pl.DataFrame] = field(default_factory=list)
@@ -148,10 +148,10 @@ def train_group(
 def _first_states(group: Group) -> PyTree[Any]:
     """Each job's state before its first update, stacked, with what was learned before."""
     run = stack(group.starts) if group.starts else new_states(group)
-    if not group.citizens:
+    if not group.begun:
         return run
-    citizens = stack([group.citizens[job.seed] for job in group.jobs])
-    return eqx.tree_at(lambda r: r.learners["citizen"], run, citizens)
+    begun = stack([group.begun[job.seed] for job in group.jobs])
+    return eqx.tree_at(lambda r: [r.learners[role] for role in begun], run, list(begun.values()))
 
 
 def _resume(path: Path, run: PyTree[Any], group: Group) -> tuple[PyTree[Any], int]:

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fisc.learning.advantages import generalized_advantages
+from fisc.learning.advantages import generalized_advantages, returns_discounted_once
 
 REWARDS, VALUES = jnp.array([1.0, 2.0, 3.0]), jnp.array([0.5, 1.0, 1.5])
 
@@ -56,3 +56,17 @@ def test_a_batch_agrees_with_a_loop_over_the_definition(discount, trace):
             expected[t] += (discount * trace) ** k * surprises[t + k]
     given = (jnp.asarray(x, jnp.float32) for x in (rewards, values, last))
     np.testing.assert_allclose(generalized_advantages(*given, discount, trace), expected, atol=1e-5)
+
+
+def test_a_discount_taken_once_is_on_all_that_follows():
+    # By hand, discount 1/2: rewards 1, 2, 4 | 8, 16 with an end after the third and 32 still to come give
+    #   4 and 2 + 4/2 = 4 and 1 + 6/2 = 4; 16 + 32/2 = 32 and 8 + 48/2 = 32. With discount 1: the Monte Carlo returns,
+    #   those of generalized advantages with trace 1 and a critic that expects nothing.
+    rewards = jnp.asarray([1.0, 2.0, 4.0, 8.0, 16.0])
+    ended = jnp.asarray([False, False, True, False, False])
+    found = returns_discounted_once(rewards, jnp.asarray(32.0), 0.5, ended)
+    np.testing.assert_allclose(found, [4.0, 4.0, 4.0, 32.0, 32.0])
+    plain = returns_discounted_once(rewards, jnp.asarray(32.0), 1.0, ended)
+    np.testing.assert_allclose(plain, [7.0, 6.0, 4.0, 56.0, 48.0])
+    advantages = generalized_advantages(rewards, jnp.zeros(5), jnp.asarray(32.0), 1.0, 1.0, ended)
+    np.testing.assert_allclose(advantages, plain)

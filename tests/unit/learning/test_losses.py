@@ -7,9 +7,12 @@ import pytest
 
 from fisc.core.spaces import Box, Discrete, MultiDiscrete
 from fisc.learning.losses import (
+    clipped_huber_loss,
     clipped_surrogate,
     clipped_value_loss,
     explained_variance,
+    huber,
+    score_surrogate,
     standardize,
     weighted_mean,
 )
@@ -36,6 +39,31 @@ def test_the_surrogate_stops_pushing_beyond_the_clip_but_always_pulls_back():
     log_ratio, advantage = jnp.log(array(1.5, 0.5, 1.5, 0.5)), array(1.0, 1.0, -1.0, -1.0)
     slope = jax.grad(clipped_surrogate)(log_ratio, advantage, 0.2, ONES)
     np.testing.assert_allclose(slope, [0.0, -0.125, 0.375, 0.0], atol=1e-6)
+
+
+def test_the_policy_gradient_is_the_surrogate_of_the_policy_that_played():
+    # Closed form: -mean(log π · A), whose slope -A/4 is that of the clipped surrogate where the ratio is 1.
+    log_prob, advantage = jnp.log(array(0.5, 0.25, 0.1, 0.4)), array(1.0, 2.0, -1.0, 0.5)
+    by_hand = -(np.log(0.5) + 2 * np.log(0.25) - np.log(0.1) + 0.5 * np.log(0.4)) / 4
+    np.testing.assert_allclose(score_surrogate(log_prob, advantage, ONES), by_hand, rtol=1e-6)
+    slope = jax.grad(score_surrogate)(log_prob, advantage, ONES)
+    np.testing.assert_allclose(slope, -advantage / 4, rtol=1e-6)
+    np.testing.assert_allclose(jax.grad(clipped_surrogate)(jnp.zeros(4), advantage, 0.2, ONES), slope, rtol=1e-6)
+
+
+def test_hubers_loss_is_linear_beyond_one():
+    # Closed form: 0.5²/2, 1/2, 3 - 1/2 and again, the slope never above 1.
+    np.testing.assert_allclose(huber(array(0.5, 1.0, 3.0, -3.0)), [0.125, 0.5, 2.5, 2.5])
+    slope = jax.vmap(jax.grad(huber))(array(0.5, 1.0, 3.0, -3.0))
+    np.testing.assert_allclose(slope, [0.5, 1.0, 1.0, -1.0])
+
+
+def test_hubers_value_loss_takes_the_larger_of_two_means():
+    # By hand, clip 0.1, targets 0, old values 0.5 and 3: new values 0.2 and 2 cost (0.02 + 1.5)/2 = 0.76, kept near the
+    # old ones 0.4 and 2.9 they cost (0.08 + 2.4)/2 = 1.24; new values 3 and 5 cost (2.5 + 4.5)/2 = 3.5 against less.
+    old, target, weight = array(0.5, 3.0), array(0.0, 0.0), jnp.ones(2)
+    np.testing.assert_allclose(clipped_huber_loss(array(0.2, 2.0), old, target, 0.1, weight), 1.24, rtol=1e-6)
+    np.testing.assert_allclose(clipped_huber_loss(array(3.0, 5.0), old, target, 0.1, weight), 3.5, rtol=1e-6)
 
 
 def test_the_value_loss_takes_the_larger_of_two_errors():

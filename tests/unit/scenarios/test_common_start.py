@@ -43,14 +43,14 @@ def test_everybody_starts_where_the_common_start_ended(run, tmp_path):
     worlds = solve_worlds(planned, folder, lambda text: None)
     common = common_start(planned, worlds)[0]
     ended = train_group(common, folder, lambda report: None, may_train=False)
-    citizens = {job.seed: state.learners["citizen"] for job, state in zip(common.jobs, ended, strict=True)}
+    citizens = {job.seed: {"citizen": state.learners["citizen"]} for job, state in zip(common.jobs, ended, strict=True)}
     assert not eqx.tree_equal(citizens[0], citizens[1]), "seeds differ"
     untouched = RunFolder.create(tmp_path / "untouched")
     for group in group_jobs(planned, worlds):
         group.system = replace(group.system, num_updates=0)
-        group.citizens = citizens
+        group.begun = citizens
         for job, state in zip(group.jobs, train_group(group, untouched, lambda report: None), strict=True):
-            assert eqx.tree_equal(state.learners["citizen"], citizens[job.seed]), job
+            assert eqx.tree_equal(state.learners["citizen"], citizens[job.seed]["citizen"]), job
 
 
 def test_time_goes_on_where_the_common_start_ended(run):

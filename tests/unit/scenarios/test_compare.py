@@ -1,6 +1,7 @@
 """The main job at its edges: what is refused before anything is spent, and what a stopped run leaves behind."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from fisc.records.store import RunFolder
 from fisc.scenarios.compare import compare, reevaluate
 from fisc.scenarios.outline import outline
 from fisc.scenarios.plan import plan
+from fisc.scenarios.provenance import identity_of, refuse_another_run, with_new_keys
 
 TINY = {"economy.workers": 12, "learning.environments": 2, "learning.planner.hidden": [4]}
 SHORT = TINY | {"budgets.smoke.updates": 2, "budgets.smoke.planner_updates": 2, "budgets.smoke.block": 1}
@@ -135,3 +137,16 @@ def test_going_on_with_other_software_is_noted(tmp_path):
     run(out, arms=["us_federal"], resume=True, note=said.append)
     assert any("versions.jax was '0.0.1'" in text for text in said)
     assert "resumed_with" in json.loads((out / "provenance.json").read_text())
+
+
+def test_a_run_of_before_scenarios_had_a_key_can_be_resumed():
+    # By hand: a stored plan without keys that came later is the plan with their defaults; any other value is not.
+    identity = identity_of(plan("one-step", seeds=1, budget="smoke"))
+    stored = json.loads(json.dumps(identity))
+    for table, key in (("learning", "kind"), ("learning", "max_rate_full_at")):
+        del stored["scenario"][table][key]
+    del stored["scenario"]["learning"]["citizen"]["surrogate"]
+    assert stored != identity and with_new_keys(stored) == identity
+    stored["scenario"]["learning"]["environments"] += 1
+    with pytest.raises(RunError, match=r"environments was 65, now 64"):
+        refuse_another_run(Path("run"), with_new_keys(stored), identity)

@@ -12,8 +12,9 @@ from fisc.learning.rollout import play_episodes
 from fisc.policies.scripted import Constant, UniformRandom
 from fisc.records.metrics import has_natural_zero
 from fisc.scenarios import build
-from fisc.scenarios.config import BUDGETS, OBJECTIVES
-from fisc.scenarios.evaluation import World, by_skill, evaluate
+from fisc.scenarios.config import BUDGETS
+from fisc.scenarios.evaluation import World, evaluate, in_order
+from fisc.scenarios.kinds.base_config import PEOPLE_OBJECTIVES
 from fisc.scenarios.kinds.one_step_config import OneStepConfig
 from fisc.scenarios.registry import load_scenario
 from fisc.scenarios.settings import make_setting
@@ -37,7 +38,7 @@ def test_arms_share_their_luck_with_and_without_a_planner():
     assert np.ptp(np.asarray(free.labor)) > 0
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("objective", PEOPLE_OBJECTIVES)
 def test_the_headline_of_one_step_is_what_the_planner_maximizes(objective):
     # Property: the metric that results are given in is welfare itself, under either convention of equality.
     small = {"economy.workers": 40, "taxes.brackets": "linear", "objective": objective, "economy.gini": "foundation"}
@@ -86,7 +87,8 @@ def test_what_the_economy_does_not_report_is_reported_as_welfare(monkeypatch):
 
 def test_accounts_are_put_in_order_of_skill():
     # By hand.
-    found = by_skill({"skill": jnp.asarray([3.0, 1.0, 2.0]), "income": jnp.asarray([30.0, 10.0, 20.0])})
+    accounts = {"skill": jnp.asarray([3.0, 1.0, 2.0]), "income": jnp.asarray([30.0, 10.0, 20.0])}
+    found = in_order(build.KINDS["one_step"], accounts)
     assert found["income"].tolist() == [10.0, 20.0, 30.0]
 
 

@@ -22,6 +22,15 @@ ODD_ECONOMY = {
         "economy.placement": "anywhere",
         "economy.wood.coverage": 7,
     },
+    "business_cycle": {
+        "economy.firms": 2,
+        "economy.capital": [1, 2.5],
+        "economy.labor_exponent": 0.5,
+        "economy.firm_budget": 1,
+        "economy.menus": {"wages": [0, 7.5]},
+        "learning.firm.surrogate": "policy_gradient",
+        "learning.firm.epochs": 1,
+    },
 }
 ODD = {
     "title": 'A "quoted" title with = [brackets], Greek τ and\na second line',
@@ -29,11 +38,12 @@ ODD = {
     "taxes.cutoffs": [0, 10.5],
     "taxes.flat_rate": 0.25,
     "taxes.saez_elasticity": 0.4,
-    "learning.citizen.hidden": [16],
-    "learning.citizen.radius": {"map/wood": 2, 'an odd "key"': -1},
     "caveats": [],
     "budgets.smoke.updates": 3,
 }
+
+
+ODD_LEARNING = {"hidden": [16], "radius": {"map/wood": 2, 'an odd "key"': -1}}
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -41,7 +51,10 @@ ODD = {
 def test_a_scenario_survives_being_written_and_read(name, overrides, tmp_path):
     # Property: writing and reading are inverse, for what a run folder keeps.
     if overrides:
-        overrides = overrides | ODD_ECONOMY[load_scenario(name).economy.kind]
+        shipped = load_scenario(name)
+        people = next(iter(shipped.learning.roles))
+        odd = {f"learning.{people}.{key}": value for key, value in ODD_LEARNING.items()}
+        overrides = overrides | odd | ODD_ECONOMY[shipped.economy.kind]
     scenario = load_scenario(name, overrides)
     path = tmp_path / "scenario.toml"
     path.write_text(to_toml(dataclasses.asdict(scenario)), encoding="utf-8")

@@ -12,6 +12,17 @@ if TYPE_CHECKING:
     from fisc.scenarios.config import Scenario
 
 
+PEOPLE_OBJECTIVES = (
+    "inverse_income_weighted_utility",
+    "inverse_income_weighted_coin",
+    "equality_times_productivity",
+    "utilitarian",
+    "rawlsian",
+    "productivity",
+)
+"""Objectives that depend on people's income, consumption and utility alone."""
+
+
 @dataclass(frozen=True)
 class EconomyConfig(abc.ABC):
     """The table [economy] of a scenario; `kind` says which economy it is."""
@@ -40,6 +51,23 @@ class EconomyConfig(abc.ABC):
     def law_year(self) -> tuple[int, str] | None:
         """Year and filing status of the US law in force; None if taxes.law names it."""
         return None
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What can be maximized in it."""
+        return PEOPLE_OBJECTIVES
+
+    @property
+    def learning_kind(self) -> str:
+        """The curriculum by which its roles learn: `learning.kind`."""
+        return "phases"
+
+    def check_arm(self, arm: str) -> None:  # noqa: B027 - most know every arm
+        """Refuse a tax system that the economy cannot have.
+
+        Raises:
+            ConfigError: naming those that it can.
+        """
 
     @property
     def convention_of_taxes(self) -> str:

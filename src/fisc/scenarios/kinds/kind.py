@@ -7,10 +7,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from fisc.core.economy import Economy
+from fisc.core.economy import Economy, Role
 from fisc.core.policy import Policy
 from fisc.core.tax import TaxSystem
 from fisc.econ.brackets import bracket_index
+from fisc.learning.curriculum import Phases, RoleSchedule
+from fisc.learning.two_level import Curriculum
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.kinds import law
 from fisc.scenarios.kinds.chronicle import Chronicle
@@ -42,6 +44,10 @@ class Kind(abc.ABC):
 
     chronicle: Chronicle = Chronicle()
     """What a recorded episode tells."""
+    people_role: Role = "citizen"
+    """Who works, consumes and pays taxes."""
+    government_role: Role = "planner"
+    """Who sets rates if they are not given."""
 
     def people(self, scenario: Scenario, seed: int) -> People:
         """Draw or calibrate the people of one seed; here all that they have is brackets.
@@ -78,6 +84,36 @@ class Kind(abc.ABC):
     def untrained_citizens(self, economy: Economy) -> Policy | None:
         """Citizens who follow a rule of thumb; None if nobody has thought of one."""
         return None
+
+    def curriculum(self, scenario: Scenario, num_updates: int, has_government: bool) -> Curriculum:
+        """What moves in a run: by default citizens learn, then a planner joins them under a rising ceiling.
+
+        Raises:
+            ConfigError: if the run is too short for it.
+        """
+        learning = scenario.learning
+        roles = {"citizen": learning.citizen, **({"planner": learning.planner} if has_government else {})}
+        schedules = {
+            name: RoleSchedule(
+                entropy=(role.entropy, role.final_entropy),
+                learning_rate=(1.0, role.final_learning_rate),
+                joins_at=role.joins_at,
+                settles_at=role.settles_at,
+                starts_fresh=role.starts_fresh,
+            )
+            for name, role in roles.items()
+        }
+        return Phases(
+            schedules,
+            max_rate=(learning.max_rate_start, 1.0),
+            max_rate_full_at=learning.max_rate_full_at,
+            labor_cost=(learning.labor_cost_start, 1.0),
+            labor_cost_full_at=learning.labor_cost_full_at,
+        )
+
+    def rank(self, accounts: dict[str, Any]) -> Any:
+        """By what people are put in order, the lowest first."""
+        return accounts["skill"]
 
     def checks(self, economy: Economy, accounts: dict[str, Any], rates: np.ndarray) -> dict[str, float]:
         """Metrics that hold what was played against what is exactly right; none here."""

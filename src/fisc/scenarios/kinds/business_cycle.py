@@ -1,0 +1,103 @@
+"""The business-cycle economy of a scenario, and how its roles learn one after the other."""
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+
+from fisc.core.errors import ConfigError
+from fisc.economies.business_cycle.choices import PUBLISHED_MENUS
+from fisc.economies.business_cycle.curriculum import LONG, SHORT, Lengths, Structured, Warmth, structured, unstructured
+from fisc.economies.business_cycle.setting import Setting, make_economy
+from fisc.scenarios.config import Scenario
+from fisc.scenarios.kinds.kind import Kind, People
+
+SCHEDULES = {"short": SHORT, "long": LONG, "none": SHORT}
+RATES = ("income_rates", "corporate_rates")
+"""Menus that the scenario's taxes make."""
+SAME_NAME = (
+    "consumers", "firms", "quarters", "is_open", "consumer_budget", "price", "wage", "inventory", "capital",
+    "labor_exponent", "disutility", "utility", "eta", "aversion", "power", "productivity", "labor_floor",
+    "export_floor", "export_quota", "exports_at_floor", "exports_pay_floor", "investment_of", "corporate_tax_on",
+    "shortage_of", "interest", "top_up", "activity_bonus", "debt_price", "debt_step", "luck_is_frozen", "num_digits",
+)  # fmt: skip
+"""Keys of a scenario's economy that are numbers of the `Setting` as they are."""
+
+
+class BusinessCycleKind(Kind):
+    """Consumers, firms and a government. Nothing is known exactly: everything is learned."""
+
+    people_role = "consumer"
+    government_role = "government"
+
+    def people(self, scenario, seed):
+        """Who likes work how little is given: a seed changes nothing but the luck of learning. One bracket: one rate
+        for every income and every profit."""
+        return People(np.zeros(1), np.full(1, np.nan))
+
+    def economy(self, scenario, people, tax):
+        """The economy with rates that are given, or with a government that chooses from the tax system's grid."""
+        config, is_given = scenario.economy, tax.planner_space is None
+        menus = config.menus | dict.fromkeys(RATES, rates_of(scenario))
+        try:
+            economy = make_economy(
+                Setting(
+                    **{name: getattr(config, name) for name in SAME_NAME},
+                    menus=menus,
+                    firm_budget=None if config.firm_budget == "published" else config.firm_budget,
+                    disutility_shape=config.disutility_shape or None,
+                    welfare="total" if scenario.objective == "total_welfare" else "consumers",
+                    fixed_taxes=(0.0, 0.0) if is_given else None,
+                )
+            )
+        except ConfigError as error:
+            raise ConfigError(f"[economy]: {error}") from None
+        # The rate is traced: all given rates are one program.
+        return replace(economy, fixed_taxes=jnp.broadcast_to(tax.schedule[0], (2,))) if is_given else economy
+
+    def curriculum(self, scenario, num_updates, has_government):
+        """The published schedule, stretched or shrunk to the updates there are."""
+        learning = scenario.learning
+        published = SCHEDULES[learning.schedule]
+        try:
+            lengths = published.shrunk(published.total / num_updates)
+            made = _scheduled(scenario, lengths, has_government)
+            made.check(num_updates)
+        except ConfigError as error:
+            raise ConfigError(f"learning.schedule '{learning.schedule}' in {num_updates} updates: {error}") from None
+        warmth = {
+            role: Warmth(config.entropy, lengths.entropy, config.final_entropy, floor_is_absolute=True)
+            for role, config in learning.roles.items()
+            if role in made.turns
+        }
+        return replace(made, warmth=warmth)
+
+    def rank(self, accounts):
+        """By how much they mind work, most of all first."""
+        return -accounts["labor_disutility"]
+
+    def schedule_of(self, economy, state):
+        """The mean rate on income from the second quarter on: there is none before. That on profit is a metric."""
+        return state.journal.income_rate[None] / jnp.maximum(state.step - 1, 1).astype(state.inventory.dtype)
+
+    def occupancy_of(self, economy, state):
+        """All incomes are in the only bracket."""
+        return jnp.ones(1, state.inventory.dtype)
+
+
+def _scheduled(scenario: Scenario, lengths: Lengths, has_government: bool) -> Structured:
+    """Who learns when, and what is open when: at first only the first price and the middle wage."""
+    if scenario.learning.schedule == "none":
+        return unstructured(lengths, has_government=has_government)
+    rates = dict.fromkeys(RATES, rates_of(scenario))
+    menus = {**PUBLISHED_MENUS, **scenario.economy.menus, **rates}
+    wages = sorted(menus["wages"])
+    start = (scenario.economy.price, wages[len(wages) // 2])
+    return structured(lengths, menus, start=start, has_government=has_government)
+
+
+def rates_of(scenario: Scenario) -> tuple[float, ...]:
+    """The rates that a government can choose."""
+    taxes = scenario.taxes
+    count = round((taxes.max_rate - taxes.min_rate) / taxes.rate_step) + 1
+    return tuple(round(taxes.min_rate + i * taxes.rate_step, 9) for i in range(count))

@@ -1,0 +1,219 @@
+"""How an economy's roles learn, as plain data: `learning.kind` says by which curriculum. No jax here."""
+
+import abc
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fisc.core.errors import ConfigError
+from fisc.scenarios.reading import check
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """One role's networks, and how they learn from a batch of experience."""
+
+    hidden: tuple[int, ...] = (64, 64)
+    critic_hidden: tuple[int, ...] = ()
+    """Hidden layers of the critic; empty: as the actor's."""
+    radius: dict[str, int] = field(default_factory=dict)
+    """How many cells around oneself are read of a map, by map or layer, such as "map/wood" = 5; -1 leaves it out, and
+    what has no entry is read in full, as is a whole map, which nobody is in the middle of."""
+    thresholds: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """Numbers that are also read as flags, one for each threshold: whether the number is above it. A layer of a network
+    cannot tell places or single units apart by a number alone. By block and name, such as "own/wood" = [0.005], or by
+    block for all its numbers that have no entry of their own."""
+    critic_sees_maps: bool = True
+    """Whether the critic reads maps, which cost most of the time."""
+    actor_sees_mask: bool = False
+    """Whether the legal actions are also features of the choice."""
+    head: Literal["categorical", "ordinal"] = "ordinal"
+    """How one integer is chosen: each by its own logit, or around a location, for choices that are ordered."""
+    learning_rate: float = 3e-3
+    discount: float = 1.0
+    """Of a reward one decision later."""
+    discounts: Literal["every_step", "once"] = "every_step"
+    """Whether the discount compounds, or all that follows a decision is discounted alike, which needs trace = 1."""
+    trace: float = 1.0
+    """Lambda of generalized advantages: 1 waits for what happens, 0 trusts the critic."""
+    surrogate: Literal["clipped", "policy_gradient"] = "clipped"
+    """What is climbed: PPO's clipped ratio, or log-probabilities, which are right for one epoch of one minibatch."""
+    value_loss: Literal["squared", "huber"] = "squared"
+    epochs: int = 2
+    minibatches: int = 2
+    shuffles: bool = True
+    """Whether minibatches are drawn row by row; else they are stretches of time, which copies less."""
+    clip: float = 0.2
+    kl_limit: float = 0.05
+    max_gradient_norm: float = 1.0
+    per_agent: bool = False
+    """Scale returns and advantages agent by agent."""
+
+    def __post_init__(self):
+        check("hidden", list(self.hidden), bool(self.hidden) and min(self.hidden) >= 1, "at least one positive width")
+        check("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
+        check("epochs", self.epochs, self.epochs >= 1, "at least 1")
+        check("minibatches", self.minibatches, self.minibatches >= 1, "at least 1")
+        for name in ("discount", "trace"):
+            check(name, getattr(self, name), 0 <= getattr(self, name) <= 1, "in [0, 1]")
+        for name in ("clip", "kl_limit", "max_gradient_norm"):
+            check(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
+        if self.discounts == "once":
+            check("trace", self.trace, self.trace == 1, "1 where discounts = 'once'")
+        if self.surrogate == "policy_gradient":
+            for name in ("epochs", "minibatches"):
+                check(name, getattr(self, name), getattr(self, name) == 1, "1 where surrogate = 'policy_gradient'")
+
+
+@dataclass(frozen=True)
+class RoleConfig(LearnerConfig):
+    """How one role learns, and when, in shares of the run."""
+
+    final_learning_rate: float = 0.03
+    """As a share of learning_rate, reached at the end."""
+    entropy: float = 0.02
+    final_entropy: float = 0.0005
+    joins_at: float = 0.0
+    """Share of the run after which the role learns."""
+    settles_at: float = 1.0
+    """Share of the run after which it keeps to what it found, so that the others can answer it; 1: never."""
+    starts_fresh: bool = False
+    """Begin with new parameters once the other role has settled, as citizens do under a schedule that is given."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        check("joins_at", self.joins_at, 0 <= self.joins_at < 1, "in [0, 1)")
+        good = self.joins_at < self.settles_at <= 1
+        check("settles_at", self.settles_at, good, f"above joins_at ({self.joins_at}), at most 1")
+        for name in ("final_learning_rate", "entropy", "final_entropy"):
+            check(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
+
+
+@dataclass(frozen=True)
+class BaseLearningConfig(abc.ABC):
+    """The table [learning] of a scenario, whatever its curriculum."""
+
+    environments: int = 64
+    """Economies played side by side for every update, at least 2."""
+    periods_per_update: int = 0
+    """Tax periods that each of them plays for an update; 0: whole episodes."""
+
+    def __post_init__(self):
+        # What is better than average is judged by comparing environments.
+        check("learning.environments", self.environments, self.environments >= 2, "at least 2")
+        check("learning.periods_per_update", self.periods_per_update, self.periods_per_update >= 0, "at least 0")
+        for name, role in self.roles.items():
+            allowed = "at most learning.environments"
+            check(f"learning.{name}.minibatches", role.minibatches, role.minibatches <= self.environments, allowed)
+
+    @property
+    @abc.abstractmethod
+    def roles(self) -> dict[str, LearnerConfig]:
+        """How each role learns."""
+
+    @property
+    def people_learn(self) -> bool:
+        """Whether people learn, or solve their own problem exactly."""
+        return True
+
+
+@dataclass(frozen=True)
+class LearningConfig(BaseLearningConfig):
+    """Citizens learn, then a planner with them."""
+
+    kind: Literal["phases"] = "phases"
+    citizens: Literal["learn", "best_response"] = "learn"
+    """Whether citizens learn, or solve their own problem exactly."""
+    citizen: RoleConfig = field(default_factory=lambda: RoleConfig(per_agent=True))
+    planner: RoleConfig = field(
+        default_factory=lambda: RoleConfig(
+            hidden=(32,), learning_rate=2e-4, final_learning_rate=0.3, final_entropy=0.005, joins_at=0.2
+        )
+    )
+    """Slower than citizens: a planner that outruns them learns that nobody minds high rates."""
+    max_rate_start: float = 1.0
+    """Ceiling on rates when the planner joins; it rises to 1 by the time it settles, or the end."""
+    max_rate_full_at: float = 0.0
+    """Share of the run after which rates have no ceiling; 0: by the time the planner settles, or at the end."""
+    labor_cost_start: float = 1.0
+    """Weight of the disutility of labor at the start; it rises to 1 by the time the planner joins, if there is one."""
+    labor_cost_full_at: float = 0.0
+    """Share of the run after which labor costs in full, under every tax system; 0: when the planner joins. If arms go
+    on from a common start, it is a share of that, and labor costs in full ever after."""
+    common_trace: float | Literal["same"] = "same"
+    """Citizens' trace in the common start. Credit that reaches less far is steadier while there is everything to learn;
+    a tax comes at the end of a period, and only trace 1 credits it in full to what was earned before."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.common_trace != "same":
+            check("learning.common_trace", self.common_trace, 0 <= self.common_trace <= 1, "in [0, 1], or 'same'")
+        for name in ("max_rate_start", "max_rate_full_at", "labor_cost_start", "labor_cost_full_at"):
+            check(f"learning.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1, "in [0, 1]")
+        opens = self.max_rate_full_at
+        allowed = f"above learning.planner.joins_at ({self.planner.joins_at}), or 0"
+        check("learning.max_rate_full_at", opens, opens == 0 or opens > self.planner.joins_at, allowed)
+        for role, other in (("citizen", self.planner), ("planner", self.citizen)):
+            settles, joins = getattr(self, role).settles_at, other.joins_at
+            allowed = f"above {joins}, when the other role joins"
+            check(f"learning.{role}.settles_at", settles, settles > joins, allowed)
+
+    @property
+    def roles(self):
+        """Citizens and the planner."""
+        return {"citizen": self.citizen, "planner": self.planner}
+
+    @property
+    def people_learn(self):
+        """As `citizens` says."""
+        return self.citizens == "learn"
+
+
+@dataclass(frozen=True)
+class ScheduledRoleConfig(LearnerConfig):
+    """How one role learns; when is said by the curriculum."""
+
+    head: Literal["categorical", "ordinal"] = "categorical"
+    learning_rate: float = 1e-3
+    epochs: int = 2
+    minibatches: int = 1
+    clip: float = 0.1
+    max_gradient_norm: float = 2.0
+    value_loss: Literal["squared", "huber"] = "huber"
+    entropy: float = 0.5
+    """Weight of the entropy bonus when the role starts to learn; it fades as the schedule says."""
+    final_entropy: float = 0.05
+    """Least weight."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("entropy", "final_entropy"):
+            check(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
+
+
+@dataclass(frozen=True)
+class ScheduledLearningConfig(BaseLearningConfig):
+    """Consumers learn, then firms with them, then a government: the structured curriculum of the business cycle."""
+
+    kind: Literal["structured"] = "structured"
+    environments: int = 8
+    schedule: Literal["short", "long", "none"] = "short"
+    """Published one (200,000 or 500,000 episodes), stretched or shrunk to the updates of the budget; 'none': everybody
+    learns from the start, everything is allowed and labor costs in full."""
+    consumer: ScheduledRoleConfig = field(default_factory=ScheduledRoleConfig)
+    firm: ScheduledRoleConfig = field(default_factory=ScheduledRoleConfig)
+    government: ScheduledRoleConfig = field(default_factory=lambda: ScheduledRoleConfig(learning_rate=5e-4))
+
+    @property
+    def roles(self):
+        """In the order in which they join."""
+        return {"consumer": self.consumer, "firm": self.firm, "government": self.government}
+
+
+def refuse_kind(learning: BaseLearningConfig, kind: str, economy: str) -> None:
+    """Refuse a curriculum that is not the economy's.
+
+    Raises:
+        ConfigError: naming the right one.
+    """
+    if learning.kind != kind:
+        raise ConfigError(f"learning.kind is '{learning.kind}': the economy {economy} is learned with '{kind}'")

@@ -1,0 +1,163 @@
+"""The business cycle as a scenario: what is refused, what rates mean, and a whole comparison in a tiny world."""
+
+from functools import partial
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fisc
+from fisc.analysis.summary import summarize
+from fisc.core.errors import ConfigError
+from fisc.plots.learning import draw_learning
+from fisc.records.store import RunFolder
+from fisc.scenarios import build, compare
+from fisc.scenarios.outline import outline
+from fisc.scenarios.plan import plan
+from fisc.scenarios.registry import check_arm, load_scenario
+from fisc.scenarios.training import train_group
+
+UPDATES = 21
+TINY = {
+    "economy.consumers": 3,
+    "economy.firms": 2,
+    "economy.quarters": 3,
+    "economy.labor_exponent": 0.5,
+    "economy.num_digits": 2,
+    "learning.environments": 2,
+    **{f"learning.{role}.hidden": [4] for role in ("consumer", "firm", "government")},
+    "evaluation.episodes": 2,
+    "budgets.smoke.updates": UPDATES,
+    "budgets.smoke.planner_updates": UPDATES,
+    "budgets.smoke.block": 1,
+}
+"""Of 21 updates the short schedule leaves consumers 3 alone, and firms 3 before the government joins."""
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    """A finished comparison, and what every role had learned after each update."""
+    out, learned = tmp_path_factory.mktemp("cycle") / "run", {}
+
+    def look(state, done):
+        """Keep what it looks like now."""
+        learned[done] = state.learners
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compare, "train_group", partial(train_group, look=look))
+        asked = {"arms": ["planner"], "seeds": 1, "budget": "smoke", "overrides": TINY}
+        return fisc.compare("rbc-small", **asked, out=out, draw=False), learned
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ({"economy.consumers": 0}, "economy.consumers is 0: it must be at least 1"),
+        ({"economy.konsumers": 5}, "unknown key 'economy.konsumers': did you mean 'economy.consumers'"),
+        ({"economy.utility": "cra"}, "did you mean 'crra'"),
+        ({"economy.menus.wage": [1.0]}, "did you mean 'economy.menus.wages'"),
+        ({"learning.citizen.hidden": [4]}, "unknown key 'learning.citizen'"),
+        ({"learning.firms.hidden": [4]}, "did you mean 'learning.firm'"),
+        ({"learning.firm.joins_at": 0.5}, "unknown key 'learning.firm.joins_at'"),
+        ({"learning.schedule": "shrt"}, "did you mean 'short'"),
+        ({"learning.kind": "phases", "learning.consumer": {}}, "unknown key 'learning.schedule'"),
+        ({"learning.firm.discounts": "once", "learning.firm.trace": 0.9}, "trace is 0.9: it must be 1 where discounts"),
+        ({"learning.firm.surrogate": "policy_gradient"}, "learning.firm.epochs is 2: it must be 1 where surrogate"),
+        ({"objective": "rawlsian"}, "choose one of utilitarian, total_welfare"),
+        ({"arms": ["saez"]}, "arm 'saez' does not fit the economy business_cycle"),
+        ({"arms": ["flat_101"]}, "flat_NN is a flat tax of NN %, a whole number from 0 to 100"),
+        ({"taxes.planner": "continuous"}, "chooses from a menu; set it to 'grid'"),
+        ({"budgets.smoke.common_updates": 5}, "begins anew under every arm; set it to 0"),
+        ({"frontier.weights": 3}, "has no weight of equality"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(overrides, message):
+    """Contract."""
+    with pytest.raises(ConfigError) as error:
+        load_scenario("rbc-small", overrides)
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ({"economy.firms": 7}, "[economy]: there are 7 firms, but the labor exponents of the release are for 10"),
+        ({"economy.menus.prices": [5.0, 5.0]}, "[economy]: the menu of prices is [5.0, 5.0]: give every entry once"),
+        ({"economy.price": 700.0}, "the schedule starts at 700, which is not on the menu"),
+        ({"budgets.smoke.planner_updates": 3}, "learning.schedule 'short' in 3 updates: "),
+    ],
+)
+def test_what_only_building_shows_is_refused_before_anything_is_spent(overrides, message):
+    """Contract."""
+    planned = plan("rbc-small", arms=["planner"], budget="smoke", overrides=overrides)
+    with pytest.raises(ConfigError) as error:
+        outline(planned)
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_other_economies_refuse_what_is_the_business_cycles():
+    """Contract: the objective with profits and the structured curriculum fit no other economy."""
+    with pytest.raises(ConfigError, match="objective 'total_welfare' is none of the economy one_step"):
+        load_scenario("one-step", {"objective": "total_welfare"})
+    with pytest.raises(ConfigError, match=r"learning.kind is 'structured'|unknown key 'learning.citizens'"):
+        load_scenario("one-step", {"learning.kind": "structured"})
+
+
+@pytest.mark.parametrize("arm, rate", [("free_market", 0.0), ("flat_20", 0.2), ("flat_80", 0.8)])
+def test_a_flat_tax_is_one_rate_on_income_and_profit_and_needs_no_government(arm, rate):
+    """Closed form; and of the menus and turns only the government's are missing."""
+    scenario = load_scenario("rbc-small", TINY)
+    people = build.population(scenario, 0)
+    tax = build.make_tax(scenario, people, check_arm(arm), build.exact_rates(scenario, people, arm))
+    economy = build.make_economy(scenario, people, tax)
+    np.testing.assert_allclose(economy.fixed_taxes, [rate, rate])
+    system = build.make_system(scenario, scenario.budget("smoke"), has_government=False)
+    knobs = system.curriculum(system.progress(jnp.asarray(UPDATES - 1, jnp.int32)))
+    assert set(economy.spec.roles) == set(knobs.learning) == set(knobs.entropy) == {"consumer", "firm"}
+
+
+def test_the_government_chooses_from_the_grid_of_the_scenarios_taxes():
+    """By hand: rates 0, 0.5 and 1 are nine pairs."""
+    scenario = load_scenario("rbc-small", TINY | {"taxes.rate_step": 0.5})
+    people = build.population(scenario, 0)
+    economy = build.make_economy(scenario, people, build.make_tax(scenario, people, "planner", None))
+    assert economy.menus.income_rates.tolist() == [0.0, 0.5, 1.0]
+    assert economy.spec.roles["government"].actions.size == 9
+
+
+def test_the_results_are_about_everybody_and_in_the_objective(played):
+    """Closed form: total welfare is what 3 consumers and 2 firms have, a dollar of profit counting 0.0025."""
+    run = played[0]
+    folder = RunFolder.open(run.folder)
+    evaluation, numbers = folder.read_table("evaluation"), run.summary["arms"]["planner"]
+    found = dict(evaluation.select("metric", "value").iter_rows())
+    assert run.summary["objective"] == "total_welfare" and summarize(folder)["arms"] == run.summary["arms"]
+    np.testing.assert_allclose(found["total_welfare"], 3 * found["utility"] + 0.0025 * 2 * found["profit"], rtol=1e-4)
+    np.testing.assert_allclose(found["total_welfare"], found["welfare"], rtol=1e-4)
+    assert len(numbers["rates"]) == 1 and 0 <= numbers["rates"][0] <= 1
+    disutility = folder.read_table("groups").filter(metric="labor_disutility").sort("group")["value"]
+    assert disutility.is_sorted(descending=True), "who minds work most comes first"
+
+
+def test_training_is_recorded_role_by_role_and_phase_by_phase(played):
+    """By hand: phases begin with updates 4 and 7, and a role has losses only from its own on."""
+    metrics = RunFolder.open(played[0].folder).read_table("metrics")
+    assert set(metrics["role"]) == {"economy", "consumer", "firm", "government"}
+    first = {
+        role: metrics.filter(metric="loss/value", role=role)["update"].min()
+        for role in ("consumer", "firm", "government")
+    }
+    assert first == {"consumer": 1, "firm": 4, "government": 7}
+    starts = {phase: metrics.filter(phase=phase)["update"].min() for phase in sorted(set(metrics["phase"]))}
+    assert starts == {"phase 1": 1, "phase 2": 4, "phase 3": 7}
+    _, table = draw_learning(metrics, "total_welfare", "dollars")
+    assert set(table["metric"]) == {"welfare", "utility", "profit", "price", "wage", "income_tax_rate"}
+
+
+def test_a_role_whose_turn_has_not_come_keeps_everything_bit_for_bit(played):
+    """Property: parameters and optimizer state; firms learn in update 4 for the first time, the government in 7."""
+    learned = played[1]
+    for role, first in (("consumer", 1), ("firm", 4), ("government", 7)):
+        kept = [bool(eqx.tree_equal(learned[n][role], learned[n + 1][role])) for n in range(1, UPDATES)]
+        assert kept == [n + 1 < first for n in range(1, UPDATES)], role
