@@ -106,7 +106,7 @@ def test_citizens_may_trust_their_critic_more_in_the_common_start(monkeypatch):
         scenario = plan("one-step", overrides=SMALL | {"learning.citizen.trace": 1.0, **more}).scenario
         budget = scenario.budget("smoke")
         build.make_common_system(scenario, budget)
-        build.make_system(scenario, budget, has_planner=True)
+        build.make_system(scenario, budget, has_government=True)
         return made[::2]  # the planner's between
 
     assert traces() == [1.0, 1.0]
