@@ -7,22 +7,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 # Zheng et al. (2022), one-step economy, mean over 5 seeds at the end of training.
 PUBLISHED = {"free_market": 144.442, "us_federal": 483.537, "saez": 777.794, "planner": 783.256}
-# Zheng et al. (2022), four citizens on Open-Quadrant: equality × productivity, equality, coin per citizen; and per
-# citizen by skill, income before tax, effort, coin for houses, and coin from trade.
-PUBLISHED_GTB = {
-    "free_market": (308.0, 0.378, 818.4),
-    "us_federal": (317.1, 0.478, 664.2),
-    "saez_estimated": (352.3, 0.503, 703.5),
-    "planner": (395.6, 0.550, 721.2),
-}
-PUBLISHED_ROLES = {
-    "free_market": ((204, 289, 646, 2119), (186, 244, 540, 1668), (0.5, 2, 290, 2965), (203, 286, 356, -846)),
-    "us_federal": ((130, 203, 459, 1875), (160, 217, 445, 1324), (0.3, 11, 271, 2385), (130, 192, 188, -510)),
-    "saez_estimated": ((144, 222, 414, 1989), (147, 205, 344, 1493), (0.2, 0.6, 103, 2666), (144, 221, 311, -676)),
-    "planner": ((157, 242, 354, 2105), (163, 223, 299, 1588), (0.2, 0.9, 46, 2812), (157, 241, 308, -707)),
-}
 NAMES = {
-    "saez_estimated": "Saez, estimated",
     "planner": "learned planner",
     "optimum": "exact optimum",
     "saez": "Saez formula",
@@ -94,32 +79,6 @@ def one_step_contrast(first: str, second: str) -> str:
     found = stored("reproduce/one_step/c.json")["contrasts"][f"{first}-{second}"]
     size = f"{found['mean']:+.2f} (95 % interval {found['low']:+.2f} to {found['high']:+.2f})"
     return f"As played, the {NAMES[first]} less the {NAMES[second]}, paired by seed: {size}.\n"
-
-
-def gtb_arms() -> str:
-    """Every arm of Gather-Trade-Build beside the published figures."""
-    arms, rows = stored("reproduce/gtb_open_quadrant/summary.json")["arms"], []
-    for arm, (product, equality, coin) in PUBLISHED_GTB.items():
-        found = arms[arm]
-        share = found["equality_times_productivity"]["mean"] / product
-        pairs = (("equality_times_productivity", ".0f"), ("equality", ".3f"), ("productivity", ".0f"))
-        ours = [_interval(found[name], form) for name, form in pairs]
-        theirs = (f"{product:.0f}", f"{equality:.3f}", f"{coin:.0f}")
-        cells = [f"{mine} | {other}" for mine, other in zip(ours, theirs, strict=True)]
-        rows.append((NAMES[arm], *cells, f"{share:.2f}"))
-    head = ("tax system", "equality × productivity", "published", "equality", "published", "coin each", "published")
-    return table((*head, "ours / published"), rows)
-
-
-def gtb_roles() -> str:
-    """Who does what in Gather-Trade-Build, from the least to the most skilled builder, beside the published figures."""
-    groups, rows = stored("reproduce/gtb_open_quadrant/groups.json"), []
-    measures = ("income", "labor", "build_income", "trade_income")
-    line = lambda numbers: ", ".join(f"{number:,.0f}" for number in numbers)  # noqa: E731
-    for arm, published in PUBLISHED_ROLES.items():
-        for measure, theirs in zip(measures, published, strict=True):
-            rows.append((NAMES[arm], measure.replace("_", " "), line(groups[arm][measure]), line(theirs)))
-    return table(("tax system", "per citizen, by skill", "ours", "published"), rows)
 
 
 def us_arms() -> str:

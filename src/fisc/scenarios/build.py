@@ -236,9 +236,6 @@ def make_common_system(scenario: Scenario, budget: BudgetConfig) -> TwoLevel:
     schedule = RoleSchedule(entropy=(role.entropy, role.entropy), learning_rate=(1.0, 1.0))
     costs, full_at = (learning.labor_cost_start, 1.0), learning.labor_cost_full_at or 1.0
     curriculum = Phases({"citizen": schedule}, labor_cost=costs, labor_cost_full_at=full_at)
-    if learning.common_trace != "same":
-        citizen = replace(role, trace=learning.common_trace)
-        scenario = replace(scenario, learning=replace(learning, citizen=citizen))
     return _two_level(scenario, curriculum, budget.common_updates)
 
 

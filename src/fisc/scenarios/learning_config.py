@@ -139,14 +139,9 @@ class LearningConfig(BaseLearningConfig):
     labor_cost_full_at: float = 0.0
     """Share of the run after which labor costs in full, under every tax system; 0: when the planner joins. If arms go
     on from a common start, it is a share of that, and labor costs in full ever after."""
-    common_trace: float | Literal["same"] = "same"
-    """Citizens' trace in the common start. Credit that reaches less far is steadier while there is everything to learn;
-    a tax comes at the end of a period, and only trace 1 credits it in full to what was earned before."""
 
     def __post_init__(self):
         super().__post_init__()
-        if self.common_trace != "same":
-            check("learning.common_trace", self.common_trace, 0 <= self.common_trace <= 1, "in [0, 1], or 'same'")
         for name in ("max_rate_start", "max_rate_full_at", "labor_cost_start", "labor_cost_full_at"):
             check(f"learning.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1, "in [0, 1]")
         opens = self.max_rate_full_at

@@ -9,7 +9,6 @@ import pytest
 import fisc
 from fisc.core.errors import ConfigError
 from fisc.records.store import RunFolder
-from fisc.scenarios import build
 from fisc.scenarios.compare import COMMON, common_start, group_jobs, plan, solve_worlds
 from fisc.scenarios.training import train_group
 
@@ -94,22 +93,3 @@ def test_without_it_nothing_is_trained_in_common():
     assert common_start(planned, []) == []
     with pytest.raises(ConfigError, match="common_updates is -1: it must be at least 0"):
         plan("one-step", overrides={"budgets.smoke.common_updates": -1})
-
-
-def test_citizens_may_trust_their_critic_more_in_the_common_start(monkeypatch):
-    # By hand: lambda in the common start and after it, with and without an entry of its own.
-    made, ppo = [], build.ppo
-    monkeypatch.setattr(build, "ppo", lambda settings, *rest: made.append(settings.trace) or ppo(settings, *rest))
-
-    def traces(**more):
-        made.clear()
-        scenario = plan("one-step", overrides=SMALL | {"learning.citizen.trace": 1.0, **more}).scenario
-        budget = scenario.budget("smoke")
-        build.make_common_system(scenario, budget)
-        build.make_system(scenario, budget, has_government=True)
-        return made[::2]  # the planner's between
-
-    assert traces() == [1.0, 1.0]
-    assert traces(**{"learning.common_trace": 0.98}) == [0.98, 1.0]
-    with pytest.raises(ConfigError, match=r"learning.common_trace is 1.5: it must be in \[0, 1\], or 'same'"):
-        traces(**{"learning.common_trace": 1.5})
