@@ -60,9 +60,10 @@ def check(found: str) -> None:
 
 
 def start(code: str, devices: int) -> subprocess.Popen:
-    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "JAX_PLATFORMS": "cpu"}
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
+    given = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-c", code], env=os.environ | flags, **pipes)
+    return subprocess.Popen([sys.executable, "-c", code], env=given, **pipes)
 
 
 def printed(process: subprocess.Popen) -> str:

@@ -148,8 +148,9 @@ def test_jobs_run_together_end_as_each_does_alone():
 def test_jobs_spread_over_two_devices_end_as_each_does_alone():
     # Contract, to rounding: three jobs on two devices need a fourth for padding, which must not show.
     code = f"import jax; assert len(jax.devices()) == 2; import {__name__} as test; test.check_jobs()"
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | flags, capture_output=True, text=True)
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2"
+    given = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
