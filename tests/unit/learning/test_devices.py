@@ -26,7 +26,7 @@ RUN = f"from {__name__} import trained; import json, sys; print(json.dumps(train
 
 
 def trained() -> dict[str, list[float]]:
-    """One job, three updates in two compiled blocks: its parameters, and its metrics over time."""
+    """One job, three updates in two compiled blocks: its parameters, its metrics over time, and who played it."""
     settings = Settings(epochs=2, minibatches=2, learning_rate=0.01, shuffles_rows=False)
     learner = ppo(settings, make_policy((4,)), set_scale)
     system = TwoLevel({"citizen": learner}, Phases({"citizen": RoleSchedule()}), 3, 8)
@@ -39,7 +39,12 @@ def trained() -> dict[str, list[float]]:
         seen.append(metrics)
     weights = jax.tree.leaves(run.learners["citizen"].policy.actor)
     curves = {name: np.concatenate([np.asarray(part[name])[0] for part in seen]).tolist() for name in seen[0]}
-    return {"actor": np.concatenate([np.ravel(weight) for weight in weights]).tolist(), **curves}
+    devices = [len(leaf.sharding.device_set) for leaf in jax.tree.leaves(run.environments)]
+    share = run.clock.addressable_shards[0].data.size
+    return {"actor": np.concatenate([np.ravel(weight) for weight in weights]).tolist(), **curves} | {
+        "devices": devices,
+        "environments on each": [share],
+    }
 
 
 @cache
@@ -51,9 +56,11 @@ def alone() -> dict[str, list[float]]:
 
 def check(found: str) -> None:
     """What a process printed agrees with one device alone, and learning took place."""
-    numbers = json.loads(found)
-    assert set(numbers) == set(alone())
-    for name, values in alone().items():
+    numbers, single = json.loads(found), dict(alone())
+    assert set(numbers.pop("devices")) == {2} and set(single.pop("devices")) == {1}
+    assert (numbers.pop("environments on each"), single.pop("environments on each")) == ([4], [8])
+    assert set(numbers) == set(single)
+    for name, values in single.items():
         np.testing.assert_allclose(numbers[name], values, rtol=2e-4, atol=1e-5, err_msg=name)
     assert len(numbers["welfare"]) == 3
     assert max(numbers["citizen/gradient_norm"]) > 1e-3

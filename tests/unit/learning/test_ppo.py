@@ -13,7 +13,7 @@ from fisc.core.economy import Observation
 from fisc.core.knobs import Dial
 from fisc.core.spaces import Box, Discrete
 from fisc.core.trajectory import Trajectory
-from fisc.learning.ppo import Settings, ppo
+from fisc.learning.ppo import Settings, _rows, _stretches, ppo
 from fisc.learning.two_level import TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
 
@@ -229,3 +229,18 @@ def test_stretches_of_time_hold_every_decision_once():
             for flag in (True, False)]  # fmt: skip
     for a, b in zip(*[parameters(state) for state, _ in both], strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_minibatches_are_stretches_of_time_with_rows_of_all_environments():
+    # By hand: decision t of environment e is 10 e + t. Four decisions in two halves; and three decisions in two halves,
+    # where two neighbors share out the moment of the cut and the third environment is left out.
+    rows = lambda decisions, number: np.asarray(  # noqa: E731
+        _stretches(number, jnp.asarray([[10 * e + t for e in range(3)] for t in range(decisions)]))
+    ).tolist()
+    assert rows(4, 2) == [[0, 1, 10, 11, 20, 21], [2, 3, 12, 13, 22, 23]]
+    assert rows(3, 2) == [[0, 10, 1], [11, 2, 12]]
+
+
+def test_rows_are_in_the_order_of_environments():
+    # By hand: devices that share the environments share the rows.
+    assert _rows(jnp.asarray([[0, 10], [1, 11]])).tolist() == [0, 1, 10, 11]
