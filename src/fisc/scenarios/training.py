@@ -136,13 +136,17 @@ def train_group(
             checkpoint.save(path.with_name(f"{group.name}-stopped.ckpt"), run, {"updates": done})
             raise
         _save(path, run, group, done)
-        left = seconds / size * (group.system.num_updates - done)
-        speed = size * group.steps_per_update / seconds
-        if must_compile:  # the clock says nothing about the blocks to come
-            speed, left = None, None
-        say(Report(group.name, done, group.system.num_updates, speed, float(metrics["welfare"][:, -1].mean()), left))
+        say(_report(group, metrics, done, None if must_compile else seconds / size))
         look(run, done)
     return [unstack(run, i) for i in range(len(group.jobs))]
+
+
+def _report(group: Group, metrics: dict[str, np.ndarray], done: int, pace: float | None) -> Report:
+    """What is said after a block. `pace`: seconds an update; None if it had to be compiled, which says nothing."""
+    total, welfare = group.system.num_updates, float(metrics["welfare"][:, -1].mean())
+    if pace is None:
+        return Report(group.name, done, total, None, welfare, None)
+    return Report(group.name, done, total, group.steps_per_update / pace, welfare, pace * (total - done))
 
 
 def _first_states(group: Group) -> PyTree[Any]:
