@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Key, Shaped
+from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
 ILLEGAL = -1e9
 """Logit of an illegal action: finite, so that differences and products with zero stay defined."""
@@ -52,12 +52,19 @@ class Discrete(Space):
         return jnp.arange(self.size) == 0
 
     def sample(self, key, mask):
-        """Draw one legal integer for each agent, shape [n]."""
-        return jax.random.categorical(key, jnp.where(mask, 0.0, ILLEGAL), axis=-1).astype(jnp.int32)
+        """Draw one legal integer for each agent, shape [n]: one random number an agent, not one an integer."""
+        return _legal_at(jax.random.uniform(key, mask.shape[:1]), mask)
 
     def contains(self, action):
         """True where the integer is in range."""
         return (action >= 0) & (action < self.size)
+
+
+def _legal_at(luck: Float[Array, " n"], mask: Bool[Array, "n a"]) -> Int[Array, " n"]:
+    """The legal integer at each quantile, if all that are legal are equally likely."""
+    legal = jnp.cumsum(mask, axis=-1, dtype=jnp.int32)
+    before = jnp.floor(luck * legal[:, -1].astype(luck.dtype)).astype(jnp.int32)
+    return jnp.sum(legal <= before[:, None], axis=-1, dtype=jnp.int32)
 
 
 @dataclass(frozen=True)
@@ -82,9 +89,8 @@ class MultiDiscrete(Space):
 
     def sample(self, key, mask):
         """Draw legal integers, shape [n, d]."""
-        keys = jax.random.split(key, len(self.sizes))
-        parts = zip(keys, self.split(mask), self.sizes, strict=True)
-        return jnp.stack([Discrete(size).sample(k, part) for k, part, size in parts], axis=-1)
+        luck = jax.random.uniform(key, (mask.shape[0], len(self.sizes)))
+        return jnp.stack([_legal_at(luck[:, d], part) for d, part in enumerate(self.split(mask))], axis=-1)
 
     def contains(self, action):
         """True where every component is in range."""

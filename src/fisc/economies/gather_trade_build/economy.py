@@ -21,7 +21,7 @@ from fisc.core.economy import MANDATE_BLOCKS, Economy, EconomySpec, Observation,
 from fisc.core.knobs import Knobs, full_knobs
 from fisc.core.ledger import Ledger
 from fisc.core.tax import TaxSystem
-from fisc.econ import utility
+from fisc.econ import brackets, utility
 from fisc.economies.gather_trade_build import chart, levy, market, metrics
 from fisc.economies.gather_trade_build import observe as see
 from fisc.economies.gather_trade_build.build import Building, build
@@ -114,6 +114,9 @@ class GatherTradeBuild(Economy[State, Draws]):
     gini_convention: str = eqx.field(static=True, default="exact")
     bids_shelter_coin: bool = eqx.field(static=True, default=True)
     """Whether taxes leave coin in escrow alone; otherwise bids of whoever cannot pay are withdrawn on tax day."""
+    accrues_taxes: bool = eqx.field(static=True, default=False)
+    """Whether citizens are rewarded as if taxes were collected at every step: over a period the sum is the same, but a
+    coin earned counts at once for what will be left of it."""
     mandate: mandates.Mandate | None = None
     """How much equality counts, if the planner is told; then the objective must take a `mixing_weight`."""
 
@@ -125,8 +128,8 @@ class GatherTradeBuild(Economy[State, Draws]):
     @property
     def layout(self) -> see.Layout:
         """The sizes of observations."""
-        prices, brackets = self.rules.market.num_prices, self.tax.cutoffs.shape[-1]
-        return see.Layout(self.events, *self.beginning.shape, prices, brackets, self.sight)
+        prices, num_brackets = self.rules.market.num_prices, self.tax.cutoffs.shape[-1]
+        return see.Layout(self.events, *self.beginning.shape, prices, num_brackets, self.sight)
 
     @property
     def has_planner(self) -> bool:
@@ -251,7 +254,7 @@ class GatherTradeBuild(Economy[State, Draws]):
 
         gains = after.utility - state.utility
         rewarding = state.rewarding_steps + (jnp.mean(gains) > 0).astype(jnp.int32)
-        rewards = {"citizen": gains}
+        rewards = {"citizen": gains + self._owed(after) - self._owed(state) if self.accrues_taxes else gains}
         if self.has_planner:
             rewards["planner"] = (after.welfare - state.welfare)[None]
         return Transition(replace(after, rewarding_steps=rewarding), rewards, self._ledger(state, left, after))
@@ -306,6 +309,13 @@ class GatherTradeBuild(Economy[State, Draws]):
         reached = utility.isoelastic_coin_minus_labor(coin, state.labor, wants.eta, cost)
         judged = mandates.judge(self.objective, state.equality_weight, coin, reached, coin)
         return replace(state, utility=reached, welfare=judged)
+
+    def _owed(self, state: State) -> Float[Array, " n"]:
+        """Utility that a collection of taxes now would give or take."""
+        coin = self.coin(state)
+        due = brackets.tax_due(coin - state.treasury.tax_base, self.tax.cutoffs.astype(coin.dtype), state.treasury.rates)
+        kept = coin - due + jnp.mean(due)
+        return utility.isoelastic(kept, self.preferences.eta) - utility.isoelastic(coin, self.preferences.eta)
 
     def _ledger(self, before: State, left: Int8[Array, "g s"], after: State) -> Ledger:
         """Coin is created by building alone, goods by gathering less building; trade and taxes move them.

@@ -83,6 +83,7 @@ class GatherTradeBuildKind(Kind):
             picks_from_every_menu=config.choices == "one_of_each",
             gini_convention=config.convention,
             bids_shelter_coin=config.bids_shelter_coin,
+            accrues_taxes=config.accrues_taxes,
         )
 
     def untrained_citizens(self, economy):

@@ -174,6 +174,9 @@ class GatherTradeBuildConfig(EconomyConfig):
     sight: SightConfig = field(default_factory=SightConfig)
     bids_shelter_coin: bool = True
     """Whether taxes leave coin in open bids alone, as published; else bids of whoever cannot pay are withdrawn."""
+    accrues_taxes: bool = False
+    """Citizens are rewarded as if taxes were collected at every step, not on tax day: the same over a tax year, but a
+    coin earned counts at once for what will be left of it."""
     starting_coin: float = 0.0
     eta: float = 0.23
     """Curvature of utility in coin; 1 is the logarithm."""

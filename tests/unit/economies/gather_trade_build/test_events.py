@@ -220,3 +220,29 @@ def test_a_random_episode_keeps_its_promises():
         assert all(landlord in (-1, i) for i, landlord in enumerate(owner.reshape(-1)[cell]))
     assert int(final.journal.builds.sum()) > 0
     assert int(final.journal.sales.sum()) > 0
+
+
+def test_taxes_that_accrue_change_when_a_citizen_is_rewarded_and_not_by_how_much():
+    # By hand: rates of 0 up to 10 coin, 50 % up to 40. Everybody builds in the first of three steps, for 10, 11 and 12
+    # coin: 0, 0.5 and 1 coin of tax are owed from then on, of which everybody gets back 0.5. Labor costs 2.1 utils.
+    def rewards(accrues_taxes):
+        economy = world(tax=fixed(CUTOFFS, [0.0, 0.5, 1.0]), accrues_taxes=accrues_taxes)
+        state = economy._valued(begin(economy, goods=[[1] * 3] * 2), KNOBS)
+        found = []
+        for action in (1, 0, 0):  # build, then nothing
+            actions = {"citizen": jnp.full(3, action, jnp.int32)}
+            step = economy.transition(state, actions, no_draws(economy, state), KNOBS)
+            state = step.state
+            found.append(np.asarray(step.rewards["citizen"]))
+        return np.stack(found)
+
+    def utils(coin):
+        return (np.asarray(coin) ** 0.77 - 1) / 0.77
+
+    made, kept = [10.0, 11.0, 12.0], [10.5, 11.0, 11.5]
+    on_tax_day, accrued = rewards(False), rewards(True)
+    np.testing.assert_allclose(on_tax_day[0], utils(made) - utils([0.0] * 3) - 2.1, rtol=1e-5)
+    np.testing.assert_allclose(accrued[0], utils(kept) - utils([0.0] * 3) - 2.1, rtol=1e-5)
+    np.testing.assert_allclose(on_tax_day[2], utils(kept) - utils(made), atol=1e-5)
+    np.testing.assert_allclose(accrued[1:], 0.0, atol=1e-5)
+    np.testing.assert_allclose(accrued.sum(axis=0), on_tax_day.sum(axis=0), rtol=1e-5)
