@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Key
 
 from fisc.core.economy import Observation, RoleSpec
 from fisc.core.policy import Decision, Evaluation, TrainablePolicy
-from fisc.core.spaces import Space
-from fisc.policies.distributions import Distribution, Head, distribution, num_outputs
+from fisc.core.spaces import Box, Space
+from fisc.policies.distributions import FIRST_WIDTH, Distribution, Head, distribution, num_outputs, ordinal_outputs
 from fisc.policies.networks import SharedMLP
 from fisc.policies.reading import CELLS, FLAGS, PUBLIC_CELLS, PUBLIC_FLAGS, Layout, layout_of, standardize
 
@@ -107,6 +107,7 @@ def make_policy(
     critic_sees_maps: bool = True,
     actor_sees_mask: bool = False,
     thresholds: Mapping[str, Sequence[float]] = MappingProxyType({}),
+    opening: tuple[float, float] = (0.5, FIRST_WIDTH),
 ):
     """A maker of fresh policies with these hidden layers, as a learner wants it.
 
@@ -116,6 +117,7 @@ def make_policy(
         critic_sees_maps: whether the critic reads maps; without them it costs a fraction.
         actor_sees_mask: whether the legal actions are also features for the choice.
         thresholds: numbers that are also read as flags, see `reading.layout_of`.
+        opening: location and width of ordinal choices before anything is learned, as shares of the range.
     """
 
     def make(key: Key[Array, ""], role: RoleSpec) -> ActorCritic:
@@ -126,6 +128,9 @@ def make_policy(
         cells = sum(layer.size for layer in layout.layers + layout.public_layers)
         mask = role.actions.mask_size if actor_sees_mask else 0
         actor = SharedMLP(key_actor, numbers + cells + mask, hidden, num_outputs(role.actions, head), 0.01)
+        if head == "ordinal" and not isinstance(role.actions, Box):
+            bias = jnp.tile(jnp.asarray(ordinal_outputs(*opening), actor.biases[-1].dtype), actor.biases[-1].size // 2)
+            actor = eqx.tree_at(lambda network: network.biases[-1], actor, bias)
         critic = SharedMLP(key_critic, numbers + critic_sees_maps * cells, critic_hidden or hidden, 1, 1.0)
         return ActorCritic(
             actor, critic, unit_scale(role), role.actions, layout, head, critic_sees_maps, actor_sees_mask

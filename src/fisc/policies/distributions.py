@@ -1,6 +1,7 @@
 """Distributions over action spaces, one for each kind of space. Axes: `n` agents, `a` logits, `d` components."""
 
 import abc
+import math
 from typing import Literal
 
 import equinox as eqx
@@ -16,6 +17,9 @@ LATENT_LIMIT = 6.0
 LOG_STD_RANGE = (-5.0, 1.0)
 MIN_WIDTH = 1.5
 """Least width of an ordinal choice, in steps: a narrower one no longer learns where its neighbors are better."""
+
+FIRST_WIDTH = 0.25
+"""Width of an ordinal choice whose second output is 0, as a share of the range."""
 
 Head = Literal["categorical", "ordinal"]
 """How a network chooses one integer: each by its own logit, or around a location because the integers are ordered."""
@@ -175,10 +179,15 @@ def ordinal_logits(outputs: Float[Array, "m 2"], sizes: Float[Array, " m"], long
     """
     span = (sizes - 1.0)[:, None]
     location = span * jax.nn.sigmoid(outputs[:, :1])
-    width = jnp.maximum(MIN_WIDTH, 0.25 * span * jnp.exp(jnp.minimum(outputs[:, 1:], LOG_STD_RANGE[1])))
+    width = jnp.maximum(MIN_WIDTH, FIRST_WIDTH * span * jnp.exp(jnp.minimum(outputs[:, 1:], LOG_STD_RANGE[1])))
     steps = jnp.broadcast_to(jnp.arange(longest, dtype=outputs.dtype)[None, :], (outputs.shape[0], longest))
     gap = (steps - jnp.broadcast_to(location, steps.shape)) / jnp.broadcast_to(width, steps.shape)
     return -0.5 * gap**2
+
+
+def ordinal_outputs(location: float, width: float) -> tuple[float, float]:
+    """The outputs for a location inside (0, 1) and a width above 0, both as shares of the range."""
+    return math.log(location / (1.0 - location)), math.log(width / FIRST_WIDTH)
 
 
 def num_outputs(space: Space, head: Head) -> int:

@@ -217,6 +217,7 @@ def _ppo(config: LearnerConfig) -> Learner:
         critic_sees_maps=config.critic_sees_maps,
         actor_sees_mask=config.actor_sees_mask,
         thresholds=config.thresholds,
+        opening=(config.begins_at, config.begins_within),
     )
     return ppo(settings, policy, set_scale)
 

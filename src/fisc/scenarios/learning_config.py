@@ -28,6 +28,10 @@ class LearnerConfig:
     """Whether the legal actions are also features of the choice."""
     head: Literal["categorical", "ordinal"] = "ordinal"
     """How one integer is chosen: each by its own logit, or around a location, for choices that are ordered."""
+    begins_at: float = 0.5
+    """Location of an ordinal choice before anything is learned, as a share of its range."""
+    begins_within: float = 0.25
+    """Its standard deviation then, as a share of the range, but at least one and a half steps."""
     learning_rate: float = 3e-3
     discount: float = 1.0
     """Of a reward one decision later."""
@@ -51,6 +55,8 @@ class LearnerConfig:
     def __post_init__(self):
         check("hidden", list(self.hidden), bool(self.hidden) and min(self.hidden) >= 1, "at least one positive width")
         check("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
+        check("begins_at", self.begins_at, 0 < self.begins_at < 1, "inside (0, 1)")
+        check("begins_within", self.begins_within, self.begins_within > 0, "above 0")
         check("epochs", self.epochs, self.epochs >= 1, "at least 1")
         check("minibatches", self.minibatches, self.minibatches >= 1, "at least 1")
         for name in ("discount", "trace"):

@@ -116,3 +116,13 @@ def test_a_constant_policy_repeats_its_actions():
     decided = Constant(action).act(jax.random.key(5), seen)
     np.testing.assert_array_equal(decided.action, action)
     np.testing.assert_array_equal(Constant(action).act_greedily(seen), action)
+
+
+def test_ordinal_choices_open_where_they_are_told_to():
+    # By hand: 10 % of 0 … 100 is 10, with a standard deviation of 5 % of 100; the fresh network adds next to nothing.
+    space = MultiDiscrete((101, 101))
+    role, make = RoleSpec(4000, space, BLOCKS, "step"), make_policy((8,), "ordinal", opening=(0.1, 0.05))
+    fresh = eqx.filter_jit(lambda key: make(key, role))(jax.random.key(0))
+    drawn = np.asarray(act(fresh, jax.random.key(1), observation(space, 4000)).action)
+    np.testing.assert_allclose(drawn.mean(axis=0), 10.0, atol=1.0)
+    np.testing.assert_allclose(drawn.std(axis=0), 5.0, atol=0.5)

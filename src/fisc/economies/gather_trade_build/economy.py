@@ -313,7 +313,9 @@ class GatherTradeBuild(Economy[State, Draws]):
     def _owed(self, state: State) -> Float[Array, " n"]:
         """Utility that a collection of taxes now would give or take."""
         coin = self.coin(state)
-        due = brackets.tax_due(coin - state.treasury.tax_base, self.tax.cutoffs.astype(coin.dtype), state.treasury.rates)
+        due = brackets.tax_due(
+            coin - state.treasury.tax_base, self.tax.cutoffs.astype(coin.dtype), state.treasury.rates
+        )
         kept = coin - due + jnp.mean(due)
         return utility.isoelastic(kept, self.preferences.eta) - utility.isoelastic(coin, self.preferences.eta)
 
