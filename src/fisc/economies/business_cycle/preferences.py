@@ -9,8 +9,6 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fisc.econ import utility
-
 EXPONENT_LIMIT = 88.0
 """Beyond it the exponential of a single-precision number overflows."""
 
@@ -40,7 +38,9 @@ class CRRA(Preferences):
 
     def value(self, units):
         """Constant relative risk aversion, shifted by one unit so that the first one has a finite value."""
-        return utility.isoelastic(units + 1.0, self.eta)
+        is_log, logarithm = self.eta == 1, jnp.log1p(units)
+        power = jnp.where(is_log, 1.0, 1.0 - self.eta)
+        return jnp.where(is_log, logarithm, jnp.expm1(power * logarithm) / power)
 
 
 class CARA(Preferences):
