@@ -16,11 +16,12 @@ from fisc.economies.one_step.best_response import BestResponse
 from fisc.policies.scripted import Constant
 from fisc.scenarios.settings import make_setting
 
-from ..contract.table import ANY, GRID, LONG, SHORT, Case
+from ..contract.table import ANY, GRID, LONG, OPEN, QUARTERS, SHORT, Case
 from .village import TRACES, VILLAGES, Village
 
 GRID_TWO_STEPS = Case(GRID, "planner, grid", SHORT).world()
 BOX_TWO_YEARS = Case(ANY, "planner, continuous", LONG).world()
+CYCLE = Case(OPEN, "planner, grid", QUARTERS).world()
 ON_A_MAP = make_setting("gtb-open-quadrant", overrides={"economy.periods": 2, "economy.steps_per_period": 5}).economy
 VIEWS = {
     "planner, best responses": (GRID_TWO_STEPS, "planner", "best_response"),
@@ -30,6 +31,7 @@ VIEWS = {
     "citizen, nobody plans": (Case(GRID, "flat", SHORT).world(), "citizen_006", "best_response"),
     **{f"village, {name}": (village, "citizen_001", "random") for name, village in VILLAGES.items()},
     "village, planner": (VILLAGES["one choice"], "planner", None),
+    **{f"business cycle, {name}": (CYCLE, name, "random") for name in ("consumer_001", "firm_002", "government")},
     "on a map, planner": (ON_A_MAP, "planner", "random"),
     "on a map, citizen": (ON_A_MAP, "citizen_003", "random"),
 }

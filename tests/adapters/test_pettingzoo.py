@@ -15,7 +15,7 @@ from fisc.core.errors import ActionError, ConfigError
 from fisc.core.knobs import full_knobs
 from fisc.scenarios.settings import make_setting
 
-from ..contract.table import ANY, GRID, LONG, SHORT, Case
+from ..contract.table import ANY, GRID, LONG, OPEN, QUARTERS, SHORT, Case
 from .village import TRACES, VILLAGES, Village
 
 SHORT_YEARS = {"economy.periods": 2, "economy.steps_per_period": 5}
@@ -27,6 +27,7 @@ ECONOMIES = {
     "on a map, one choice of each kind": make_setting(
         "gtb-open-quadrant", "us_federal", overrides={**SHORT_YEARS, "economy.choices": "one_of_each"}
     ).economy,
+    "business cycle": Case(OPEN, "planner, grid", QUARTERS).world(),
     **{f"village, {name}": village for name, village in VILLAGES.items()},
 }
 

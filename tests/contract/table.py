@@ -1,11 +1,11 @@
 """The table that the contract suite walks through: economies, tax systems that fit them, horizons.
 
-A new economy or tax system is a row here. Axis `n`: citizens of unequal skill.
+A new economy or tax system is a row here. Axis `n`: citizens of unequal skill; `a`: entries of a mask.
 """
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -18,6 +18,8 @@ from fisc.core.mandate import mandate
 from fisc.core.spaces import Box, Discrete
 from fisc.core.tax import TaxSystem
 from fisc.econ.welfare import equality_times_productivity, inverse_income_weighted_utility
+from fisc.economies.business_cycle import setting as cycle
+from fisc.economies.business_cycle.economy import BusinessCycle
 from fisc.economies.gather_trade_build.economy import GatherTradeBuild
 from fisc.economies.one_step.economy import OneStep
 from fisc.economies.one_step.preferences import QuasiLinear
@@ -48,16 +50,36 @@ class Row:
     """(step, citizens' actions) to actions in which nothing is decided by who has the lower label."""
     outcome: Callable[[Any, Any], dict[str, Any]]
     """(economy, state) to what is compared between episodes, one row a citizen."""
-    tax_base: Callable[[Any, Any], Any]
-    """(economy, state) to what everybody owns, above which coin will be income."""
     forget: Callable[[Any], Any]
-    """A state without what outlives an episode, the tax office apart."""
+    """A state without what outlives an episode."""
     cutoffs: np.ndarray
     """Of every tax system with cutoffs of its own."""
     dollars_per_coin: float
     """Of US law."""
     uncompiled_under: tuple[str, ...]
     """Tax systems under which a step is also taken uncompiled."""
+    people: str = "citizen"
+    """Who is put in another order, and works without taxes."""
+    government: str = "planner"
+    """Who sets rates, if anybody does."""
+    gained: Callable[[Any, Any], dict[str, Any]] = lambda start, end: {
+        "citizen": end.utility - start.utility,
+        "planner": end.welfare - start.welfare,
+    }
+    """(first state, last state) to what rewards of an episode add up to, role by role."""
+    rates: Callable[[Any], Any] = lambda state: state.treasury.rates
+    """Those in force, from a state."""
+    taxes: Callable[[Any], Any] = lambda state: state.treasury.taxes
+    """What was paid, from a state."""
+    assessed: Callable[[Any, Any], tuple[Any, Any]] | None = None
+    """(economy, state) to what is known of what everybody owns since taxes were collected, above which coin will be
+    income, and to what they own; None where nothing is taxed but what one period brings."""
+    untaxed: Callable[[Any], Any] = lambda draws: replace(draws, tax=())
+    """Draws as they are without a tax system that draws."""
+    stays: tuple[str, ...] = ()
+    """Roles for whom no action is nothing: one that is not legal leaves what they set before."""
+    menu: Mapping[str, tuple[bool, ...]] = field(default_factory=dict)
+    """Entries that are open to a role when the suite closes some, [a]."""
 
 
 TAXES: dict[str, Callable[[Row], TaxSystem]] = {
@@ -68,6 +90,11 @@ TAXES: dict[str, Callable[[Row], TaxSystem]] = {
     "planner, continuous": lambda row: PlannerContinuous(jnp.asarray(row.cutoffs, float)),
     "Saez": lambda row: saez_estimated(row.cutoffs, window=14),  # ready in the second episode
 }
+
+
+def without_memory(state):
+    """A state without what the tax office learned, and without the rates of the period to come."""
+    return eqx.tree_at(lambda s: (s.treasury.memory, s.treasury.rates), state, ((), jnp.zeros(1)))
 
 
 # The one-step economy
@@ -111,8 +138,8 @@ def one_step_row(labor: str) -> Row:
         outcome=lambda world, state: {
             name: getattr(state, name) for name in ("coin", "labor", "production", "utility")
         },
-        tax_base=lambda world, state: state.coin,
-        forget=lambda state: state,
+        assessed=lambda world, state: (state.treasury.tax_base, state.coin),
+        forget=without_memory,
         cutoffs=CUTOFFS,
         dollars_per_coin=100.0,
         uncompiled_under=tuple(TAXES),
@@ -203,9 +230,11 @@ def village_row(is_multi: bool) -> Row:
         relabel_draws=lambda draws, order: replace(draws, turn=draws.turn[order], bonus=draws.bonus[:, order]),
         without_ties=one_trader_a_step,
         outcome=villagers,
-        tax_base=lambda world, state: world.coin(state),
+        assessed=lambda world, state: (state.treasury.tax_base, world.coin(state)),
         forget=lambda state: eqx.tree_at(
-            lambda s: (s.completed, s.rewarding_steps), state, (jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
+            lambda s: (s.completed, s.rewarding_steps),
+            without_memory(state),
+            (jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)),
         ),
         # As many brackets as the law has: all schedules that nobody changes are one compilation.
         cutoffs=np.asarray(us_federal(2024, dollars_per_coin=VILLAGE_DOLLARS).cutoffs),
@@ -214,17 +243,103 @@ def village_row(is_multi: bool) -> Row:
     )
 
 
+# The business cycle
+
+CONSUMERS, FIRMS = 5, 3
+RATES = (0.0, 0.25, 0.5, 0.75, 1.0)
+UNITS, HOURS, PRICES, WAGES = (0.0, 1.0, 4.0), (0.0, 520.0, 1040.0), (0.0, 1000.0, 2500.0), (11.0, 44.0)
+FIRST_OPEN = {
+    "consumer": (True, True, False) * FIRMS + (True, False, True) + (True, False, True),
+    "firm": (False, True) * len(PRICES),
+}
+"""Consumers may want a unit, work all they can, and not for the second firm; firms pay the higher wage."""
+
+
+def business_cycle(is_open: bool) -> Callable[..., BusinessCycle]:
+    """A maker of small economies of consumers and firms, with a world market or without."""
+
+    def make(tax: TaxSystem, periods=4, steps_per_period=1) -> BusinessCycle:
+        assert steps_per_period == 1, "every quarter is a tax period"
+        menus = {"quantities": UNITS, "hours": HOURS, "prices": PRICES, "wages": WAGES}
+        setting = cycle.Setting(
+            consumers=CONSUMERS,
+            firms=FIRMS,
+            quarters=periods,
+            is_open=is_open,
+            menus=menus | {"income_rates": RATES, "corporate_rates": RATES},
+            consumer_budget=9_000.0,
+            inventory=6.0,
+            wage=22.0,
+            firm_budget=50_000.0,
+            labor_exponent=(0.2, 0.5, 0.8),
+            export_quota=2.0,
+            debt_price={"firm": 0.5},
+            debt_step={"firm": 0.1},
+            fixed_taxes=(0.0, 0.0) if tax.planner_space is None else None,
+        )
+        world = cycle.make_economy(setting)
+        given = tax.planner_space is None
+        return replace(world, fixed_taxes=jnp.broadcast_to(tax.schedule[0], (2,))) if given else world
+
+    return make
+
+
+def busier(world: BusinessCycle) -> BusinessCycle:
+    """The economy with other tastes, stocks and prices."""
+    where = lambda w: (w.tastes.disutility, w.start.inventory, w.start.price, w.rules.top_up)  # noqa: E731
+    return eqx.tree_at(where, world, tuple(1.5 * number for number in where(world)))
+
+
+def business_cycle_row(is_open: bool) -> Row:
+    """The row of the business cycle."""
+    return Row(
+        make=business_cycle(is_open),
+        vary=busier,
+        relabel=lambda world, state, order: (
+            eqx.tree_at(lambda w: w.tastes.disutility, world, world.tastes.disutility[order]),
+            state,
+        ),
+        relabel_draws=lambda draws, order: draws,
+        without_ties=lambda step, action: action,
+        outcome=lambda world, state: {
+            "utility": state.utility,
+            "budget": state.consumer_budget,
+            "goods": state.journal.goods,
+            "hours": state.journal.hours,
+        },
+        forget=lambda state: replace(state, debt_price={}),
+        cutoffs=np.zeros(1),
+        dollars_per_coin=1.0,
+        uncompiled_under=tuple(TAXES),
+        people="consumer",
+        government="government",
+        gained=lambda start, end: {
+            "consumer": end.utility - start.utility,
+            "firm": end.profit - start.profit,
+            "government": end.welfare - start.welfare,
+        },
+        rates=lambda state: jnp.stack([state.posted.income_tax, state.posted.corporate_tax]),
+        taxes=lambda state: jnp.concatenate([state.journal.tax, state.journal.corporate_tax]),
+        untaxed=lambda draws: draws,
+        stays=("firm", "government"),
+        menu=FIRST_OPEN,
+    )
+
+
 ECONOMIES: dict[str, Row] = {
     "one-step, hours on a grid": one_step_row("grid"),
     "one-step, any hours": one_step_row("continuous"),
     "gather-trade-build": village_row(is_multi=False),
     "gather-trade-build, every menu": village_row(is_multi=True),
+    "business cycle, open": business_cycle_row(is_open=True),
+    "business cycle, closed": business_cycle_row(is_open=False),
 }
 
 HORIZONS: dict[str, tuple[int, int]] = {
     "1 period of 2": (1, 2),
     "2 periods of 3": (2, 3),
     "2 periods of 8": (2, 8),
+    "4 periods of 1": (4, 1),
 }
 
 
@@ -254,8 +369,8 @@ class Case:
         return replace(world, objective=equality_times_productivity).under(ANYTHING) if self.is_told else world
 
 
-GRID, ANY, VILLAGES, MENUS = ECONOMIES
-SHORT, LONG, YEARS = HORIZONS
+GRID, ANY, VILLAGES, MENUS, OPEN, CLOSED = ECONOMIES
+SHORT, LONG, YEARS, QUARTERS = HORIZONS
 CASES = [
     Case(GRID, "free market", SHORT), Case(ANY, "free market", LONG),
     Case(GRID, "US federal", LONG), Case(ANY, "US federal", SHORT),
@@ -266,8 +381,9 @@ CASES = [
     Case(VILLAGES, "flat", YEARS), Case(VILLAGES, "planner, continuous", YEARS), Case(VILLAGES, "Saez", YEARS),
     Case(MENUS, "planner, grid", YEARS, is_told=True),
     Case(ANY, "planner, continuous", SHORT, is_told=True), Case(GRID, "planner, grid", LONG, is_told=True),
+    Case(OPEN, "planner, grid", QUARTERS), Case(CLOSED, "flat", QUARTERS),
 ]  # fmt: skip
-"""Every tax system meets every economy and every horizon, and every economy every horizon of its own.
+"""Every tax system meets every economy that it fits and every horizon, and every economy every horizon of its own.
 
 Gather-Trade-Build, which takes long to compile, plays its second action mode under one tax system, and the free market
 and US law, which are fixed schedules as a flat tax is, with FISC_EVERY_CONFIGURATION=1 alone.

@@ -22,7 +22,6 @@ from fisc.policies.scripted import Constant, Greedy
 from fisc.records.store import RunFolder
 from fisc.scenarios import best_response as response
 from fisc.scenarios.best_response import Question
-from fisc.scenarios.training import Group
 
 UPDATES, WORKERS = 150, 8
 SMALL = {
@@ -83,10 +82,9 @@ def test_one_worker_alone_finds_its_own_best_response(folder, tmp_path):
     """Learning: of all hours the most skilled worker finds nearly the best; everybody else keeps every bit."""
     agent = WORKERS - 1
     case = response.open_case(folder, Question(role="citizen", agent=agent, start="untrained"), print)
-    group = Group("retrained", case.jobs, case.system, UPDATES, starts=case.starts)
-    (after,), kept = response.retrain(case, group, RunFolder(tmp_path), lambda report: None, lambda text: None)
-    start = case.starts[0]
-    assert kept == [UPDATES]
+    (kept,), _ = response.retrain(case, RunFolder(tmp_path), lambda report: None, lambda text: None)
+    start, after = case.starts[0], kept.learners
+    assert kept.update > 0
     assert eqx.tree_equal(start.learners["planner"], after["planner"])
     assert eqx.tree_equal(start.learners["citizen"].rest, after["citizen"].rest)
     assert not eqx.tree_equal(start.learners["citizen"].own.policy, after["citizen"].own.policy)
@@ -179,6 +177,10 @@ WRONG = {
     "too many seeds": (["--seeds", "2"], "--seeds is 2"),
     "no updates": (["--updates", "0"], "--updates is 0: expected at least 1"),
     "no episodes": (["--episodes", "0"], "--episodes is 0"),
+    "algorithm": (["--algorithm", "pppo"], "unknown --algorithm 'pppo': did you mean 'ppo'"),
+    "learning rate": (["--learning-rate", "0"], "--learning-rate is 0: it must be above 0"),
+    "no number": (["--learning-rate", "fast"], "--learning-rate fast: expected numbers with commas"),
+    "time": (["--at", "7"], "--at is 7: "),
 }
 
 

@@ -28,9 +28,10 @@ def summarize_gain(frame: pl.DataFrame, info: Mapping[str, Any]) -> dict[str, An
 
     Returns:
         `info` with `schema, seeds, over` ("seeds" or "episodes"), `rewards` by profile, `gain` (retrained less start),
-        `gained_in_training` (trained less untrained), `relative` (the one in units of the other) and `others`, the
-        change of the other roles' mean rewards; of the own role's too if one agent was retrained. Each is `mean, low,
-        high, values`; `relative` is None in parts if its unit is not above zero.
+        `gained_in_training` (trained less untrained), `relative` (the one in units of the other), `relative_to_before`
+        (in units of the size of the reward at the start) and `others`, the change of the other roles' mean rewards; of
+        the own role's too if one agent was retrained. Each is `mean, low, high, values`; what is relative is None in
+        parts if its unit is not above zero.
     """
     role, agent, start = info["role"], info["agent"], info["start"]
     over = "seeds" if frame["seed"].n_unique() > 1 else "episodes"
@@ -46,6 +47,7 @@ def summarize_gain(frame: pl.DataFrame, info: Mapping[str, Any]) -> dict[str, An
         "gain": _interval(gain),
         "gained_in_training": _interval(gained),
         "relative": ratio_interval(gain, gained),
+        "relative_to_before": ratio_interval(gain, np.sign(own[start].mean()) * own[start]),
         "others": {
             name: _interval(_values(frame, "retrained", name, None, over) - _values(frame, start, name, None, over))
             for name in others

@@ -76,6 +76,23 @@ def seeds_of(text: str) -> int | tuple[int, ...]:
     return numbers if "," in text else numbers[0] if numbers else 0
 
 
+def listed(text: str | None) -> tuple[str, ...] | None:
+    """Read a list with commas; None if it is not given."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def numbers_of(flag: str, text: str | None) -> tuple[float, ...] | None:
+    """Read numbers with commas; None if they are not given.
+
+    Raises:
+        ConfigError: if one is no number.
+    """
+    try:
+        return None if text is None else tuple(float(part) for part in listed(text))
+    except ValueError:
+        raise ConfigError(f"{flag} {text}: expected numbers with commas, like 0.003,0.001") from None
+
+
 def compare(options: Namespace) -> None:
     """Train, evaluate, draw, and print the table and where the report is."""
     arms = None if options.arms is None else [arm for arm in options.arms.split(",") if arm]
@@ -183,6 +200,7 @@ def evaluate(options: Namespace) -> None:
 def best_response(options: Namespace) -> None:
     """Retrain one role or agent of a run and print what it gains."""
     _refuse_no_run(options.run)
+    learning_rates = numbers_of("--learning-rate", options.learning_rate)
     if options.out is not None and not options.resume:
         check_free(Path(options.out))
     from fisc.cli.progress import ProgressLine
@@ -197,6 +215,9 @@ def best_response(options: Namespace) -> None:
         updates=options.updates,
         seeds=None if options.seeds is None else seeds_of(options.seeds),
         episodes=options.episodes,
+        algorithms=listed(options.algorithm),
+        learning_rates=learning_rates,
+        at=options.at,
     )
     with ProgressLine(console) as line:
         answer = response.best_response(

@@ -166,6 +166,15 @@ def _best_response_command(commands) -> None:
         help="begin from the trained policies; or, as a control that must find a gain, from the untrained ones",
     )
     respond.add_argument("--updates", type=int, metavar="N", help="how long (default: as long as the arm was trained)")
+    respond.add_argument(
+        "--algorithm", metavar="A,B", help="ppo, policy_gradient, or both: the better one is kept (default: as trained)"
+    )
+    respond.add_argument(
+        "--learning-rate", metavar="X,Y", help="one or several, of which the best is kept (default: as trained)"
+    )
+    respond.add_argument(
+        "--at", type=int, metavar="UPDATE", help="ask about an earlier time of training, whose checkpoint was kept"
+    )
     respond.add_argument("--seeds", help="how many of the run's seeds, or which: 2, or 0,3 (default: all)")
     respond.add_argument(
         "--episodes", type=int, metavar="N", help="episodes of each evaluation (default: as the run's own evaluation)"

@@ -40,13 +40,16 @@ def gain_table(summary: Mapping[str, Any]) -> Table:
     table.add_column(_interval_name(summary), justify="right", no_wrap=True)
     rewards = summary["rewards"]
     table.add_row("everybody untrained", *_cells(rewards["untrained"]))
-    table.add_row("everybody trained", *_cells(rewards["trained"]))
+    trained = "everybody trained" if summary["at"] is None else f"everybody after update {summary['at']}"
+    table.add_row(trained, *_cells(rewards["trained"]))
     table.add_row(f"{who} retrained, others {summary['start']}", *_cells(rewards["retrained"]))
     table.add_section()
     table.add_row("gain from retraining", *_cells(summary["gain"], signed=True), style="bold")
     table.add_row("gained in training", *_cells(summary["gained_in_training"], signed=True))
     relative = summary["relative"]
     table.add_row("gain, relative to that", format_percent(relative["mean"], signed=True), _percents(relative))
+    relative = summary["relative_to_before"]
+    table.add_row("gain, relative to before", format_percent(relative["mean"], signed=True), _percents(relative))
     for role, change in summary["others"].items():
         table.add_row(f"change for role {role}", *_cells(change, signed=True), style="dim")
     return table

@@ -7,7 +7,7 @@ learn comes from the run. Axes: `e` episodes, `n` agents of a role.
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,8 @@ from fisc.scenarios.compare import group_jobs, open_finished, solve_worlds
 from fisc.scenarios.evaluation import EVALUATION
 from fisc.scenarios.plan import Plan
 from fisc.scenarios.provenance import go_on, versions
-from fisc.scenarios.question import Question, folder_name, resolve, whom
-from fisc.scenarios.training import Group, Job, Report, new_states, train_group
+from fisc.scenarios.question import Question, Recipe, folder_name, resolve, whom
+from fisc.scenarios.training import Group, Job, Report, load_kept, new_states, train_group
 
 QUESTION_FILE = "question.json"
 """What makes a folder that of an answer: what was asked of which run, which `--resume` checks."""
@@ -64,17 +64,35 @@ class Case:
     run: RunFolder
     question: Question
     planned: Plan
-    system: TwoLevel
-    """In which one role learns, or one agent, and all others stay as they are."""
+    systems: dict[Recipe, TwoLevel]
+    """In which one role learns, or one agent, and all others stay as they are: one for each way to retrain."""
     jobs: list[Job]
     """One for each seed; labor costs in full."""
     profiles: dict[str, list[TrainState]]
     """'trained' and 'untrained', for each job: a state of `system` in which everybody plays by these policies."""
 
     @property
+    def system(self) -> TwoLevel:
+        """One of `systems`: in all of them policies are read alike."""
+        return next(iter(self.systems.values()))
+
+    @property
     def starts(self) -> list[TrainState]:
         """Where the retraining begins."""
         return self.profiles[self.question.start]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The best that was found for one job."""
+
+    value: float
+    """Mean reward in episodes apart from those that are reported."""
+    learners: dict[str, Any]
+    update: int
+    """Of retraining, after which it was so."""
+    recipe: str
+    """How it was retrained."""
 
 
 def best_response(
@@ -116,26 +134,23 @@ def answer(
     if not folder.has_file(QUESTION_FILE):
         about = {"run": str(case.run.path), "plan": identity_of(case.run, asked), "versions": versions()}
         folder.write_json(QUESTION_FILE, about)
-    tries = next(number for number in range(TRIES, 0, -1) if asked.updates % number == 0)
-    group = Group("retrained", case.jobs, case.system, asked.updates // tries, starts=case.starts)
-    note(f"retraining {whom(asked)} for {asked.updates} updates, {_count(len(case.jobs), 'seed')}")
-    learned, kept = retrain(case, group, folder, say, note)
-    folder.write_table("metrics", pl.concat(group.rows))
-
+    kept, tried = retrain(case, folder, say, note)
     note("evaluating")
     profiles = {
         **case.profiles,
-        "retrained": [replace(run, learners=own) for run, own in zip(case.starts, learned, strict=True)],
+        "retrained": [replace(run, learners=own.learners) for run, own in zip(case.starts, kept, strict=True)],
     }
     frame = evaluate(case, profiles)
     folder.write_table("best_response", frame)
     info = {
         "run": str(case.run.path),
         **{key: provenance[key] for key in ("scenario", "title", "money")},
-        **{key: getattr(asked, key) for key in ("arm", "role", "agent", "start", "updates", "episodes")},
+        **{key: getattr(asked, key) for key in ("arm", "role", "agent", "start", "at", "updates", "episodes")},
         "retrained_agents": case.jobs[0].economy.spec.roles[asked.role].num_agents if asked.agent is None else 1,
         "actions": case.planned.scenario.evaluation.actions,
-        "kept": kept,
+        "kept": [own.update for own in kept],
+        "kept_recipe": [own.recipe for own in kept],
+        "tried": tried,
         "caveats": [caveat for caveat in provenance["caveats"] if caveat not in case.planned.scenario.caveats],
     }
     summary = summarize_gain(frame, info)
@@ -144,42 +159,58 @@ def answer(
 
 
 def retrain(
-    case: Case, group: Group, folder: RunFolder, say: Callable[[Report], None], note: Callable[[str], None]
-) -> tuple[list[dict[str, Any]], list[int]]:
-    """Retrain every job, and keep of each the learners that did best in episodes apart from those that are reported.
+    case: Case, folder: RunFolder, say: Callable[[Report], None], note: Callable[[str], None]
+) -> tuple[list[Kept], dict[str, list[float]]]:
+    """Retrain every job in every way, and keep of each the learners that did best.
 
-    Goes on from what is in the folder.
+    They are tried in episodes apart from those that are reported. Goes on from what is in the folder, and writes there
+    the course of retraining.
 
     Returns:
-        The learners' states of each job, and after how many updates they were.
+        What was kept of each job, and the best value of each job that each recipe found.
     """
-    asked, path = case.question, folder.path / "checkpoints" / "kept.ckpt"
-    best = _read_kept(path, case)
+    asked, path, rows = case.question, folder.path / "checkpoints" / "kept.ckpt", []
+    best, tried = _read_kept(path, case)
+    tries = next(number for number in range(TRIES, 0, -1) if asked.updates % number == 0)
+    for recipe, system in case.systems.items():
+        name = "retrained" if len(case.systems) == 1 else f"retrained-{recipe.algorithm}-{recipe.learning_rate:g}"
+        group = Group(name, case.jobs, system, asked.updates // tries, starts=case.starts)
+        seeds = _count(len(case.jobs), "seed")
+        note(f"retraining {whom(asked)} for {asked.updates} updates by {recipe}: {seeds}")
 
-    def look(run: Any, done: int) -> None:
-        """Try every job's policies, and keep those that do better than all before."""
-        if done > group.block and not path.exists():
-            raise RunError(f"{path} is missing: restore it, or delete {path.parent} to retrain from the start")
-        for j, start in enumerate(case.starts):
-            learners = _at_home(unstack(run.learners, j))
-            earned = _returns(case, j, replace(start, learners=learners), VALIDATION)[asked.role]
-            value = float(earned.mean() if asked.agent is None else earned[:, asked.agent].mean())
-            if value > best[j][0]:
-                best[j] = (value, learners, done)
-        values, kept, updates = zip(*best, strict=True)
-        checkpoint.save(path, list(kept), {"values": values, "updates": updates})
+        def look(run: Any, done: int, group: Group = group, how: str = str(recipe)) -> None:
+            """Try every job's policies, and keep those that do better than all before."""
+            if done > group.block and not path.exists():
+                raise RunError(f"{path} is missing: restore it, or delete {path.parent} to retrain from the start")
+            for j in range(len(case.jobs)):
+                found = _try(case, j, unstack(run.learners, j), done, how)
+                tried[how][j] = max(tried[how][j], found.value)
+                best[j] = found if found.value > best[j].value else best[j]
+            told = [{"value": kept.value, "update": kept.update, "recipe": kept.recipe} for kept in best]
+            checkpoint.save(path, [kept.learners for kept in best], {"kept": told, "tried": tried})
 
-    train_group(group, folder, say, note=note, look=look)
-    return [learners for _, learners, _ in best], [done for *_, done in best]
+        train_group(group, folder, say, note=note, look=look)
+        rows += group.rows
+    folder.write_table("metrics", pl.concat(rows))
+    return best, tried
 
 
-def _read_kept(path: Path, case: Case) -> list[tuple[float, dict[str, Any], int]]:
-    """Of each job the best value so far, the learners that had it, and after how many updates."""
+def _try(case: Case, j: int, learners: dict[str, Any], done: int, recipe: str) -> Kept:
+    """What the learners of a job earn in episodes apart from those that are reported."""
+    asked, learners = case.question, _at_home(learners)
+    earned = _returns(case, j, replace(case.starts[j], learners=learners), VALIDATION)[asked.role]
+    value = float(earned.mean() if asked.agent is None else earned[:, asked.agent].mean())
+    return Kept(value, learners, done, recipe)
+
+
+def _read_kept(path: Path, case: Case) -> tuple[list[Kept], dict[str, list[float]]]:
+    """Of each job the best so far, and the best value of each job that each recipe found so far."""
     starts = [start.learners for start in case.starts]
     if not path.exists():
-        return [(-np.inf, learners, 0) for learners in starts]
+        nothing = {str(recipe): [-np.inf] * len(starts) for recipe in case.systems}
+        return [Kept(-np.inf, learners, 0, "") for learners in starts], nothing
     kept, told = checkpoint.load(path, starts)
-    return list(zip(told["values"], kept, told["updates"], strict=True))
+    return [Kept(learners=learners, **about) for learners, about in zip(kept, told["kept"], strict=True)], told["tried"]
 
 
 def open_case(path: str | os.PathLike, question: Question, note: Callable[[str], None]) -> Case:
@@ -228,7 +259,10 @@ def load_case(folder: RunFolder, planned: Plan, group: Group, asked: Question) -
 
     fresh = new_states(group)
     group.starts = [unstack(fresh, j) for j in range(len(group.jobs))]
-    trained = train_group(group, folder, lambda report: None, may_train=False)
+    if asked.at is None:
+        trained = train_group(group, folder, lambda report: None, may_train=False)
+    else:
+        trained = load_kept(group, folder, asked.at)
     picks = [j for j, job in enumerate(group.jobs) if job.arm == asked.arm and job.seed in asked.seeds]
     kind = build.kind_of(planned.scenario)
     jobs = [replace(group.jobs[j], economy=kind.at_full_cost(group.jobs[j].economy)) for j in picks]
@@ -236,7 +270,8 @@ def load_case(folder: RunFolder, planned: Plan, group: Group, asked: Question) -
         "untrained": [prepare(group.starts[j], group.jobs[j].seed) for j in picks],
         "trained": [prepare(trained[j], group.jobs[j].seed) for j in picks],
     }
-    return Case(folder, asked, planned, _system(planned, group, asked), jobs, profiles)
+    systems = {recipe: _system(planned, group, asked, recipe) for recipe in asked.recipes}
+    return Case(folder, asked, planned, systems, jobs, profiles)
 
 
 def identity_of(run: RunFolder, asked: Question) -> dict[str, Any]:
@@ -268,15 +303,15 @@ def open_answer(path: Path, identity: dict[str, Any], resume: bool, note: Callab
     return folder
 
 
-def _system(planned: Plan, group: Group, asked: Question) -> TwoLevel:
-    """Learning as in the run, but only for whom the question is about.
+def _system(planned: Plan, group: Group, asked: Question, recipe: Recipe) -> TwoLevel:
+    """Learning as in the run, but only for whom the question is about, and by a recipe.
 
     The entropy bonus is that of the end of training, so that a trained policy is not driven away from where it is; the
     step size falls over the retraining as it did over the training.
     """
     system, play = group.system, _play_as(planned)
     learners = {role: frozen(learner, play) for role, learner in system.learners.items()}
-    own = system.learners[asked.role]
+    own = build.make_learner(planned.scenario.learning.roles[asked.role].by(*astuple(recipe)))
     learners[asked.role] = own if asked.agent is None else apart(own, asked.agent, play)
     last = system.curriculum(system.progress(jnp.asarray(system.num_updates - 1)))
     roles = tuple(next(job for job in group.jobs if job.arm == asked.arm).economy.spec.roles)

@@ -189,11 +189,12 @@ def _load_tax(arm: str, cutoffs: Any) -> TaxSystem:
 def make_learners(scenario: Scenario) -> dict[str, Learner]:
     """A learner for each role."""
     learning, kind = scenario.learning, kind_of(scenario)
-    learners = {role: _ppo(config) for role, config in learning.roles.items()}
+    learners = {role: make_learner(config) for role, config in learning.roles.items()}
     return learners if learning.people_learn else learners | {kind.people_role: scripted(kind.exact_citizens)}
 
 
-def _ppo(config: LearnerConfig) -> Learner:
+def make_learner(config: LearnerConfig) -> Learner:
+    """One role's learner."""
     settings = Settings(
         learning_rate=config.learning_rate,
         discount=config.discount,

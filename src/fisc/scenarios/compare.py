@@ -294,6 +294,7 @@ def group_jobs(planned: Plan, worlds: list[World]) -> list[Group]:
             build.make_system(scenario, budget, government in jobs[0].economy.spec.roles),
             budget.block,
             budget.common_updates if people_learn else 0,
+            keep_every=budget.keep_every,
         )
         for name, jobs in batches.items()
     ]

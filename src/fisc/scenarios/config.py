@@ -89,11 +89,16 @@ class BudgetConfig:
     """Of citizens and planner together."""
     block: int = 50
     """Updates between two checkpoints."""
+    keep_every: int = 0
+    """Updates between checkpoints that are kept for good, so that fisc best-response --at can ask about the course of
+    training: a multiple of block. 0: only the last one is kept."""
 
     def __post_init__(self):
         check("budgets.*.common_updates", self.common_updates, self.common_updates >= 0, "at least 0")
         for name in ("updates", "planner_updates", "block"):
             check(f"budgets.*.{name}", getattr(self, name), getattr(self, name) >= 1, "at least 1")
+        fits = self.keep_every >= 0 and self.keep_every % self.block == 0
+        check("budgets.*.keep_every", self.keep_every, fits, f"0, or a multiple of block ({self.block})")
 
 
 @dataclass(frozen=True)

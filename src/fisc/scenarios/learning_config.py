@@ -1,11 +1,14 @@
 """How an economy's roles learn, as plain data: `learning.kind` says by which curriculum. No jax here."""
 
 import abc
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from fisc.core.errors import ConfigError
 from fisc.scenarios.reading import check
+
+ALGORITHMS = ("ppo", "policy_gradient")
+"""How a role can learn: by the clipped ratio, or by the plain gradient, one step on each batch."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,20 @@ class LearnerConfig:
         if self.surrogate == "policy_gradient":
             for name in ("epochs", "minibatches"):
                 check(name, getattr(self, name), getattr(self, name) == 1, "1 where surrogate = 'policy_gradient'")
+
+    @property
+    def algorithm(self) -> str:
+        """Which of `ALGORITHMS` this is."""
+        return "policy_gradient" if self.surrogate == "policy_gradient" else "ppo"
+
+    def by(self, algorithm: str, learning_rate: float) -> "LearnerConfig":
+        """The same networks, taught by an algorithm with a learning rate; what both have alike stays."""
+        if algorithm == self.algorithm:
+            return replace(self, learning_rate=learning_rate)
+        if algorithm == "policy_gradient":
+            return replace(self, surrogate="policy_gradient", epochs=1, minibatches=1, learning_rate=learning_rate)
+        usual = {"epochs": type(self).epochs, "minibatches": type(self).minibatches}
+        return replace(self, surrogate="clipped", learning_rate=learning_rate, **usual)
 
 
 @dataclass(frozen=True)

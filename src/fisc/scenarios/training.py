@@ -51,6 +51,8 @@ class Group:
     """How some roles start, by seed: learners' states. Empty: all from nothing."""
     starts: list[TrainState] = field(default_factory=list)
     """States to go on from, one for each job, as if they were new. Empty: new ones."""
+    keep_every: int = 0
+    """Updates between checkpoints that are kept for good; 0: only the last one is."""
     rows: list[pl.DataFrame] = field(default_factory=list)
 
     @property
@@ -135,9 +137,26 @@ def train_group(
         except DivergenceError:
             checkpoint.save(path.with_name(f"{group.name}-stopped.ckpt"), run, {"updates": done})
             raise
+        if group.keep_every and done % group.keep_every == 0 and done < group.system.num_updates:
+            checkpoint.save(path.with_name(kept_name(group, done)), run, {"updates": done})
         _save(path, run, group, done)
         say(_report(group, metrics, done, None if must_compile else seconds / size))
         look(run, done)
+    return [unstack(run, i) for i in range(len(group.jobs))]
+
+
+def kept_name(group: Group, update: int) -> str:
+    """The checkpoint of an update that is kept for good."""
+    return f"{group.name}-at-{update}.ckpt"
+
+
+def load_kept(group: Group, folder: RunFolder, update: int) -> list[TrainState]:
+    """Each job's state after an update whose checkpoint was kept.
+
+    Raises:
+        RunError: if it is damaged.
+    """
+    run, _ = checkpoint.load(folder.path / "checkpoints" / kept_name(group, update), _first_states(group))
     return [unstack(run, i) for i in range(len(group.jobs))]
 
 

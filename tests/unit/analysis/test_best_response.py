@@ -32,6 +32,7 @@ def test_gain_is_taken_seed_by_seed():
     assert found["gained_in_training"]["values"] == [10.0, 12.0]
     assert found["relative"]["mean"] == pytest.approx(0.5 / 11)
     assert (found["relative"]["low"], found["relative"]["high"]) == pytest.approx((0.0, 0.1))
+    assert found["relative_to_before"]["mean"] == pytest.approx(0.5 / 12.5)
     assert found["others"]["planner"]["mean"] == pytest.approx(0.05)
     assert found["rewards"]["trained"]["mean"] == 12.5
     assert list(found["others"]) == ["planner"]
@@ -41,6 +42,14 @@ def test_from_the_untrained_the_gain_is_over_them():
     # By hand: 11 - 0 and 14 - 2.
     found = summarize_gain(frame(), INFO | {"start": "untrained"})
     assert found["gain"]["values"] == [11.0, 12.0]
+
+
+def test_a_gain_is_also_in_units_of_the_size_of_the_reward_before():
+    """By hand: from -10 and -14 (and half more for the second episode) a gain of 1 and 0 is 0.5 of 11.5."""
+    rewards = {"untrained": (0.0, 2.0), "trained": (-10.0, -14.0), "retrained": (-9.0, -14.0)}
+    found = summarize_gain(frame(rewards), INFO)
+    assert found["relative"]["mean"] is None, "training gained nothing"
+    assert found["relative_to_before"]["mean"] == pytest.approx(0.5 / 11.5)
 
 
 def test_with_one_seed_the_interval_is_over_episodes():

@@ -14,6 +14,7 @@ SUMMARY = {
     "role": "citizen",
     "agent": None,
     "start": "trained",
+    "at": None,
     "updates": 10,
     "retrained_agents": 8,
     "over": "seeds",
@@ -21,6 +22,7 @@ SUMMARY = {
     "gain": ONE,
     "gained_in_training": ONE | {"mean": 80.0, "low": 70.0, "high": 90.0},
     "relative": {"mean": 0.1, "low": 0.02, "high": 0.2},
+    "relative_to_before": {"mean": 0.3, "low": 0.1, "high": 0.5},
     "others": {"planner": ONE},
     "caveats": ["It is a model."],
 }
@@ -37,6 +39,8 @@ def test_it_fits_the_terminal_and_says_what_to_be_careful_about(width):
     said = printed(width)
     assert max(len(line.rstrip()) for line in said.splitlines()) <= min(width, 80)
     assert "range of 2 seeds" in said and "+10.0%" in said and "Caveat: It is a model." in said
+    assert "gain, relative to before" in said and "+30.0%" in said and "everybody trained" in said
+    assert "everybody after update 40" in printed(width, at=40)
 
 
 @pytest.mark.parametrize(

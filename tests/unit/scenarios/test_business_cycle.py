@@ -5,6 +5,7 @@ from functools import partial
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 import pytest
 
 import fisc
@@ -13,6 +14,7 @@ from fisc.core.errors import ConfigError
 from fisc.plots.learning import draw_learning
 from fisc.records.store import RunFolder
 from fisc.scenarios import build, compare
+from fisc.scenarios.best_response import Question, best_response
 from fisc.scenarios.outline import outline
 from fisc.scenarios.plan import plan
 from fisc.scenarios.registry import check_arm, load_scenario
@@ -31,6 +33,7 @@ TINY = {
     "budgets.smoke.updates": UPDATES,
     "budgets.smoke.planner_updates": UPDATES,
     "budgets.smoke.block": 1,
+    "budgets.smoke.keep_every": 7,
 }
 """Of 21 updates the short schedule leaves consumers 3 alone, and firms 3 before the government joins."""
 
@@ -161,3 +164,22 @@ def test_a_role_whose_turn_has_not_come_keeps_everything_bit_for_bit(played):
     for role, first in (("consumer", 1), ("firm", 4), ("government", 7)):
         kept = [bool(eqx.tree_equal(learned[n][role], learned[n + 1][role])) for n in range(1, UPDATES)]
         assert kept == [n + 1 < first for n in range(1, UPDATES)], role
+
+
+def test_best_responses_are_found_of_the_middle_of_training(played, tmp_path):
+    """Contract: everything is open to who is retrained, and the best of all ways is kept for every seed.
+
+    Learning is too short here to say what it finds.
+    """
+    role = "firm"
+    asked = Question(role=role, at=14, updates=1, episodes=3, algorithms=("ppo", "policy_gradient"))
+    summary = best_response(played[0].folder, asked, out=tmp_path / "answer").summary
+    assert (summary["role"], summary["at"], summary["over"]) == (role, 14, "episodes")
+    assert set(summary["others"]) == {"consumer", "firm", "government"} - {role}
+    assert set(summary["tried"]) == {"ppo, 0.003", "policy_gradient, 0.003"}
+    best = max(summary["tried"], key=lambda recipe: summary["tried"][recipe][0])
+    assert summary["kept_recipe"] == [best] and len(summary["gain"]["values"]) == 3
+    metrics = RunFolder(tmp_path / "answer").read_table("metrics")
+    learned = metrics.filter(metric="knob/learning").group_by("role").agg(pl.col("value").max())
+    assert dict(learned.iter_rows()) == {name: float(name == role) for name in ("consumer", "firm", "government")}
+    assert set(metrics.filter(metric="knob/labor_cost")["value"]) == {1.0}

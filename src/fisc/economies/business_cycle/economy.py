@@ -96,7 +96,8 @@ class BusinessCycle(Economy[State, Draws]):
     tastes: Tastes
     scales: Scales
     fixed_taxes: Float[Array, " 2"] | None = None
-    """Income and corporate rate from the second quarter on if nobody decides on them: then there is no government."""
+    """Income and corporate rate from the second quarter on if nobody decides on them, no rate above the ceiling: then
+    there is no government."""
     steps: int = eqx.field(static=True, default=10)
     num_digits: int = eqx.field(static=True, default=10)
     readings: Readings = eqx.field(static=True, default=Readings())
@@ -308,7 +309,8 @@ class BusinessCycle(Economy[State, Draws]):
             is_open = self.open_entries("government", knobs)[None, :]
             income, corporate = rates(actions["government"], self.menus, is_open, state.posted)
         else:
-            income, corporate = self.fixed_taxes[0], self.fixed_taxes[1]
+            under = jnp.minimum(self.fixed_taxes, knobs.max_rate.astype(self.fixed_taxes.dtype))
+            income, corporate = under[0], under[1]
         return Posted(firm.price, firm.wage, income, corporate, quarter.shortage)
 
     def _ledger(self, before: State, quarter: Quarter, borne, after: State) -> Ledger:
