@@ -24,6 +24,8 @@ from fisc.scenarios.kinds.kind import People
 NUM_GROUPS = 10
 EVALUATION = 1_000_003
 """Number that sets the randomness of evaluation apart from that of training, which counts updates."""
+COURSE = EVALUATION + 3
+"""The same for the episode that is told firm by firm; best responses have the two numbers between."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Played:
     occupancy: np.ndarray
     """Share of incomes that ended in each bracket."""
     firms: dict[str, np.ndarray] = field(default_factory=dict)
-    """The course of the first episode firm by firm, [steps, firms] by metric; empty where there are none."""
+    """The course of one more episode firm by firm, [steps, firms] by metric; empty where there are none."""
 
 
 @eqx.filter_jit
@@ -65,7 +67,7 @@ def _play(economy: Economy, policies: dict[str, Policy], key: Any, states: Any, 
 
 @eqx.filter_jit
 def _follow(economy: Economy, policies: dict[str, Policy], key: Any, start: Any, kind: build.Kind) -> Any:
-    """Play one episode: what every firm does, [steps, firms] by metric."""
+    """Play one episode: what every firm does, [steps, firms] by metric. `key`: consumed."""
     key_act, key_world = jax.random.split(key)
     actions, knobs = play_actions(economy, policies, start, key_act, key_world), full_knobs()
 
@@ -158,7 +160,8 @@ def play_world(
     firms = {}
     if kind.has_firms:
         start = jax.tree.map(lambda x: x[0], states)
-        firms = jax.device_get(_follow(economy, policies, key_play, start, kind))
+        key = jax.random.fold_in(jax.random.key(world.seed), COURSE)
+        firms = jax.device_get(_follow(economy, policies, key, start, kind))
     return Played(numbers | kind.checks(economy, means, schedule), means, cutoffs, schedule, shares, firms)
 
 
