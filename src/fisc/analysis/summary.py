@@ -13,6 +13,7 @@ import polars as pl
 
 from fisc.analysis.frontier import summarize_frontier
 from fisc.analysis.intervals import bootstrap_interval
+from fisc.analysis.outcomes import summarize_outcomes
 from fisc.records.errors import RecordError
 from fisc.records.schema import METRICS, find_metric, order_arms
 from fisc.records.store import RunFolder
@@ -104,7 +105,8 @@ def summarize_frames(
 
     Returns:
         `schema, scenario, title, seeds, objective, money, reference, arms, contrasts, env_steps,
-        wall_seconds, versions, caveats, command`, and with a frontier `frontier`. Numbers that are not finite are None.
+        wall_seconds, versions, caveats, command`; with a frontier `frontier`, and where there are prices, wages and
+        firms `outcomes`, the lines of `fisc.analysis.outcomes`. Numbers that are not finite are None.
 
     Raises:
         RecordError: if `info` lacks a key, or no row has the objective.
@@ -114,7 +116,7 @@ def summarize_frames(
         raise RecordError(
             f"no evaluation row has the objective '{objective}': evaluate it, or choose another objective"
         )
-    arms = order_arms(set(evaluation["arm"]))
+    arms, outcomes = order_arms(set(evaluation["arm"])), summarize_outcomes(evaluation, objective)
     return {
         "schema": SCHEMA,
         "scenario": info["scenario"],
@@ -131,6 +133,7 @@ def summarize_frames(
         "caveats": list(info.get("caveats", [])),
         "command": info.get("command"),
         **({} if frontier is None or frontier.is_empty() else {"frontier": summarize_frontier(frontier)}),
+        **({"outcomes": outcomes} if outcomes else {}),
     }
 
 

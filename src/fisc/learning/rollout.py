@@ -13,10 +13,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
 
 from fisc.core.economy import Economy, Observation, RoleSpec
-from fisc.core.knobs import Knobs
+from fisc.core.knobs import Knobs, full_knobs
 from fisc.core.policy import Decision, Policy, TrainablePolicy
 from fisc.core.trajectory import Trajectory
 
@@ -103,6 +103,43 @@ def play_fragments(
     (final, clock), (played, ended, metrics) = jax.lax.scan(play, (states, clock), (keys[:, 0], keys[:, 1]))
     experience = _experience(economy, final, played, ended, _values(economy, policies, final, knobs))
     return Fragment(experience, clock, ended, metrics)
+
+
+@eqx.filter_jit
+def play_actions(
+    economy: Economy, policies: Mapping[str, Policy], start, key_act, key_world
+) -> dict[str, Shaped[Array, "steps n ..."]]:
+    """Everybody's actions in one episode of one environment; who acts once a period repeats it until the next one.
+
+    The key of step t is `fold_in(key_world, t)`, so that whoever has the actions can go through the episode again.
+
+    Args:
+        start: the first state.
+        key_act: consumed.
+        key_world: consumed.
+    """
+    spec, knobs = economy.spec, full_knobs()
+
+    def choose(state, step):
+        """What everybody would do now."""
+        seen = economy.observe(state, knobs)
+        keys = jax.random.split(jax.random.fold_in(key_act, step), len(spec.roles))
+        return {role: policies[role].act(key, seen[role]).action for key, role in zip(keys, spec.roles, strict=True)}
+
+    def step(carry, index):
+        """Act on what was chosen now, or at the start of the period."""
+        state, held = carry
+        chosen = choose(state, index)
+        is_start = index % spec.steps_per_period == 0
+        held = {
+            role: jnp.where(is_start, chosen[role], held[role]) if entry.acts_each == "period" else chosen[role]
+            for role, entry in spec.roles.items()
+        }
+        after = economy.step(jax.random.fold_in(key_world, index), state, held, knobs)
+        return (after.state, held), held
+
+    silent = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(choose, start, jnp.int32(0)))
+    return jax.lax.scan(step, (start, silent), jnp.arange(spec.steps))[1]
 
 
 def num_environments(states: PyTree[Array]) -> int:

@@ -9,9 +9,12 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from fisc.analysis.summary import check_info, find_reference, read_info
+from fisc.plots.firms import draw_firms
+from fisc.plots.fixed_taxes import draw_fixed_taxes
 from fisc.plots.frontier import draw_frontier
 from fisc.plots.gains import draw_gains
 from fisc.plots.learning import draw_learning
+from fisc.plots.outcomes import draw_outcomes
 from fisc.plots.rates import draw_rates
 from fisc.plots.schedules import draw_schedules
 from fisc.plots.style import save_figure
@@ -43,7 +46,15 @@ class FigureSpec:
     """The table of the run folder that it is drawn from."""
     draw: Callable[[Source], Drawing]
     is_special: bool = False
-    """Whether only some runs have its table, so that nobody misses it in the others."""
+    """Whether only some runs have what it is drawn from, so that nobody misses it in the others."""
+    missed_with: tuple[str, ...] = ()
+    """Metrics of which the table must have one for the figure to be missed; empty: it always is."""
+
+    def is_missed(self, frame: pl.DataFrame | None) -> bool:
+        """Whether a reader is told that the figure could not be drawn. `frame`: its table, None if there is none."""
+        if self.is_special:
+            return False
+        return frame is None or not self.missed_with or not set(self.missed_with).isdisjoint(frame["metric"])
 
 
 def _welfare(source: Source) -> Drawing:
@@ -72,6 +83,18 @@ def _rates(source: Source) -> Drawing:
     return draw_rates(source.frame)
 
 
+def _fixed_taxes(source: Source) -> Drawing:
+    return draw_fixed_taxes(source.frame, source.objective, source.money)
+
+
+def _outcomes(source: Source) -> Drawing:
+    return draw_outcomes(source.frame, source.objective, source.money)
+
+
+def _firms(source: Source) -> Drawing:
+    return draw_firms(source.frame, source.money)
+
+
 def _learning(source: Source) -> Drawing:
     return draw_learning(source.frame, source.objective, source.money)
 
@@ -85,6 +108,15 @@ FIGURES: dict[str, FigureSpec] = {
         "evaluation",
         _welfare,
     ),
+    "fixed_taxes": FigureSpec(
+        "Fixed rates and learned ones",
+        "What consumers, firms and everybody together get under each fixed rate, and under the government that learns. "
+        "Thick lines are 95% bootstrap intervals over seeds (with three or fewer: lowest to highest), dots are seeds; "
+        "all have the same seeds and the same length of training.",
+        "evaluation",
+        _fixed_taxes,
+        is_special=True,
+    ),
     "schedules": FigureSpec(
         "The taxes themselves",
         "Marginal tax rates by income bracket. Brackets are drawn equally wide; tick labels are their lower cutoffs.",
@@ -97,6 +129,7 @@ FIGURES: dict[str, FigureSpec] = {
         "the same; the number on it is that product.",
         "evaluation",
         _frontier,
+        missed_with=("productivity", "equality"),
     ),
     "trade_off": FigureSpec(
         "One planner, every weight of equality",
@@ -115,6 +148,7 @@ FIGURES: dict[str, FigureSpec] = {
         "intervals paired by seed (with three or fewer: lowest to highest).",
         "groups",
         _gains,
+        missed_with=("skill",),
     ),
     "rates": FigureSpec(
         "The rates people face",
@@ -122,6 +156,24 @@ FIGURES: dict[str, FigureSpec] = {
         "over seeds, bands run from the lowest to the highest seed.",
         "groups",
         _rates,
+    ),
+    "outcomes": FigureSpec(
+        "What goes together",
+        "Each marker is a run: one tax system with one seed, as evaluated. Lines are least squares through all runs; "
+        "r² is the share of the spread that a line explains. A line is broken where the 95% bootstrap interval of its "
+        "slope over seeds holds zero, or there is but one seed. It shows what goes together, not what causes what.",
+        "evaluation",
+        _outcomes,
+        is_special=True,
+    ),
+    "firms": FigureSpec(
+        "Firms over an episode",
+        "Firm by firm and quarter by quarter. Firms are in order of their labor exponent α: those on top make most of "
+        "their goods with capital, those at the bottom with labor. Nothing can be sold in the first quarter, when "
+        "there is no stock.",
+        "firms",
+        _firms,
+        is_special=True,
     ),
     "learning": FigureSpec(
         "How it was learned",
@@ -149,19 +201,25 @@ def draw_all(
     info = read_info(run_folder) if info is None else check_info(info)
     paths: list[Path] = []
     for name, spec in FIGURES.items():
-        if not run_folder.has_table(spec.table):
-            if spec.is_special:
-                continue
-            say(f"figure '{name}' left out: no {spec.table}.parquet in {run_folder.path}")
-            continue
-        frame = run_folder.read_table(spec.table)
-        if frame.is_empty():
-            say(f"figure '{name}' left out: {spec.table}.parquet has no rows")
-            continue
+        frame = run_folder.read_table(spec.table) if run_folder.has_table(spec.table) else None
         try:
-            figure, table = spec.draw(Source(frame, info["objective"], info.get("money", "coin")))
+            figure, table = _draw(run_folder, spec, frame, info)
         except RecordError as error:
-            say(f"figure '{name}' left out: {error}")
+            if spec.is_missed(frame):
+                say(f"figure '{name}' left out: {error}")
             continue
         paths += save_figure(figure, table, run_folder.figures, name)
     return paths
+
+
+def _draw(run_folder: RunFolder, spec: FigureSpec, frame: pl.DataFrame | None, info: Mapping[str, Any]) -> Drawing:
+    """Draw one figure.
+
+    Raises:
+        RecordError: if there is nothing to draw it from.
+    """
+    if frame is None:
+        raise RecordError(f"no {spec.table}.parquet in {run_folder.path}")
+    if frame.is_empty():
+        raise RecordError(f"{spec.table}.parquet has no rows")
+    return spec.draw(Source(frame, info["objective"], info.get("money", "coin")))

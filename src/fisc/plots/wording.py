@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fisc.analysis.outcomes import is_decided
 from fisc.analysis.summary import BOUND, rank_arms
 from fisc.records.schema import ARMS, FRACTION, GROUPS, METRICS, arm_label, flat_percent, has_natural_zero, metric_unit
 
@@ -16,6 +17,14 @@ FEW_SEEDS = 5
 
 NEGLIGIBLE = 1e-6
 """Below this a number that is shown on its own reads as zero: it is rounding, whatever the unit."""
+
+_OUTCOMES = {
+    "price": ("consumption", "rises", "falls", "the price"),
+    "wage": ("hours", "rise", "fall", "the wage"),
+    "utility": ("profit", "rises", "falls", "consumers' utility"),
+    "tax_rate": ("welfare", "rises", "falls", "the tax rate"),
+}
+"""How a line through outcomes is spelled out, by what it is drawn against."""
 
 _MAX_SIGNIFICANT = 5
 _MIN_SIGNIFICANT = 3
@@ -147,6 +156,28 @@ def enactable(summary: Mapping[str, Any]) -> list[str]:
     return [arm for arm in rank_arms(summary) if arm != BOUND]
 
 
+def line_claim(line: Mapping[str, Any]) -> str:
+    """Say what rises or falls with what over all runs, if the interval of the slope excludes zero.
+
+    Args:
+        line: from `fisc.analysis.outcomes.relate`.
+    """
+    subject, rises, falls, cause = _OUTCOMES[line["x"]]
+    if line["slope"] is None or not is_decided(line):
+        return f"{subject} and {cause}: no clear slope"
+    return f"{subject} {rises if line['slope'] > 0 else falls} with {cause}"
+
+
+def line_notes(line: Mapping[str, Any]) -> str:
+    """Say whether a line is as theory expects, its sign where that is not certain, and how much it explains."""
+    if line["slope"] is None:
+        return "the same in all runs"
+    notes = [] if is_decided(line) else [f"{'positive' if line['slope'] > 0 else 'negative'}, but not certainly so"]
+    if line["expected"] is not None and not notes:
+        notes = ["as expected" if line["slope"] * line["expected"] > 0 else "against expectation"]
+    return ", ".join([*notes, f"r² {format_number(line['r2'], 2)}"])
+
+
 def verdict(summary: Mapping[str, Any]) -> list[str]:
     """State in sentences what the numbers show, and no more.
 
@@ -156,7 +187,8 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     if not ranked:
         return ["No arm has a finite value of the objective in every seed: there is nothing to compare."]
     subject = subject_of(summary)
-    others = [arm for arm in (summary["reference"], "saez", ranked[0]) if arm and arm != subject]
+    best_flat = next((arm for arm in ranked if flat_percent(arm) is not None), None)
+    others = [arm for arm in (summary["reference"], "saez", best_flat, ranked[0]) if arm and arm != subject]
     sentences = [_leader_sentence(summary, ranked)]
     sentences += [
         _contrast_sentence(summary, subject, other)
@@ -164,6 +196,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         if f"{subject}-{other}" in summary["contrasts"]
     ]
     sentences += _worth_sentences(summary, subject) + _bound_sentences(summary, subject) + _frontier_sentences(summary)
+    sentences += _collapse_sentences(summary) + _outcome_sentences(summary)
     sentences += _seed_sentences(summary)
     return sentences
 
@@ -292,3 +325,28 @@ def _frontier_sentences(summary: Mapping[str, Any]) -> list[str]:
         f"is {format_percent(worst['fraction'])} of the exact optimum's or more, means over seeds (least at a weight "
         f"of {worst['weight']:g})."
     ]
+
+
+def _collapse_sentences(summary: Mapping[str, Any]) -> list[str]:
+    """Say in how many seeds of each arm the economy collapsed, where that was looked at."""
+    known = {arm: numbers["collapsed"] for arm, numbers in summary["arms"].items() if "collapsed" in numbers}
+    counts = {arm: sum(bool(value) for value in numbers["values"]) for arm, numbers in known.items()}
+    if not counts:
+        return []
+    if not any(counts.values()):
+        return ["No economy collapsed: people work and consume in every seed of every arm."]
+    total = sum(len(numbers["values"]) for numbers in known.values())
+    shares = ", ".join(
+        f"{arm_label(arm)} {count} of {len(known[arm]['values'])}" for arm, count in counts.items() if count
+    )
+    clean = "; no other arm did" if not all(counts.values()) else ""
+    return [f"Collapsed, next to no work or consumption, in {sum(counts.values())} of {total} runs: {shares}{clean}."]
+
+
+def _outcome_sentences(summary: Mapping[str, Any]) -> list[str]:
+    """Say which outcomes rise and fall together over all runs."""
+    lines = [line for line in summary.get("outcomes", []) if line["slope"] is not None]
+    if not lines:
+        return []
+    shown = "; ".join(f"{line_claim(line)} ({line_notes(line)})" for line in lines)
+    return [f"Over {lines[0]['runs']} runs (arms and seeds): {shown}."]

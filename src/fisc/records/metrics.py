@@ -155,6 +155,17 @@ BUSINESS_METRICS: dict[str, Metric] = {
     "firm_budget": Metric("Budget of firms", "{money} per firm", "Mean over firms at the end; debt counts negative."),
     "income_tax_rate": Metric("Income tax rate", FRACTION, "Mean rate in force on labor income."),
     "corporate_tax_rate": Metric("Corporate tax rate", FRACTION, "Mean rate in force on profits."),
+    "hired": Metric("Hours hired", "hours per firm and quarter", "Hours that a firm pays for."),
+    "labor_exponent": Metric(
+        "Labor exponent", "", "Exponent of labor in a firm's production: low where capital does most of the work."
+    ),
+    "collapsed": Metric(
+        "Collapsed",
+        FRACTION,
+        "Share of seeds in which people work less than 5% of the hours they could, or consume less than 0.05 units "
+        "per person, good and quarter.",
+        False,
+    ),
     "labor_disutility": Metric("Disutility of labor", "utils per two hours", "Coefficient of a consumer's hours."),
 }
 
@@ -197,6 +208,9 @@ GROUP_METRICS = (
     "goods_consumed", "savings", "labor_disutility",
 )  # fmt: skip
 """What `groups.parquet` may hold."""
+
+FIRM_METRICS = ("price", "wage", "hired", "goods_consumed", "goods_exported", "capital", "labor_exponent")
+"""What `firms.parquet` may hold, each about one firm in one quarter; capital is that of the quarter's start."""
 
 ROLES = ("economy", "citizen", "consumer", "firm", "planner", "government")
 """Who a training row is about; `economy` for a number about all of them."""

@@ -11,6 +11,7 @@ import polars as pl
 from fisc.records.errors import RecordError, nearest_spelling
 from fisc.records.metrics import (
     ARMS,
+    FIRM_METRICS,
     FRACTION,
     GROUP_METRICS,
     METRICS,
@@ -28,8 +29,8 @@ from fisc.records.metrics import (
 )
 
 __all__ = [
-    "ARMS", "FRACTION", "GROUPS", "GROUP_METRICS", "METRICS", "MONEY_UNITS", "ROLES", "TABLES", "Metric", "Table",
-    "arm_label", "check_columns", "check_rows", "find_metric", "flat_percent", "has_natural_zero",
+    "ARMS", "FIRM_METRICS", "FRACTION", "GROUPS", "GROUP_METRICS", "METRICS", "MONEY_UNITS", "ROLES", "TABLES",
+    "Metric", "Table", "arm_label", "check_columns", "check_rows", "find_metric", "flat_percent", "has_natural_zero",
     "metric_label", "metric_unit", "order_arms",
 ]  # fmt: skip
 
@@ -79,6 +80,11 @@ TABLES: dict[str, Table] = {
         {"arm": _TEXT, "seed": _COUNT, "group": _COUNT, "metric": _TEXT, "value": _NUMBER},
         key=("arm", "seed", "group", "metric"),
         metrics=GROUP_METRICS,
+    ),
+    "firms": Table(
+        {"arm": _TEXT, "seed": _COUNT, "firm": _COUNT, "quarter": _COUNT, "metric": _TEXT, "value": _NUMBER},
+        key=("arm", "seed", "firm", "quarter", "metric"),
+        metrics=FIRM_METRICS,
     ),
     "best_response": Table(
         {"profile": _TEXT, "seed": _COUNT, "episode": _COUNT, "role": _TEXT, "agent": _COUNT, "reward": _NUMBER},

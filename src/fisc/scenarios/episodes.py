@@ -18,7 +18,7 @@ import numpy as np
 from fisc.core.economy import Economy, Role
 from fisc.core.errors import ConfigError, RunError
 from fisc.core.knobs import full_knobs
-from fisc.core.policy import Policy
+from fisc.learning.rollout import play_actions
 from fisc.policies.scripted import UniformRandom
 from fisc.records.episode import Episode
 from fisc.scenarios import build
@@ -84,7 +84,7 @@ def record(stage: Stage, seed: int = 0) -> Episode:
     key_start, key_act, key_world = jax.random.split(jax.random.key(seed), 3)
     economy, earlier = setting.economy, setting.earlier
     start = _first(economy, key_start) if earlier is None else economy.reset(key_start, earlier)
-    actions = _play(economy, dict(setting.policies), start, key_act, key_world)
+    actions = play_actions(economy, dict(setting.policies), start, key_act, key_world)
     arrays = {
         **{f"actions/{role}": _small(action) for role, action in _by_clock(economy, actions).items()},
         **{f"start/{name}": leaf for name, leaf in _leaves(start).items()},
@@ -171,33 +171,6 @@ def _chronicle_of(economy: Economy) -> Chronicle:
 @eqx.filter_jit
 def _first(economy: Economy, key):
     return economy.init(key)
-
-
-@eqx.filter_jit
-def _play(economy: Economy, policies: dict[Role, Policy], start, key_act, key_world) -> dict[Role, Any]:
-    """Everybody's actions, [steps, n, …]; a role that acts once a period repeats itself until the next one."""
-    spec, knobs = economy.spec, full_knobs()
-
-    def choose(state, step):
-        """What everybody would do now."""
-        seen = economy.observe(state, knobs)
-        keys = jax.random.split(jax.random.fold_in(key_act, step), len(spec.roles))
-        return {role: policies[role].act(key, seen[role]).action for key, role in zip(keys, spec.roles, strict=True)}
-
-    def step(carry, index):
-        """Act on what was chosen now, or at the start of the period."""
-        state, held = carry
-        chosen = choose(state, index)
-        is_start = index % spec.steps_per_period == 0
-        held = {
-            role: jnp.where(is_start, chosen[role], held[role]) if entry.acts_each == "period" else chosen[role]
-            for role, entry in spec.roles.items()
-        }
-        after = economy.step(jax.random.fold_in(key_world, index), state, held, knobs)
-        return (after.state, held), held
-
-    silent = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(choose, start, jnp.int32(0)))
-    return jax.lax.scan(step, (start, silent), jnp.arange(spec.steps))[1]
 
 
 def _history(economy: Economy, start, actions: dict[Role, Any], key) -> dict[str, np.ndarray]:

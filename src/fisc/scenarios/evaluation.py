@@ -1,6 +1,6 @@
 """Evaluate arms: episodes on the same people with the same luck, held against exact best responses where there are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import equinox as eqx
@@ -13,7 +13,7 @@ from fisc.core.errors import DivergenceError
 from fisc.core.knobs import full_knobs
 from fisc.core.ledger import tolerance
 from fisc.core.policy import Policy
-from fisc.learning.rollout import play_episodes
+from fisc.learning.rollout import play_actions, play_episodes
 from fisc.learning.two_level import TrainState
 from fisc.policies.scripted import Greedy
 from fisc.records.schema import TABLES
@@ -24,6 +24,8 @@ from fisc.scenarios.kinds.kind import People
 NUM_GROUPS = 10
 EVALUATION = 1_000_003
 """Number that sets the randomness of evaluation apart from that of training, which counts updates."""
+COURSE = EVALUATION + 3
+"""The same for the episode that is told firm by firm; best responses have the two numbers between."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Played:
     """Marginal rates by bracket."""
     occupancy: np.ndarray
     """Share of incomes that ended in each bracket."""
+    firms: dict[str, np.ndarray] = field(default_factory=dict)
+    """The course of one more episode firm by firm, [steps, firms] by metric; empty where there are none."""
 
 
 @eqx.filter_jit
@@ -61,6 +65,21 @@ def _play(economy: Economy, policies: dict[str, Policy], key: Any, states: Any, 
     return metrics, accounts, jax.vmap(of_brackets)(played.state), played.residual
 
 
+@eqx.filter_jit
+def _follow(economy: Economy, policies: dict[str, Policy], key: Any, start: Any, kind: build.Kind) -> Any:
+    """Play one episode: what every firm does, [steps, firms] by metric. `key`: consumed."""
+    key_act, key_world = jax.random.split(key)
+    actions, knobs = play_actions(economy, policies, start, key_act, key_world), full_knobs()
+
+    def step(state, inputs):
+        """Go on by the actions, with the draws that they met."""
+        index, action = inputs
+        after = economy.step(jax.random.fold_in(key_world, index), state, action, knobs)
+        return after.state, kind.of_firms(economy, state, action, knobs)
+
+    return jax.lax.scan(step, start, (jax.numpy.arange(economy.spec.steps), actions))[1]
+
+
 def in_order(kind: build.Kind, accounts: dict[str, Any]) -> dict[str, Any]:
     """Accounts with the person first who comes first by the kind's order: the least skilled, in most economies."""
     order = jax.numpy.argsort(kind.rank(accounts), stable=True)
@@ -71,7 +90,7 @@ def evaluate(
     scenario: Scenario, worlds: list[World], trained: dict[tuple[str, int], TrainState]
 ) -> dict[str, pl.DataFrame]:
     """Play the scenario's episodes of every arm and seed; everything is measured on the same people."""
-    evaluation, schedules, groups, welfare = [], [], [], {}
+    evaluation, schedules, groups, firms, welfare = [], [], [], [], {}
     for world in worlds:
         played = play_world(scenario, world, trained)
         welfare[world.arm, world.seed] = played.metrics["welfare"]
@@ -81,11 +100,17 @@ def evaluate(
             for b, (cutoff, rate, share) in enumerate(zip(played.cutoffs, played.rates, played.occupancy, strict=True))
         ]
         groups += _by_group(world, played.accounts)
+        firms += [
+            (world.arm, world.seed, firm, quarter, name, float(value))
+            for name, course in played.firms.items()
+            for (quarter, firm), value in np.ndenumerate(course)
+        ]
     kind = build.kind_of(scenario)
     for (arm, seed), value in welfare.items():
         relative = kind.relative(scenario, value, welfare.get(("optimum", seed)), welfare.get(("us_federal", seed)))
         evaluation += [(arm, seed, name, share) for name, share in relative.items()]
-    return {
+    tables = {"firms": pl.DataFrame(firms, schema=list(TABLES["firms"].columns), orient="row")} if firms else {}
+    return tables | {
         "evaluation": pl.DataFrame(evaluation, schema=["arm", "seed", "metric", "value"], orient="row"),
         "schedules": pl.DataFrame(schedules, schema=list(TABLES["schedules"].columns), orient="row"),
         "groups": pl.DataFrame(groups, schema=["arm", "seed", "group", "metric", "value"], orient="row"),
@@ -132,7 +157,12 @@ def play_world(
     numbers = {name: float(np.asarray(value, float).mean()) for name, value in metrics.items()}
     numbers.setdefault(scenario.headline, numbers["welfare"])
     shares, cutoffs = np.asarray(occupancy, float).mean(axis=0), np.asarray(tax.cutoffs, float)
-    return Played(numbers | kind.checks(economy, means, schedule), means, cutoffs, schedule, shares)
+    firms = {}
+    if kind.has_firms:
+        start = jax.tree.map(lambda x: x[0], states)
+        key = jax.random.fold_in(jax.random.key(world.seed), COURSE)
+        firms = jax.device_get(_follow(economy, policies, key, start, kind))
+    return Played(numbers | kind.checks(economy, means, schedule), means, cutoffs, schedule, shares, firms)
 
 
 def _by_group(world: World, accounts: dict[str, np.ndarray]) -> list[tuple]:

@@ -5,6 +5,7 @@ import pytest
 
 from fisc.records.errors import RecordError
 from fisc.records.schema import (
+    FIRM_METRICS,
     GROUP_METRICS,
     METRICS,
     TABLES,
@@ -39,6 +40,18 @@ def test_labels_of_metrics_are_distinct():
 
 def test_metrics_of_groups_are_metrics():
     assert set(GROUP_METRICS) <= set(METRICS)
+
+
+def test_metrics_of_firms_are_metrics_and_a_firm_has_one_number_of_each_in_a_quarter():
+    # Contract.
+    assert set(FIRM_METRICS) <= set(METRICS)
+    frame = pl.DataFrame({"arm": ["planner"], "seed": [0], "firm": [3], "quarter": [0], "metric": ["hired"]})
+    frame = frame.with_columns(value=pl.lit(520.0))
+    assert check_rows(frame, "firms").height == 1
+    with pytest.raises(RecordError, match="share a key"):
+        check_rows(pl.concat([frame, frame]), "firms")
+    with pytest.raises(RecordError, match="unknown metric 'labor' in table 'firms'"):
+        check_rows(frame.with_columns(metric=pl.lit("labor")), "firms")
 
 
 def test_units_follow_the_money_of_the_scenario():

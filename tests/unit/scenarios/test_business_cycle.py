@@ -11,6 +11,8 @@ import pytest
 import fisc
 from fisc.analysis.summary import summarize
 from fisc.core.errors import ConfigError
+from fisc.plots import style
+from fisc.plots.figures import draw_all
 from fisc.plots.learning import draw_learning
 from fisc.records.store import RunFolder
 from fisc.scenarios import build, compare
@@ -143,6 +145,30 @@ def test_the_results_are_about_everybody_and_in_the_objective(played):
     assert disutility.is_sorted(descending=True), "who minds work most comes first"
 
 
+def test_an_episode_is_told_firm_by_firm_and_a_collapse_is_noticed(played):
+    """By hand: 2 firms, 3 quarters, 7 numbers; and 5 % of 1040 hours, 0.05 units of each of the two goods."""
+    folder = RunFolder.open(played[0].folder)
+    firms, groups = folder.read_table("firms").sort("firm", "quarter"), folder.read_table("groups")
+    assert firms.height == 2 * 3 * 7 and set(firms["seed"]) == {0}
+    course = {name: rows["value"].to_numpy().reshape(2, 3) for (name,), rows in firms.group_by("metric")}
+    np.testing.assert_allclose(course["price"][:, 0], 1000)
+    np.testing.assert_allclose(course["capital"][:, 0], [5000, 10000])
+    assert (np.diff(course["capital"]) >= 0).all() and (course["goods_consumed"][:, 0] == 0).all()
+    assert (course["hired"].sum(axis=0) <= 3 * 1040).all() and course["hired"].sum() > 0
+    mean = dict(groups.group_by("metric").agg(pl.col("value").mean()).iter_rows())
+    collapsed = mean["labor"] < 52 or mean["goods_consumed"] / 2 < 0.05
+    assert played[0].summary["arms"]["planner"]["collapsed"]["values"] == [float(collapsed)]
+
+
+def test_its_figures_are_drawn_and_none_is_missed(played, monkeypatch):
+    """Contract: with one arm and seed there are no rates to compare and no lines."""
+    monkeypatch.setattr(style.Figure, "savefig", lambda *_, **__: None)
+    said = []
+    drawn = draw_all(RunFolder.open(played[0].folder), say=said.append)
+    assert [path.stem for path in drawn][::3] == ["welfare", "schedules", "rates", "firms", "learning"]
+    assert not said
+
+
 def test_training_is_recorded_role_by_role_and_phase_by_phase(played):
     """By hand: phases begin with updates 4 and 7, and a role has losses only from its own on."""
     metrics = RunFolder.open(played[0].folder).read_table("metrics")
@@ -155,7 +181,8 @@ def test_training_is_recorded_role_by_role_and_phase_by_phase(played):
     starts = {phase: metrics.filter(phase=phase)["update"].min() for phase in sorted(set(metrics["phase"]))}
     assert starts == {"phase 1": 1, "phase 2": 4, "phase 3": 7}
     _, table = draw_learning(metrics, "total_welfare", "dollars")
-    assert set(table["metric"]) == {"welfare", "utility", "profit", "price", "wage", "income_tax_rate"}
+    panels = {"welfare", "utility", "profit", "price", "wage", "labor", "goods_consumed"}
+    assert set(table["metric"]) == panels | {"income_tax_rate", "corporate_tax_rate"}
 
 
 def test_a_role_whose_turn_has_not_come_keeps_everything_bit_for_bit(played):

@@ -1,5 +1,7 @@
 """Aggregates of the economy and the accounts of its consumers, each a mean over the quarters so far.
 
+`of_firms` tells a single quarter firm by firm, and `has_collapsed` whether there is anything left to tell.
+
 Axes: `n` consumers, `f` firms.
 """
 
@@ -11,6 +13,11 @@ from jaxtyping import Array, Float
 from fisc.econ import inequality
 from fisc.economies.business_cycle.preferences import FIRM_WEIGHTS, welfare
 from fisc.economies.business_cycle.state import Journal, Posted, Quarter, State
+
+LEAST_WORK = 0.05
+"""Share of the hours one could work below which an economy has collapsed."""
+LEAST_GOODS = 0.05
+"""Units per consumer, good and quarter below which it has."""
 
 
 def blank(num_consumers: int, num_firms: int, dtype) -> Journal:
@@ -99,3 +106,30 @@ def accounts(state: State, disutility: Float[Array, " n"]) -> dict[str, Float[Ar
         "savings": state.consumer_budget,
         "labor_disutility": disutility,
     }
+
+
+def of_firms(state: State, quarter: Quarter, labor_exponent: Float[Array, " f"]) -> dict[str, Float[Array, " f"]]:
+    """Firm by firm, what is in force and what happens in one quarter. `state`: at its start."""
+    return {
+        "price": state.posted.price,
+        "wage": state.posted.wage,
+        "hired": quarter.hired,
+        "goods_consumed": quarter.sales,
+        "goods_exported": quarter.exports,
+        "capital": state.capital,
+        "labor_exponent": labor_exponent,
+    }
+
+
+def has_collapsed(hours: float, most_hours: float, goods: float) -> bool:
+    """Whether next to nobody works, or next to nothing is consumed.
+
+    `hours < 0.05 * most_hours` or `goods < 0.05`: a criterion of this project, as the paper speaks of collapse without
+    one.
+
+    Args:
+        hours: mean over consumers and quarters.
+        most_hours: the most that one can work in a quarter.
+        goods: units of one good in a quarter, mean over consumers and goods.
+    """
+    return hours < LEAST_WORK * most_hours or goods < LEAST_GOODS

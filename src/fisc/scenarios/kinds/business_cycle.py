@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fisc.core.errors import ConfigError
+from fisc.economies.business_cycle import metrics
 from fisc.economies.business_cycle.choices import PUBLISHED_MENUS
 from fisc.economies.business_cycle.curriculum import LONG, SHORT, Lengths, Structured, Warmth, structured, unstructured
 from fisc.economies.business_cycle.setting import Setting, make_economy
@@ -29,6 +30,7 @@ class BusinessCycleKind(Kind):
 
     people_role = "consumer"
     government_role = "government"
+    has_firms = True
 
     def people(self, scenario, seed):
         """Who likes work how little is given: a seed changes nothing but the luck of learning. One bracket: one rate
@@ -75,6 +77,17 @@ class BusinessCycleKind(Kind):
     def rank(self, accounts):
         """By how much they mind work, most of all first."""
         return -accounts["labor_disutility"]
+
+    def checks(self, economy, accounts, rates):
+        """Whether the economy has collapsed, 0 or 1: learners who learn too early give up on work."""
+        goods = float(accounts["goods_consumed"].mean()) / economy.num_firms
+        most = float(economy.menus.hours.max())
+        return {"collapsed": float(metrics.has_collapsed(float(accounts["labor"].mean()), most, goods))}
+
+    def of_firms(self, economy, state, actions, knobs):
+        """Prices, wages, hours and sales of one quarter, and what they make from."""
+        quarter, _ = economy.quarter(state, actions, knobs)
+        return metrics.of_firms(state, quarter, economy.rules.technology.labor_exponent)
 
     def schedule_of(self, economy, state):
         """The mean rate on income from the second quarter on: there is none before. That on profit is a metric."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fisc.core.economy import Economy, Role
+from fisc.core.knobs import Knobs
 from fisc.core.policy import Policy
 from fisc.core.tax import TaxSystem
 from fisc.econ.brackets import bracket_index
@@ -48,6 +49,8 @@ class Kind(abc.ABC):
     """Who works, consumes and pays taxes."""
     government_role: Role = "planner"
     """Who sets rates if they are not given."""
+    has_firms: bool = False
+    """Whether an evaluation also tells the course of an episode firm by firm."""
 
     def people(self, scenario: Scenario, seed: int) -> People:
         """Draw or calibrate the people of one seed; here all that they have is brackets.
@@ -116,7 +119,11 @@ class Kind(abc.ABC):
         return accounts["skill"]
 
     def checks(self, economy: Economy, accounts: dict[str, Any], rates: np.ndarray) -> dict[str, float]:
-        """Metrics that hold what was played against what is exactly right; none here."""
+        """Metrics that hold what was played against what is exactly right, or sound; none here."""
+        return {}
+
+    def of_firms(self, economy: Economy, state: Any, actions: Any, knobs: Knobs) -> dict[str, Any]:
+        """What every firm [f] does in one step, by metric; only asked for where the kind `has_firms`."""
         return {}
 
     def at_full_cost(self, economy: Economy) -> Economy:

@@ -9,7 +9,7 @@ import pytest
 
 from fisc.core.knobs import full_knobs
 from fisc.core.ledger import tolerance
-from fisc.economies.business_cycle import observe
+from fisc.economies.business_cycle import metrics, observe
 from fisc.economies.business_cycle.endowments import capitals, labor_exponents, pareto_disutilities
 from fisc.economies.business_cycle.preferences import CARA, CRRA, Hybrid
 from fisc.economies.business_cycle.produce import Technology
@@ -85,6 +85,29 @@ def test_the_quarter_worked_out_by_hand():
     created = after.ledger.created["dollars"] + after.ledger.created["capital"]
     np.testing.assert_allclose([gained, created], 4500.02, **CLOSE)
     assert float(after.ledger.residual()) < tolerance(jnp.float64)
+
+
+def test_what_firms_do_in_that_quarter():
+    """Closed form: the first firm hires 520 hours and sells its one unit; the second 260 hours, and exports 5 units."""
+    economy, state = two_by_two()
+    quarter, _ = economy.quarter(state, acts(), KNOBS)
+    told = metrics.of_firms(state, quarter, economy.rules.technology.labor_exponent)
+    expected = {
+        "price": [1000, 900], "wage": [22, 5], "hired": [520, 260], "goods_consumed": [1.0, 2.91187739],
+        "goods_exported": [0, 5], "capital": [5000, 10000], "labor_exponent": [0.2, 0.8],
+    }  # fmt: skip
+    assert list(told) == list(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(told[name], value, err_msg=name, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "hours, goods, is_so",
+    [(51.9, 1.0, True), (52.0, 1.0, False), (500.0, 0.049, True), (500.0, 0.05, False), (0.0, 0.0, True)],
+)
+def test_an_economy_has_collapsed_where_next_to_nobody_works_or_consumes(hours, goods, is_so):
+    """Closed form: 5 % of 1040 hours are 52."""
+    assert metrics.has_collapsed(hours, 1040.0, goods) is is_so
 
 
 def test_what_is_chosen_now_holds_in_the_next_quarter():
