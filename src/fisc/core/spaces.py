@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int, Key, Shaped
+from jaxtyping import Array, Bool, Int, Key, Shaped, UInt16
+
+from fisc.core.luck import random_halves
 
 ILLEGAL = -1e9
 """Logit of an illegal action: finite, so that differences and products with zero stay defined."""
@@ -53,26 +55,19 @@ class Discrete(Space):
 
     def sample(self, key, mask):
         """Draw one legal integer for each agent, shape [n]: one random number an agent, not one an integer."""
-        return _legal_at(_sixteen_bits(key, mask.shape[0], 1)[:, 0], mask)
+        return _legal_at(random_halves(key, mask.shape[0])[1], mask)
 
     def contains(self, action):
         """True where the integer is in range."""
         return (action >= 0) & (action < self.size)
 
 
-def _sixteen_bits(key: Key[Array, ""], rows: int, columns: int) -> Int[Array, "rows columns"]:
-    """Integers from 0 to 65,535, two from every random word: where hundreds of agents choose among a dozen entries,
-    random numbers are most of the work. `key`: consumed."""
-    words = jax.random.bits(key, (rows, -(-columns // 2)))
-    return jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(rows, -1)[:, :columns].astype(jnp.int32)
-
-
-def _legal_at(luck: Int[Array, " n"], mask: Bool[Array, "n a"]) -> Int[Array, " n"]:
+def _legal_at(luck: UInt16[Array, " n"], mask: Bool[Array, "n a"]) -> Int[Array, " n"]:
     """The legal integer that comes after `luck` / 65,536 of the legal ones, so that all are equally likely.
 
     To within 1 / 65,536. The few entries are gone through one by one, which compiles to one pass over the agents.
     """
-    before = (luck * jnp.sum(mask, axis=-1, dtype=jnp.int32)) >> 16
+    before = (luck.astype(jnp.int32) * jnp.sum(mask, axis=-1, dtype=jnp.int32)) >> 16
     passed = index = jnp.zeros_like(before)
     for entry in range(mask.shape[-1]):
         passed = passed + mask[:, entry].astype(jnp.int32)
@@ -102,7 +97,7 @@ class MultiDiscrete(Space):
 
     def sample(self, key, mask):
         """Draw legal integers, shape [n, d]."""
-        luck = _sixteen_bits(key, mask.shape[0], len(self.sizes))
+        luck = random_halves(key, mask.shape[0] * len(self.sizes))[1].reshape(-1, len(self.sizes))
         return jnp.stack([_legal_at(luck[:, d], part) for d, part in enumerate(self.split(mask))], axis=-1)
 
     def contains(self, action):

@@ -11,15 +11,15 @@ from dataclasses import replace
 from typing import Literal
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Int8, Key, UInt16
+from jaxtyping import Array, Float, Int, Int8, Key
 
 from fisc.core import mandate as mandates
 from fisc.core import tax as fiscal
 from fisc.core.economy import MANDATE_BLOCKS, Economy, EconomySpec, Observation, RoleSpec, Transition
 from fisc.core.knobs import Knobs, full_knobs
 from fisc.core.ledger import Ledger
+from fisc.core.luck import cut, random_halves, ranks, uniform
 from fisc.core.tax import TaxSystem
 from fisc.econ import brackets, utility
 from fisc.economies.gather_trade_build import chart, levy, market, metrics
@@ -232,12 +232,12 @@ class GatherTradeBuild(Economy[State, Draws]):
     def draw(self, key, state):
         """Draw for everybody and every source cell. `key`: consumed."""
         dtype, shapes = state.coin.dtype, (state.cell.shape, state.goods.shape, state.terrain.cells.shape)
-        key_tax, fine, halves = _random_bits(key, sum(math.prod(shape) for shape in shapes))
-        turn, bonus, regrowth = _cut(halves, shapes)
+        key_tax, halves = random_halves(key, 1 + sum(math.prod(shape) for shape in shapes))
+        fine, (turn, bonus, regrowth) = halves[0], cut(halves[1:], shapes)
         return Draws(
-            turn=_ranks(turn),
-            bonus=_uniform(bonus, fine, dtype),
-            regrowth=_uniform(regrowth, fine, dtype),
+            turn=ranks(turn),
+            bonus=uniform(bonus, fine, dtype),
+            regrowth=uniform(regrowth, fine, dtype),
             tax=self.tax.draw(key_tax),
         )
 
@@ -355,40 +355,6 @@ class GatherTradeBuild(Economy[State, Draws]):
     def pool(self, states):
         """Share the tax system's memory between environments."""
         return eqx.tree_at(lambda s: s.treasury.memory, states, self.tax.pool(states.treasury.memory))
-
-
-def _random_bits(key: Key[Array, ""], num: int) -> tuple[Key[Array, ""], UInt16[Array, ""], UInt16[Array, " _"]]:
-    """A key, 16 random bits, and `num` times 16 more. `key`: consumed.
-
-    Bits come from keys, which are nothing but random bits: the generator makes two words at a time, and asked for bits
-    it throws one of them away. Random numbers took half of a step.
-    """
-    keys = jax.random.split(key, 1 + -(-(num + 1) // 4))
-    halves = jax.lax.bitcast_convert_type(jax.random.key_data(keys[1:]), jnp.uint16).reshape(-1)
-    return keys[0], halves[0], halves[1 : num + 1]
-
-
-def _cut(halves: UInt16[Array, " _"], shapes) -> list[UInt16[Array, "..."]]:
-    """Cut a list into arrays of these shapes."""
-    parts, start = [], 0
-    for shape in shapes:
-        parts.append(halves[start : start + math.prod(shape)].reshape(shape))
-        start += math.prod(shape)
-    return parts
-
-
-def _uniform(halves: UInt16[Array, "*n"], fine: UInt16[Array, ""], dtype) -> Float[Array, "*n"]:
-    """Numbers in [0, 1), each uniform on the multiples of 2^-24; the numbers of a step share their last 8 bits."""
-    return (halves.astype(dtype) + (fine >> 8).astype(dtype) / 256) / 65536
-
-
-def _ranks(number: UInt16[Array, " n"]) -> Int[Array, " n"]:
-    """The rank of each number, which costs less than sorting a few. Of two equal ones the first comes first."""
-    number, place = number.astype(jnp.int32), jnp.arange(number.shape[0])
-    comes_before = (number[None, :] < number[:, None]) | (
-        (number[None, :] == number[:, None]) & (place[None, :] < place[:, None])
-    )
-    return jnp.sum(comes_before, axis=1, dtype=jnp.int32)
 
 
 def _blank_journal(num_goods: int, num_citizens: int, num_brackets: int, dtype) -> Journal:
