@@ -349,6 +349,10 @@ TABLES: dict[str, Callable[..., str]] = {
     "gtb-parity": results.gtb_parity,
     "gtb-speed": results.gtb_speed,
     "gtb-soak": results.gtb_soak,
+    "cycle-arms": results.cycle_arms,
+    "cycle-contrasts": results.cycle_contrasts,
+    "cycle-lines": results.cycle_lines,
+    "cycle-without": results.cycle_without,
 }
 
 

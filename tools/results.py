@@ -199,3 +199,87 @@ def _shares(summary: dict, arm: str, metric: str) -> list[float]:
 def _interval(numbers: dict, form: str) -> str:
     """Mean and interval."""
     return f"{numbers['mean']:{form}} ({numbers['low']:{form}} to {numbers['high']:{form}})"
+
+
+CYCLE = "reproduce/business_cycle"
+"""Where the results of the business cycle are."""
+
+
+def cycle_arms() -> str:
+    """Every tax system of the business cycle, best first."""
+    arms = stored(f"{CYCLE}/rbc_small.json")["arms"]
+    rows = []
+    for arm in sorted(arms, key=lambda arm: -arms[arm]["welfare"]["mean"]):
+        found = arms[arm]
+        mean = {name: numbers["mean"] for name, numbers in found.items() if isinstance(numbers, dict)}
+        rate = f"{mean['income_tax_rate']:.0%}, {mean['corporate_tax_rate']:.0%}"
+        rows.append(
+            (
+                _of_cycle(arm),
+                _interval(found["welfare"], ",.0f"),
+                f"{max(found['welfare']['values']):,.0f}",
+                f"{mean['utility']:.2f}",
+                f"{mean['profit']:,.0f}",
+                f"{mean['price']:,.0f}",
+                f"{mean['wage']:.1f}",
+                f"{mean['labor']:,.0f}",
+                rate,
+                f"{sum(found['collapsed']['values']):.0f} of {len(found['collapsed']['values'])}",
+            )
+        )
+    head = (
+        "tax system", "total welfare (95 % interval)", "best seed", "utility", "profit", "price", "wage", "hours",
+        "tax on income, profit", "collapsed",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def cycle_contrasts() -> str:
+    """What learned taxes bring beyond the best rate that is given, by means over seeds and by best seeds."""
+    found = stored(f"{CYCLE}/rbc_small.json")
+    given = {arm: numbers["welfare"] for arm, numbers in found["arms"].items() if arm != "planner"}
+    best, luckiest = (max(given, key=lambda arm: pick(given[arm])) for pick in (_mean, _highest))
+    contrast, learned = found["contrasts"][f"planner-{best}"], found["arms"]["planner"]["welfare"]
+    size = f"{contrast['mean']:+,.0f} (95 % interval {contrast['low']:+,.0f} to {contrast['high']:+,.0f})"
+    return (
+        f"Learned taxes less {_of_cycle(best)}, the best by its mean, paired by seed: {size}, "
+        f"{contrast['relative']:+.1%}. Best seed against best seed, as in the paper: "
+        f"{_highest(learned):,.0f} against {_highest(given[luckiest]):,.0f} ({_of_cycle(luckiest)}), "
+        f"{_highest(learned) / _highest(given[luckiest]) - 1:+.1%}.\n"
+    )
+
+
+def cycle_lines() -> str:
+    """How outcomes go together over all runs of the business cycle."""
+    rows = []
+    for line in stored(f"{CYCLE}/rbc_small.json")["outcomes"]:
+        slope = f"{line['slope']:.3g} ({line['low']:.3g} to {line['high']:.3g})"
+        expected = {None: "–", 1: "rising", -1: "falling"}[line["expected"]]
+        rows.append((f"{line['y']} on {line['x']}".replace("_", " "), slope, f"{line['r2']:.2f}", expected))
+    return table(("line", "slope (95 % interval)", "r²", "expected"), rows)
+
+
+def cycle_without() -> str:
+    """The learned government with the curriculum and without it."""
+    rows = []
+    for name, text in (("rbc_small", "with"), ("no_curriculum", "without")):
+        found = stored(f"{CYCLE}/{name}.json")["arms"]["planner"]
+        collapsed = found["collapsed"]["values"]
+        welfare = _interval(found["welfare"], ",.0f")
+        rates = f"{found['income_tax_rate']['mean']:.0%}, {found['corporate_tax_rate']['mean']:.0%}"
+        seeds = ", ".join(f"{value:,.0f}" for value in found["welfare"]["values"])
+        rows.append((text, welfare, seeds, rates, f"{sum(collapsed):.0f} of {len(collapsed)}"))
+    return table(("curriculum", "total welfare (95 % interval)", "seeds", "tax on income, profit", "collapsed"), rows)
+
+
+def _of_cycle(arm: str) -> str:
+    names = {"planner": "learned taxes", "free_market": "0 %"}
+    return names.get(arm, f"{arm.removeprefix('flat_')} %")
+
+
+def _mean(numbers: dict) -> float:
+    return numbers["mean"]
+
+
+def _highest(numbers: dict) -> float:
+    return max(numbers["values"])
