@@ -30,7 +30,7 @@ $(ORACLE): $(STAMP)
 	@touch $@
 
 test: setup oracle lint ## All tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 quick: setup ## The tests that take seconds
 	$(BIN)/python -m pytest -n 2 -m 'not slow'

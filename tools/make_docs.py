@@ -353,6 +353,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "cycle-contrasts": results.cycle_contrasts,
     "cycle-lines": results.cycle_lines,
     "cycle-without": results.cycle_without,
+    "cycle-best-responses": results.cycle_best_responses,
 }
 
 

@@ -272,6 +272,32 @@ def cycle_without() -> str:
     return table(("curriculum", "total welfare (95 % interval)", "seeds", "tax on income, profit", "collapsed"), rows)
 
 
+def cycle_best_responses() -> str:
+    """What each role of the business cycle could still gain at the end of training."""
+    rows = []
+    for role, published in (("consumer", "< 3 %"), ("firm", "< 10 %"), ("government", "< 1 %")):
+        found = stored(f"{CYCLE}/best_response_{role}.json")
+        before, gain, share = found["rewards"]["trained"]["mean"], found["gain"], found["relative"]
+        digits = ",.2f" if abs(before) < 100 else ",.0f"
+        recipes = "; ".join(sorted(set(found["kept_recipe"])))
+        rows.append(
+            (
+                role,
+                format(before, digits),
+                f"{gain['mean']:+{digits}} ({gain['low']:+{digits}} to {gain['high']:+{digits}})",
+                "–" if share["mean"] is None else f"{share['mean']:+.1%} ({share['low']:+.1%} to {share['high']:+.1%})",
+                published,
+                f"{found['relative_to_before']['mean']:+.1%}",
+                recipes,
+            )
+        )
+    head = (
+        "role", "reward of an episode", "gain by retraining alone (all seeds)", "relative to the gain in training",
+        "published", "relative to before", "kept",
+    )  # fmt: skip
+    return table(head, rows)
+
+
 def _of_cycle(arm: str) -> str:
     names = {"planner": "learned taxes", "free_market": "0 %"}
     return names.get(arm, f"{arm.removeprefix('flat_')} %")
