@@ -338,22 +338,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "law": law,
     "metrics": metrics,
     "records": records,
-    "frontier": results.frontier,
-    "one-step-shares": results.one_step_shares,
-    "one-step-arms": results.one_step_arms,
-    "one-step-contrast": results.one_step_contrast,
-    "one-step-speed": results.one_step_speed,
-    "us-arms": results.us_arms,
-    "us-scaling": results.us_scaling,
-    "parity": results.parity,
-    "gtb-parity": results.gtb_parity,
-    "gtb-speed": results.gtb_speed,
-    "gtb-soak": results.gtb_soak,
-    "cycle-arms": results.cycle_arms,
-    "cycle-contrasts": results.cycle_contrasts,
-    "cycle-lines": results.cycle_lines,
-    "cycle-without": results.cycle_without,
-    "cycle-best-responses": results.cycle_best_responses,
+    **results.TABLES,
 }
 
 

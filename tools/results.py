@@ -1,6 +1,7 @@
 """Tables of stored results, in Markdown: what `reproduce/` and `benchmarks/results/` hold, and nothing else."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -309,3 +310,23 @@ def _mean(numbers: dict) -> float:
 
 def _highest(numbers: dict) -> float:
     return max(numbers["values"])
+
+
+TABLES: dict[str, Callable[..., str]] = {
+    "frontier": frontier,
+    "one-step-shares": one_step_shares,
+    "one-step-arms": one_step_arms,
+    "one-step-contrast": one_step_contrast,
+    "one-step-speed": one_step_speed,
+    "us-arms": us_arms,
+    "us-scaling": us_scaling,
+    "parity": parity,
+    "gtb-parity": gtb_parity,
+    "gtb-speed": gtb_speed,
+    "gtb-soak": gtb_soak,
+    "cycle-arms": cycle_arms,
+    "cycle-contrasts": cycle_contrasts,
+    "cycle-lines": cycle_lines,
+    "cycle-without": cycle_without,
+    "cycle-best-responses": cycle_best_responses,
+}
