@@ -299,6 +299,23 @@ def cycle_best_responses() -> str:
     return table(head, rows)
 
 
+def cycle_speed() -> str:
+    """Steps a second of the business cycle by its size, and episodes a second while all learn."""
+    found = stored("benchmarks/results/business_cycle_speed.json")
+    rows = []
+    for row in found["step"] + [row for row in found["consumers"] if row["consumers"] > 100]:
+        rows.append(("steps, random policies", *_of_speed(row, f"{row['consumers']:,}")))
+    for row in found["training"]:
+        rows.append(("episodes of 10 steps, all learn", *_of_speed(row, "100")))
+    head = ("what", "consumers", "replicas a core", "a second", "a second of processor time", "trace and compile (s)")
+    return table(head, rows)
+
+
+def _of_speed(row: dict, consumers: str) -> tuple[str, ...]:
+    speeds = (f"{row[name]:,.0f}" for name in ("per_second", "per_cpu_second"))
+    return (consumers, f"{row['replicas']}", *speeds, f"{row['trace_and_compile_seconds']:.1f}")
+
+
 def _of_cycle(arm: str) -> str:
     names = {"planner": "learned taxes", "free_market": "0 %"}
     return names.get(arm, f"{arm.removeprefix('flat_')} %")
@@ -325,6 +342,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "gtb-speed": gtb_speed,
     "gtb-soak": gtb_soak,
     "cycle-arms": cycle_arms,
+    "cycle-speed": cycle_speed,
     "cycle-contrasts": cycle_contrasts,
     "cycle-lines": cycle_lines,
     "cycle-without": cycle_without,
