@@ -16,6 +16,7 @@ from whatever else runs. Compile time is apart. With `--out`, cost against consu
 
 import argparse
 import json
+import os
 import statistics
 import time
 from pathlib import Path
@@ -143,6 +144,7 @@ def main() -> None:
     options = parser.parse_args()
     options.windows = 1 if options.smoke else WINDOWS
     options.seconds = 0.0 if options.smoke else options.seconds
+    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # compile time is what a first run takes
     prepare_jax()
     found = {
         **provenance(),
