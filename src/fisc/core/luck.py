@@ -1,6 +1,7 @@
 """Random numbers where they are most of the work: many agents, few choices each."""
 
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ def random_halves(key: Key[Array, ""], num: int) -> tuple[Key[Array, ""], UInt16
     return keys[0], halves[:num]
 
 
-def cut(halves: UInt16[Array, " _"], shapes) -> list[UInt16[Array, "..."]]:
+def cut(halves: UInt16[Array, " _"], shapes: Sequence[tuple[int, ...]]) -> list[UInt16[Array, "..."]]:
     """Cut a list into arrays of these shapes."""
     parts, start = [], 0
     for shape in shapes:

@@ -31,7 +31,7 @@ class Space(abc.ABC):
 
     @abc.abstractmethod
     def sample(self, key: Key[Array, ""], mask: Bool[Array, "n a"]) -> Shaped[Array, "n ..."]:
-        """Draw legal actions uniformly for n agents. `key`: consumed."""
+        """Draw legal actions uniformly for n agents, each of whom has at least one. `key`: consumed."""
 
     @abc.abstractmethod
     def contains(self, action: Shaped[Array, "n ..."]) -> Bool[Array, " n"]:
