@@ -11,7 +11,9 @@ Three questions, on all cores, one after the other:
 * `training`: episodes a second of the scenario rbc-small while everybody learns, at the same numbers of replicas.
 
 Speeds are medians of windows; per_cpu_second divides by processor time in place of time on the clock and suffers less
-from whatever else runs. Compile time is apart. With `--out`, cost against consumers is also drawn (PNG and SVG).
+from whatever else runs. Compile time is apart. Memory: bytes of a replica's state and observations, and what a core
+needs while it learns: what it keeps, and the most that the compiled program has to hold besides. With `--out`, cost
+against consumers is also drawn (PNG and SVG).
 """
 
 import argparse
@@ -77,6 +79,36 @@ def measure(call, per_call: int, options) -> dict:
     return {"per_second": statistics.median(clock), "per_cpu_second": statistics.median(cpu), "windows": clock}
 
 
+def bytes_of(tree) -> int:
+    """Bytes of all arrays, or of the shapes of arrays."""
+    import jax
+
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree) if hasattr(leaf, "dtype"))
+
+
+def memory_of_a_replica(economy) -> dict:
+    """Bytes of one state, and of what everybody sees in it."""
+    import equinox as eqx
+    import jax
+
+    from fisc.core.knobs import full_knobs
+
+    state = eqx.filter_eval_shape(economy.init, jax.random.key(0))
+    seen = eqx.filter_eval_shape(lambda s: economy.observe(s, full_knobs()), state)
+    return {"state_bytes": bytes_of(state), "observation_bytes": bytes_of(seen)}
+
+
+def memory_of_learning(function, economy, run) -> dict:
+    """Bytes that one core keeps from update to update, and that the program needs besides."""
+    import equinox as eqx
+    import jax
+
+    arrays, static = eqx.partition((economy, run), eqx.is_array)
+    advance = lambda arrays: eqx.filter(function(*eqx.combine(arrays, static)), eqx.is_array)  # noqa: E731
+    needs = jax.jit(advance).lower(arrays).compile().memory_analysis()
+    return {"kept_bytes": bytes_of(arrays), "working_bytes": needs.temp_size_in_bytes}
+
+
 def stepping(consumers: int, replicas: int, options) -> dict:
     """Environment steps a second."""
     import jax
@@ -89,7 +121,8 @@ def stepping(consumers: int, replicas: int, options) -> dict:
     keys = stack([jax.random.key(i) for i in range(CORES)])
     compiled, seconds = on_all_cores(program, keys)
     speed = measure(lambda _: compiled(keys), CORES * replicas * EPISODES * economy.spec.steps, options)
-    return {"consumers": consumers, "replicas": replicas, "trace_and_compile_seconds": seconds, **speed}
+    size = {"consumers": consumers, "replicas": replicas}
+    return {**size, "trace_and_compile_seconds": seconds, **speed, **memory_of_a_replica(economy)}
 
 
 def training(replicas: int, options) -> dict:
@@ -109,10 +142,12 @@ def training(replicas: int, options) -> dict:
     system = build.make_system(scenario, budget, has_government=True)
     run = eqx.filter_jit(system.init)(economy, jax.random.key(0))
     late = jnp.asarray(budget.planner_updates // 2, jnp.int32)
-    runs = stack([eqx.tree_at(lambda r: r.update, run, late)] * CORES)
-    compiled, seconds = on_all_cores(block(system, 1), stack([economy] * CORES), runs)
+    run, learn = eqx.tree_at(lambda r: r.update, run, late), block(system, 1)
+    runs = stack([run] * CORES)
+    compiled, seconds = on_all_cores(learn, stack([economy] * CORES), runs)
     speed = measure(lambda _: compiled(stack([economy] * CORES), runs)[1], CORES * replicas, options)
-    return {"replicas": replicas, "trace_and_compile_seconds": seconds, **speed}
+    memory = memory_of_learning(learn, economy, run)
+    return {"replicas": replicas, "trace_and_compile_seconds": seconds, **speed, **memory}
 
 
 def draw(rows: list[dict], out: Path) -> None:

@@ -11,6 +11,7 @@ import argparse
 import json
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from fisc.cli.machine import prepare_jax
@@ -56,6 +57,7 @@ def make_system(options, world):
     from fisc.learning.ppo import Settings, ppo
     from fisc.learning.two_level import TwoLevel
     from fisc.policies.actor_critic import make_policy, set_scale
+    from fisc.policies.reading import layout_of
 
     settings = Settings(
         learning_rate=options.learning_rate,
@@ -69,7 +71,7 @@ def make_system(options, world):
     policy = make_policy(
         (options.width, options.width),
         critic_hidden=(128, 64),
-        radius=RADIUS,
+        read=partial(layout_of, radius=RADIUS),
         critic_sees_maps=False,
         actor_sees_mask=options.mask,
     )

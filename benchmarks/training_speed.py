@@ -14,6 +14,7 @@ import json
 import os
 import statistics
 import time
+from functools import partial
 from pathlib import Path
 
 from fisc.cli.machine import num_cores, prepare_jax
@@ -37,6 +38,7 @@ def make_system(network: str, epochs: int, environments: int, num_updates: int):
     from fisc.learning.ppo import Settings, ppo
     from fisc.learning.two_level import TwoLevel
     from fisc.policies.actor_critic import make_policy, set_scale
+    from fisc.policies.reading import layout_of
 
     settings = Settings(
         learning_rate=7e-4,
@@ -47,7 +49,8 @@ def make_system(network: str, epochs: int, environments: int, num_updates: int):
         minibatches=8,
         shuffles_rows=False,
     )
-    policy = make_policy((128, 128), critic_hidden=(128, 64), radius=NETWORKS[network], critic_sees_maps=False)
+    read = partial(layout_of, radius=NETWORKS[network])
+    policy = make_policy((128, 128), critic_hidden=(128, 64), read=read, critic_sees_maps=False)
     learners = {"citizen": ppo(settings, policy, set_scale)}
     schedule = Phases({"citizen": RoleSchedule(entropy=(0.025, 0.025), learning_rate=(1.0, 1.0))})
     return TwoLevel(learners, schedule, num_updates, environments, periods_per_update=1)

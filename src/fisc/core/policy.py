@@ -67,6 +67,10 @@ class TrainablePolicy(Policy):
     def value(self, observation: Observation) -> Float[Array, "*b n"]:
         """Expected return in the learner's normalized unit."""
 
+    def alone(self, agent: Int[Array, ""]) -> "TrainablePolicy":
+        """What one agent decides by, for any number of agents: the policy itself, unless agents have their own."""
+        return self
+
 
 class Learner(NamedTuple):
     """What learns for one role: pure functions over an explicit state, as Optax does for gradients."""
@@ -79,8 +83,9 @@ class Learner(NamedTuple):
     """One improvement from a batch of experience as the dial says: the new state and named metrics."""
     restart: Callable[[PyTree[Any], Int[Array, ""] | None, bool], PyTree[Any]] | None = None
     """State to train anew from, `restart(state, agent, holds_scale)`: the same policy, without what the optimizer
-    remembers. With an agent's number it is that of this agent alone, which learns from trajectories of one agent; if it
-    holds the scale, experience no longer moves in which unit the policy reads its features. None: it never learns."""
+    remembers. With an agent's number it is what this agent alone decides by, which learns from trajectories of one
+    agent; if it holds the scale, experience no longer moves in which unit the policy reads its features. None: it
+    never learns."""
 
 
 def scripted(make_policy: Callable[[Economy], Policy]) -> Learner:

@@ -43,11 +43,11 @@ class Apart(eqx.Module):
 def apart(learner: Learner, agent: int, play: Play) -> Learner:
     """One agent of a role learns with parameters of its own, from what happens to itself; the others stay as they are.
 
-    Its state is an `Apart`. The role's networks serve any number of agents, so a single one can use them too.
+    Its state is an `Apart`. It begins with the networks that it used before, whether all share them or not.
     """
 
     def init(key, economy, role) -> Apart:
-        """A new role, of which the one agent begins with what all know. `key`: consumed."""
+        """A new role, of which the one agent begins with what it knows. `key`: consumed."""
         return split(learner, learner.init(key, economy, role), agent, holds_scale=False)
 
     def policy(state: Apart) -> OneApart:
@@ -63,7 +63,7 @@ def apart(learner: Learner, agent: int, play: Play) -> Learner:
 
 
 def split(learner: Learner, state: Any, agent: int, *, holds_scale: bool) -> Apart:
-    """Take one agent out of a role: it begins with what all of them know. `holds_scale`: see `Learner.restart`."""
+    """Take one agent out of a role: it begins with the networks it played by. `holds_scale`: see `Learner.restart`."""
     number = jnp.asarray(agent, jnp.int32)
     return Apart(number, state, learner.restart(state, number, holds_scale))
 

@@ -97,10 +97,11 @@ def ppo(settings: Settings, make_policy: MakePolicy, set_scale: SetScale) -> Lea
 
     def restart(state: State, agent, holds_scale: bool) -> State:
         """What was learned, with a fresh optimizer; see `Learner.restart`."""
-        returns, memory = state.returns, optimizer.init(_flatten(state.policy)[0])
+        policy, returns = state.policy if agent is None else state.policy.alone(agent), state.returns
         if agent is not None and settings.per_agent:
             returns = Moments(returns.mean[agent][None], returns.variance[agent][None], returns.weight)
-        return State(state.policy, memory, {} if holds_scale else state.features, returns)
+        memory = optimizer.init(_flatten(policy)[0])
+        return State(policy, memory, {} if holds_scale else state.features, returns)
 
     return Learner(init=init, policy=lambda state: state.policy, update=update, restart=restart)
 

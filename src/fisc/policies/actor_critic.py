@@ -1,18 +1,18 @@
 """A policy made of two networks: one chooses, one values. Axis `n`: agents of a role."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from fisc.core.economy import Observation, RoleSpec
 from fisc.core.policy import Decision, Evaluation, TrainablePolicy
 from fisc.core.spaces import Box, Space
 from fisc.policies.distributions import FIRST_WIDTH, Distribution, Head, distribution, num_outputs, ordinal_outputs
-from fisc.policies.networks import SharedMLP
+from fisc.policies.networks import OwnMLPs, SharedMLP
 from fisc.policies.reading import CELLS, FLAGS, PUBLIC_CELLS, PUBLIC_FLAGS, Layout, layout_of, standardize
 
 FEATURE_LIMIT = 10.0
@@ -30,8 +30,8 @@ class Scale(eqx.Module):
 class ActorCritic(TrainablePolicy):
     """Separate networks for choice and value over normalized features and flattened maps."""
 
-    actor: SharedMLP
-    critic: SharedMLP
+    actor: SharedMLP | OwnMLPs
+    critic: SharedMLP | OwnMLPs
     scale: Scale
     space: Space = eqx.field(static=True)
     layout: Layout = eqx.field(static=True)
@@ -43,6 +43,11 @@ class ActorCritic(TrainablePolicy):
     def digest(self, observation: Observation) -> Observation:
         """Maps cut and flattened to what the networks read."""
         return Observation(self.layout.digest(observation), observation.mask, observation.luck)
+
+    def alone(self, agent: Int[Array, ""]) -> "ActorCritic":
+        """With the networks of one agent, if every agent has its own."""
+        is_own = lambda x: isinstance(x, OwnMLPs)  # noqa: E731
+        return jax.tree.map(lambda x: x.alone(agent) if is_own(x) else x, self, is_leaf=is_own)
 
     def _read(self, observation: Observation, *, maps: bool, mask: bool) -> tuple[list[Array], list[Array]]:
         """Public and own features in parts: numbers in the unit of experience, then cells of maps, then the mask."""
@@ -103,35 +108,35 @@ def make_policy(
     head: Head = "categorical",
     *,
     critic_hidden: tuple[int, ...] | None = None,
-    radius: Mapping[str, int] = MappingProxyType({}),
+    read: Callable[[RoleSpec], Layout] = layout_of,
     critic_sees_maps: bool = True,
     actor_sees_mask: bool = False,
-    thresholds: Mapping[str, Sequence[float]] = MappingProxyType({}),
     opening: tuple[float, float] = (0.5, FIRST_WIDTH),
+    own_networks: bool = False,
 ):
     """A maker of fresh policies with these hidden layers, as a learner wants it.
 
     Args:
         critic_hidden: hidden layers of the critic; None for the actor's.
-        radius: how much is read of which map, see `reading.layout_of`; everything if empty.
+        read: what is read of a role's observation, see `reading.layout_of`; by default everything, as it is.
         critic_sees_maps: whether the critic reads maps; without them it costs a fraction.
         actor_sees_mask: whether the legal actions are also features for the choice.
-        thresholds: numbers that are also read as flags, see `reading.layout_of`.
         opening: location and width of ordinal choices before anything is learned, as shares of the range.
+        own_networks: whether each agent has networks of its own, in place of one for all.
     """
 
     def make(key: Key[Array, ""], role: RoleSpec) -> ActorCritic:
         """A policy for a role, as large as what it sees and does. `key`: consumed."""
-        layout = layout_of(role, radius, thresholds)
+        layout = read(role)
         key_actor, key_critic = jax.random.split(key)
         numbers = sum(role.blocks[name].size for name in layout.numbers) + layout.num_flags
         cells = sum(layer.size for layer in layout.layers + layout.public_layers)
         mask = role.actions.mask_size if actor_sees_mask else 0
-        actor = SharedMLP(key_actor, numbers + cells + mask, hidden, num_outputs(role.actions, head), 0.01)
-        if head == "ordinal" and not isinstance(role.actions, Box):
-            bias = jnp.tile(jnp.asarray(ordinal_outputs(*opening), actor.biases[-1].dtype), actor.biases[-1].size // 2)
-            actor = eqx.tree_at(lambda network: network.biases[-1], actor, bias)
-        critic = SharedMLP(key_critic, numbers + critic_sees_maps * cells, critic_hidden or hidden, 1, 1.0)
+        chooses = {"num_features": numbers + cells + mask, "hidden": hidden}
+        values = {"num_features": numbers + critic_sees_maps * cells, "hidden": critic_hidden or hidden}
+        num = role.num_agents if own_networks else 0
+        actor = _networks(partial(_actor, role.actions, head, opening, **chooses), key_actor, num)
+        critic = _networks(partial(SharedMLP, size=1, last_scale=1.0, **values), key_critic, num)
         return ActorCritic(
             actor, critic, unit_scale(role), role.actions, layout, head, critic_sees_maps, actor_sees_mask
         )
@@ -142,3 +147,17 @@ def make_policy(
 def set_scale(policy: ActorCritic, mean: dict[str, Array], std: dict[str, Array]) -> ActorCritic:
     """The same policy reading features on another scale."""
     return eqx.tree_at(lambda p: p.scale, policy, Scale(mean, std))
+
+
+def _actor(space: Space, head: Head, opening: tuple[float, float], key: Key[Array, ""], **shape) -> SharedMLP:
+    """A network that chooses; an ordinal one opens where it is told. `key`: consumed."""
+    actor = SharedMLP(key, size=num_outputs(space, head), last_scale=0.01, **shape)
+    if head != "ordinal" or isinstance(space, Box):
+        return actor
+    bias = jnp.tile(jnp.asarray(ordinal_outputs(*opening), actor.biases[-1].dtype), actor.biases[-1].size // 2)
+    return eqx.tree_at(lambda network: network.biases[-1], actor, bias)
+
+
+def _networks(make_one: Callable[[Key[Array, ""]], SharedMLP], key: Key[Array, ""], num: int) -> SharedMLP | OwnMLPs:
+    """One network, or `num` of them if that is above 0. `key`: consumed."""
+    return OwnMLPs(eqx.filter_vmap(make_one)(jax.random.split(key, num))) if num else make_one(key)

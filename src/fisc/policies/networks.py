@@ -7,7 +7,7 @@ from itertools import pairwise
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Array, Float, Int, Key, Shaped
 
 
 def orthogonal(key: Key[Array, ""], rows: int, columns: int, scale: float) -> Float[Array, "rows columns"]:
@@ -68,3 +68,36 @@ class SharedMLP(eqx.Module):
             products.append(part.reshape(math.prod(lead), size).astype(weights.dtype) @ weights[start : start + size])
             start += size
         return products
+
+
+class OwnMLPs(eqx.Module):
+    """As many perceptrons as a role has agents, one for each: no parameter is shared.
+
+    What limits a step (norm of the gradient, how far a policy may move) is still common to the role. A single one
+    serves any number of agents.
+    """
+
+    networks: SharedMLP
+    """All of them: every array has a leading axis, the agents'."""
+
+    @property
+    def weights(self) -> list[Float[Array, "n h h2"]]:
+        """Of all networks, layer by layer."""
+        return self.networks.weights
+
+    def alone(self, agent: Int[Array, ""]) -> "OwnMLPs":
+        """The network of one agent."""
+        return OwnMLPs(jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, agent), self.networks))
+
+    def __call__(
+        self, public: Sequence[Shaped[Array, "*b 1 _"]], own: Sequence[Shaped[Array, "*b n _"]]
+    ) -> Float[Array, "*b n size"]:
+        """As `SharedMLP`, each agent through its own network."""
+        if self.weights[0].shape[0] == 1:
+            return jax.tree.map(lambda x: x[0], self.networks)(public, own)
+
+        def one(network, rows):
+            """What one agent's network makes of its rows [*b, k]."""
+            return network(public, [row[..., None, :] for row in rows])[..., 0, :]
+
+        return jax.vmap(one, in_axes=(0, -2), out_axes=-2)(self.networks, list(own))

@@ -109,7 +109,9 @@ class Layout:
 
 
 def layout_of(
-    role: RoleSpec, radius: Mapping[str, int], thresholds: Mapping[str, Sequence[float]] = MappingProxyType({})
+    role: RoleSpec,
+    radius: Mapping[str, int] = MappingProxyType({}),
+    thresholds: Mapping[str, Sequence[float]] = MappingProxyType({}),
 ) -> Layout:
     """What is read of a role's observation.
 

@@ -129,6 +129,12 @@ MAP_METRICS: dict[str, Metric] = {
         FRACTION,
         "Mean over people and tax years of tax / income, whoever earns little counting as much as anybody.",
     ),
+    "tax_rate_poorest": Metric(
+        "Average tax rate of the poorest", FRACTION, "Tax paid / income earned by who has least at the end."
+    ),
+    "tax_rate_richest": Metric(
+        "Average tax rate of the richest", FRACTION, "Tax paid / income earned by who has most at the end."
+    ),
     "trades": Metric("Trades", "per episode", "Units of all goods that changed hands."),
 }
 for _good in ("stone", "wood"):

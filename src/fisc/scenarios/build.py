@@ -6,7 +6,7 @@ Everything exact (calibration, optimum, Saez fixed point) is computed in float64
 import importlib.util
 import traceback
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,6 +24,7 @@ from fisc.learning.curriculum import Phases, RoleSchedule
 from fisc.learning.ppo import Settings, ppo
 from fisc.learning.two_level import Curriculum, TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
+from fisc.policies.reading import layout_of
 from fisc.records.metrics import flat_percent
 from fisc.scenarios.config import BudgetConfig, Scenario
 from fisc.scenarios.kinds.business_cycle import BusinessCycleKind
@@ -214,11 +215,11 @@ def make_learner(config: LearnerConfig) -> Learner:
         config.hidden,
         config.head,
         critic_hidden=config.critic_hidden or None,
-        radius=config.radius,
+        read=partial(layout_of, radius=config.radius, thresholds=config.thresholds),
         critic_sees_maps=config.critic_sees_maps,
         actor_sees_mask=config.actor_sees_mask,
-        thresholds=config.thresholds,
         opening=(config.begins_at, config.begins_within),
+        own_networks=config.own_networks,
     )
     return ppo(settings, policy, set_scale)
 

@@ -50,6 +50,15 @@ NOT_CARRIED = ("vf_clip_param", "vf_loss_coeff", "kl_coeff")
 """Settings of its learner that ours does not have."""
 PRESET = "gtb-open-quadrant"
 """Whose recipe of learning fills in what a file does not say."""
+UNDER_A_CEILING = {
+    "begins_at": 0.5,
+    "begins_within": 0.25,
+    "learning_rate": 1e-3,
+    "entropy": 0.005,
+    "final_entropy": 0.0005,
+}
+"""How a planner learns where the file is silent: rates are drawn around one half, cut off by a ceiling that rises. The
+preset's own planner begins with low rates in place of a ceiling."""
 
 
 def scenario_of(config: FoundationConfig, name: str = "imported", convention: str = "exact") -> Scenario:
@@ -226,12 +235,14 @@ def _learning(config: FoundationConfig) -> dict[str, Any]:
             periods = int(batch) / (found["environments"] * config.period)
             most = int(config.environment["episode_length"]) // config.period
             found["periods_per_update"] = min(max(1, round(periods)), most)
-    found["citizen"] = preset["citizen"] | _role(config, "agent_policy")
+    # Ranks are dealt anew in every episode there, so that one network has to serve all citizens.
+    one_for_all = {"own_networks": False, "per_agent": False}
+    found["citizen"] = preset["citizen"] | one_for_all | _role(config, "agent_policy")
     if config.environment["full_observability"]:  # nobody is in the middle of a whole map
         found["citizen"].pop("radius")
     kept = found["citizen"]["thresholds"].items()
     found["citizen"]["thresholds"] = {name: limits for name, limits in kept if _is_seen(name, config)}
-    found["planner"] = preset["planner"] | _role(config, "planner_policy")
+    found["planner"] = preset["planner"] | UNDER_A_CEILING | _role(config, "planner_policy")
     return found
 
 

@@ -54,6 +54,9 @@ class LearnerConfig:
     max_gradient_norm: float = 1.0
     per_agent: bool = False
     """Scale returns and advantages agent by agent."""
+    own_networks: bool = False
+    """Give each agent networks of its own in place of one for all, where each is the same kind of person in every
+    episode (economy.deals_ranks = false on the map)."""
 
     def __post_init__(self):
         check("hidden", list(self.hidden), bool(self.hidden) and min(self.hidden) >= 1, "at least one positive width")

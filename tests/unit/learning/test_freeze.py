@@ -107,6 +107,27 @@ def test_a_frozen_role_keeps_its_state_and_plays_as_told():
     assert isinstance(system.learners["citizen"].policy(last.learners["citizen"]), Greedy)
 
 
+def test_an_agent_with_networks_of_its_own_takes_them_along():
+    """Contract: the one apart begins as it played in the role, by networks that nobody else has; the rest stays."""
+    learner = ppo(Settings(per_agent=True), make_policy((4,), own_networks=True), set_scale)
+    state = eqx.filter_jit(lambda key: learner.init(key, bandit(), "citizen"))(jax.random.key(5))
+    # A fresh actor hardly decides: its last layer is small.
+    last = lambda s: s.policy.actor.networks.weights[-1]  # noqa: E731
+    state = eqx.tree_at(last, state, 300.0 * last(state))
+    state = eqx.tree_at(lambda s: s.policy.actor.networks.biases[0], state, replace_fn=lambda b: b + 1.0)
+    assert np.ptp(chances(state.policy)) > 0.1, "four networks"
+    before = split(learner, state, AGENT, holds_scale=True)
+    np.testing.assert_allclose(chances(before.own.policy), chances(state.policy)[AGENT], rtol=1e-5)
+    system = TwoLevel(
+        {"citizen": apart(learner, AGENT, as_it_is)}, Retraining(("citizen",), "citizen", 0.0, (1.0, 1.0)), 2, 8
+    )
+    run = eqx.filter_jit(system.init)(bandit(), jax.random.key(0))
+    run = eqx.tree_at(lambda r: r.learners["citizen"], run, before)
+    after = eqx.filter_jit(lambda run: system.step(bandit(), run)[0])(run).learners["citizen"]
+    assert eqx.tree_equal(before.rest, after.rest)
+    assert not eqx.tree_equal(before.own.policy, after.own.policy)
+
+
 def test_restarting_forgets_the_optimizer_alone():
     # Contract: same policy and scales; the count of steps is 0 again; a scale that is held no longer moves.
     _, after, _ = one_apart()

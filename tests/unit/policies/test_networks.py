@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fisc.policies.networks import SharedMLP, orthogonal
+from fisc.policies.networks import OwnMLPs, SharedMLP, orthogonal
 
 
 def features(num_agents: int):
@@ -73,3 +73,47 @@ def test_agents_who_see_the_same_get_the_same_outputs():
     outputs = np.asarray(net([public], [own.at[3].set(own[1])]))
     np.testing.assert_array_equal(outputs[3], outputs[1])
     assert np.abs(outputs[0] - outputs[1]).max() > 1e-3
+
+
+@cache
+def own_ones() -> OwnMLPs:
+    """Three agents' networks of their own."""
+    return OwnMLPs(
+        eqx.filter_vmap(lambda key: SharedMLP(key, 5, (8, 6), 2, 0.5))(jax.random.split(jax.random.key(4), 3))
+    )
+
+
+def seen_by_three():
+    """Public features, and own ones in two parts, of two environments."""
+    rng = np.random.default_rng(5)
+    shapes = ((2, 1, 3), (2, 3, 1), (2, 3, 1))
+    return [jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in shapes]
+
+
+def test_each_agent_is_seen_by_its_own_network():
+    """Property: row by row the outputs are those of each network by itself."""
+    public, *own = seen_by_three()
+    together = own_ones()([public], own)
+    assert together.shape == (2, 3, 2)
+    for agent in range(3):
+        mine = jax.tree.map(lambda x, agent=agent: x[agent], own_ones().networks)
+        alone = mine([public], [part[:, agent : agent + 1] for part in own])
+        np.testing.assert_allclose(together[:, agent], alone[:, 0], rtol=1e-5, atol=1e-6)
+    # Three draws of parameters: agents who see the same do not get the same.
+    same = own_ones()([public], [jnp.broadcast_to(part[:, :1], part.shape) for part in own])
+    assert np.abs(np.diff(np.asarray(same), axis=1)).max() > 1e-2
+
+
+def test_one_agents_network_serves_any_number():
+    """Property: taken alone, a network gives its agent what it gave among the others, whatever row it is asked for."""
+    public, *own = seen_by_three()
+    alone = own_ones().alone(jnp.int32(1))([public], own)
+    np.testing.assert_allclose(alone[:, 1], own_ones()([public], own)[:, 1], rtol=1e-5, atol=1e-6)
+
+
+def test_what_one_agent_learns_leaves_the_others_networks_alone():
+    """Closed form: the gradient of one agent's output is zero in every other agent's parameters."""
+    public, *own = seen_by_three()
+    gradient = eqx.filter_grad(lambda nets: jnp.sum(nets([public], own)[:, 2] ** 2))(own_ones())
+    for leaf in jax.tree.leaves(gradient):
+        assert np.abs(leaf[2]).max() > 0 and np.abs(leaf[:2]).max() == 0

@@ -1,6 +1,6 @@
 """Reading maps: what is cut out, what becomes of labels, and what the networks make of it."""
 
-from functools import cache
+from functools import cache, partial
 
 import equinox as eqx
 import jax
@@ -95,7 +95,8 @@ def test_a_radius_around_nobody_is_refused():
 
 @cache
 def policy(*, critic_sees_maps=True, actor_sees_mask=False):
-    make = make_policy((8,), radius={"map": 1}, critic_sees_maps=critic_sees_maps, actor_sees_mask=actor_sees_mask)
+    read = partial(layout_of, radius={"map": 1})
+    make = make_policy((8,), read=read, critic_sees_maps=critic_sees_maps, actor_sees_mask=actor_sees_mask)
     made = eqx.filter_jit(lambda key: make(key, ROLE))(jax.random.key(0))
     # A fresh actor hardly tells situations apart: its last layer is small.
     return eqx.tree_at(lambda p: p.actor.weights[-1], made, 100.0 * made.actor.weights[-1])
@@ -169,7 +170,7 @@ def test_choice_and_value_read_the_flags():
     low, high = (eqx.tree_at(lambda o: o.features["own"], seen(), jnp.full((3, 1), x)) for x in (-1e-6, 1e-6))
     key = jax.random.key(0)
     for thresholds, differs in (({"own/c": (0.0,)}, True), ({}, False)):
-        policy = make_policy((8,), thresholds=thresholds)(key, ROLE)
+        policy = make_policy((8,), read=partial(layout_of, thresholds=thresholds))(key, ROLE)
         change = jnp.max(jnp.abs(policy.value(high) - policy.value(low)))
         assert bool(change > 1e-3) is differs
         gap = policy.evaluate(high, jnp.zeros(3, jnp.int32)).log_prob - policy.evaluate(low, jnp.zeros(3, int)).log_prob

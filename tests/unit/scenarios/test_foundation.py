@@ -45,8 +45,13 @@ PUBLISHED = {
 }
 
 
-SAME = {"economy.map.rows": 25, "economy.map.columns": 25, "economy.warmup_counts": "episodes"}
-"""What the preset leaves open, or what makes no difference in it."""
+SAME = {
+    "economy.map.rows": 25,
+    "economy.map.columns": 25,
+    "economy.warmup_counts": "episodes",
+    "economy.deals_ranks": True,
+}
+"""What the preset leaves open, or what makes no difference in it but to who is called what."""
 
 
 def changed(components=None, **world):
@@ -89,6 +94,8 @@ def test_the_training_section_becomes_learning_and_budgets():
     # 15 workers with 2 environments each, 6000 steps an update: 200 steps, which are 2 periods, in each of 30.
     assert (learning.environments, learning.periods_per_update, learning.citizen.epochs) == (30, 2, 1)
     assert (learning.max_rate_start, learning.planner.joins_at) == (pytest.approx(0.1), 0.0)
+    assert (learning.planner.begins_at, learning.planner.begins_within) == (0.5, 0.25)
+    assert (learning.citizen.own_networks, learning.citizen.per_agent) == (False, False)
     assert (learning.citizen.learning_rate, learning.citizen.discount) == (0.0003, 0.998)
     assert learning.citizen.hidden == (128, 128)
     assert (learning.planner.entropy, learning.planner.final_entropy) == (2.0, 0.125)
@@ -190,7 +197,9 @@ def test_files_of_both_forms_become_a_scenario_file(tmp_path, capsys):
     assert "note: Weights in phase1/agent" in said and f"fisc compare {ours}" in said.replace("\n", "")
     scenario = load_scenario(str(ours))
     assert (scenario.name, scenario.economy.map.layout) == ("ours", "quadrant_25x25_20each_30clump")
-    assert scenario.economy == load_scenario("gtb-open-quadrant", SAME).economy, "the preset is the published economy"
+    preset = load_scenario("gtb-open-quadrant", SAME)
+    assert scenario.economy == preset.economy, "the preset is the published economy"
+    assert preset.learning.citizen.own_networks and not scenario.learning.citizen.own_networks
     assert main(["import-foundation", str(tmp_path / "phase2.json"), "--out", str(ours)]) == 2
     assert "already exists" in capsys.readouterr().err
     assert main(["import-foundation", str(tmp_path / "phase2.json"), "--convention", "foundation"]) == 0

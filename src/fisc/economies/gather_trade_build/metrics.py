@@ -11,7 +11,7 @@ def aggregates(state: State, coin: Float[Array, " n"], gini_convention: str) -> 
     """The economy's aggregates; see the records' schema for their meaning. `coin`: purses and escrow."""
     journal, utility, periods = state.journal, state.utility, num_collections(state)
     equality = inequality.equality(coin, gini_convention)
-    revenue = jnp.mean(journal.taxes)
+    revenue, average_rates = jnp.mean(journal.taxes), _average_rates(state)
     metrics = {
         "welfare": state.welfare,
         "productivity": jnp.mean(coin),
@@ -25,6 +25,8 @@ def aggregates(state: State, coin: Float[Array, " n"], gini_convention: str) -> 
         "revenue": revenue,
         "average_tax_rate": revenue / jnp.maximum(jnp.mean(journal.incomes), 1e-9),
         "effective_tax_rate": journal.effective_rates / periods,
+        "tax_rate_poorest": average_rates[jnp.argmin(coin)],
+        "tax_rate_richest": average_rates[jnp.argmax(coin)],
         "theil": inequality.theil(coin),
         "houses": jnp.sum(journal.builds).astype(coin.dtype),
         "trades": jnp.sum(journal.sales).astype(coin.dtype),
@@ -56,8 +58,13 @@ def accounts(state: State, coin: Float[Array, " n"]) -> dict[str, Float[Array, "
         "labor": state.labor,
         "utility": state.utility,
         "marginal_rate": journal.marginal_rates / num_collections(state),
-        "average_rate": journal.taxes / jnp.maximum(journal.incomes, 1e-9),
+        "average_rate": _average_rates(state),
         "build_income": journal.builds.astype(dtype) * state.build_payment,
         "trade_income": net_trade,
         **{f"gathered_{good}": journal.gathered[g].astype(dtype) for g, good in enumerate(GOODS)},
     }
+
+
+def _average_rates(state: State) -> Float[Array, " n"]:
+    """Tax paid by everybody out of all positive incomes of the episode."""
+    return state.journal.taxes / jnp.maximum(state.journal.incomes, 1e-9)

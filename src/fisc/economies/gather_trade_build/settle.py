@@ -43,7 +43,7 @@ class Anywhere(Placement):
 
 
 class InCorners(Placement):
-    """Citizens of each rank start at the same cell in every episode; who has which rank is drawn.
+    """Citizens of each rank start at the same cell in every episode; who has which rank is drawn, or never changes.
 
     The quarter of the lowest skills starts in the top right corner, the next in the bottom left, then the top left, and
     the best in the bottom right. Source: the reference program's `fixed_four_skill_and_loc`, used in the papers.
@@ -51,15 +51,16 @@ class InCorners(Placement):
 
     cells: Int[Array, " n"]
     """Cell of each rank, the lowest skill first."""
+    deals_ranks: bool = eqx.field(static=True, default=True)
 
     def place(self, key, ground, num):
         """Deal the ranks. `key`: consumed."""
-        ranks = jax.random.permutation(key, num)
+        ranks = _ranks(key, num, self.deals_ranks)
         return self.cells[ranks], ranks
 
 
 class NorthAndSouth(Placement):
-    """Citizens of some ranks start north of the water row, all others south of it; who has which rank is drawn.
+    """Citizens of some ranks start north of the water row, all others south of it.
 
     Source: the reference program's `split_layout/simple_wood_and_stone`.
     """
@@ -67,11 +68,12 @@ class NorthAndSouth(Placement):
     north_ranks: tuple[int, ...] = eqx.field(static=True)
     """From the lowest skill, ascending."""
     water_row: int = eqx.field(static=True)
+    deals_ranks: bool = eqx.field(static=True, default=True)
 
     def place(self, key, ground, num):
         """Deal the ranks, then find cells on each side. `key`: consumed."""
         key_ranks, key_north, key_south = jax.random.split(key, 3)
-        ranks = jax.random.permutation(key_ranks, num)
+        ranks = _ranks(key_ranks, num, self.deals_ranks)
         rows = jnp.arange(ground.water.shape[0])[:, None]
         north = random_cells(key_north, ~ground.water & (rows < self.water_row), len(self.north_ranks))
         south = random_cells(key_south, ~ground.water & (rows > self.water_row), num - len(self.north_ranks))
@@ -151,8 +153,8 @@ def settle(
     )
 
 
-def in_corners(layout: FixedLayout, num: int, convention: str = "exact") -> InCorners:
-    """Give each rank its cell.
+def in_corners(layout: FixedLayout, num: int, convention: str = "exact", deals_ranks: bool = True) -> InCorners:
+    """Give each rank its cell. `deals_ranks`: whether who has which rank is drawn in every episode.
 
     Raises:
         ConfigError: a corner is too small for its quarter, or covered by water.
@@ -164,7 +166,7 @@ def in_corners(layout: FixedLayout, num: int, convention: str = "exact") -> InCo
         fewer = f"at most {most} fit into the corners of this map; lower it" if most else "choose another map"
         raise ConfigError(f"economy.citizens is {num}: {problem}; {fewer}, or set economy.placement to 'anywhere'")
     cells = corner_cells(num, layout.size, convention)
-    return InCorners(jnp.asarray(cells[:, 0] * layout.size[1] + cells[:, 1], jnp.int32))
+    return InCorners(jnp.asarray(cells[:, 0] * layout.size[1] + cells[:, 1], jnp.int32), deals_ranks)
 
 
 def _corner_problem(layout: FixedLayout, num: int, convention: str) -> str | None:
@@ -205,7 +207,7 @@ def corner_cells(num: int, size: tuple[int, int], convention: str = "exact") -> 
 
 
 def north_and_south(
-    layout: Layout, num: int, north: int | Sequence[int] = (0,), row: int | None = None
+    layout: Layout, num: int, north: int | Sequence[int] = (0,), row: int | None = None, deals_ranks: bool = True
 ) -> NorthAndSouth:
     """Decide by skill who lives in the north.
 
@@ -214,6 +216,7 @@ def north_and_south(
         num: citizens.
         north: ranks that start north of the water, 0 being the HIGHEST skill, as in the papers.
         row: of the water; the middle by default.
+        deals_ranks: whether who has which rank is drawn in every episode.
 
     Raises:
         ConfigError: ranks that do not exist, nobody or everybody in the north, or a row without land on both sides.
@@ -230,7 +233,7 @@ def north_and_south(
             f"water_row is {row}: expected 1 to {height - 2}, so that there is land on both sides "
             "(rows count from 0 here)"
         )
-    return NorthAndSouth(tuple(sorted(num - 1 - rank for rank in ranks)), row)
+    return NorthAndSouth(tuple(sorted(num - 1 - rank for rank in ranks)), row, deals_ranks)
 
 
 def random_cells(key: Key[Array, ""], free: Bool[Array, "h w"], num: int) -> Int[Array, " n"]:
@@ -240,6 +243,11 @@ def random_cells(key: Key[Array, ""], free: Bool[Array, "h w"], num: int) -> Int
     """
     scores = jnp.where(free.reshape(-1), jax.random.uniform(key, (free.size,)), -1.0)
     return jax.lax.top_k(scores, num)[1].astype(jnp.int32)
+
+
+def _ranks(key: Key[Array, ""], num: int, deals: bool) -> Int[Array, " n"]:
+    """Everybody's rank: drawn, or the first citizen's the lowest. `key`: consumed."""
+    return jax.random.permutation(key, num) if deals else jnp.arange(num)
 
 
 def _check_room(given: str, where: str, dry: np.ndarray, num: int) -> None:

@@ -113,9 +113,10 @@ def beginning(config: GatherTradeBuildConfig) -> settle.Settlement:
     ground = layout(config)
     placement: settle.Placement = settle.Anywhere()
     if config.placement == "split":
-        placement = settle.north_and_south(ground, num, config.north_ranks, config.map.water_row or None)
+        row = config.map.water_row or None
+        placement = settle.north_and_south(ground, num, config.north_ranks, row, config.deals_ranks)
     elif config.placement == "corners":
-        placement = settle.in_corners(ground, num, config.convention)
+        placement = settle.in_corners(ground, num, config.convention, config.deals_ranks)
     return settle.settle(
         ground,
         num,

@@ -159,6 +159,9 @@ class GatherTradeBuildConfig(EconomyConfig):
     placement: Literal["corners", "anywhere", "split"] = "corners"
     """In the corners by rank of building skill, as in the papers; anywhere at random; or on two sides of a row of
     water. In corners and split, skills are those of the average citizen of each rank."""
+    deals_ranks: bool = True
+    """Whether who has which rank is drawn in every episode, as published; else the first citizen always builds worst
+    and the last one best. With placement = 'anywhere' nobody has a rank, and skills are always drawn."""
     north_ranks: tuple[int, ...] = (0,)
     """Who starts north of the water with placement = 'split'; 0 is the highest skill."""
     building: BuildingConfig = field(default_factory=BuildingConfig)

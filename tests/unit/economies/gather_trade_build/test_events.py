@@ -161,6 +161,7 @@ def test_the_journal_of_taxes_is_reported_as_means_over_the_years():
     metrics, accounts = economy.metrics(state), economy.accounts(state)
     np.testing.assert_allclose(metrics["effective_tax_rate"], (0.25 + 0.0) / 2, rtol=1e-6)
     np.testing.assert_allclose(metrics["average_tax_rate"], 30 / 70, rtol=1e-6)
+    np.testing.assert_allclose([metrics["tax_rate_poorest"], metrics["tax_rate_richest"]], [0.0, 25 / 50], rtol=1e-6)
     np.testing.assert_allclose(accounts["marginal_rate"], [0.0, 0.25, 0.5], rtol=1e-6)
     kind = GatherTradeBuildKind()
     np.testing.assert_allclose(kind.occupancy_of(economy, state), [4 / 6, 1 / 6, 1 / 6], rtol=1e-6)

@@ -65,6 +65,23 @@ def test_ranks_stand_at_their_corners_with_their_payments():
     assert settlement.most_sources == 20
 
 
+def test_ranks_can_stay_with_their_citizens():
+    # By hand: the first citizen builds worst and starts in the top right corner, in every episode.
+    layout, payments = layouts.load(OPEN), skills.ranked_payments(4, 10.0, 3.0)
+    corners = settle.in_corners(layout, 4, deals_ranks=False)
+    start = draws(settle.settle(layout, 4, corners, PARETO, BONUS, payments))
+    np.testing.assert_array_equal(start.cell, np.broadcast_to([24, 600, 0, 624], (64, 4)))
+    np.testing.assert_allclose(start.build_payment, np.broadcast_to(payments, (64, 4)), rtol=1e-6)
+    # The best builder alone lives in the north: the last citizen.
+    parted = layouts.with_water_row(layouts.load("top_wood_bottom_stone_14x14"))
+    start = draws(
+        settle.settle(parted, 4, settle.north_and_south(parted, 4, deals_ranks=False), PARETO, BONUS, payments)
+    )
+    rows = np.asarray(start.cell) // 14
+    assert (rows[:, :3] > 7).all() and (rows[:, 3] < 7).all()
+    np.testing.assert_allclose(start.build_payment, np.broadcast_to(payments, (64, 4)), rtol=1e-6)
+
+
 def test_anywhere_is_land_and_nobody_shares_a_cell():
     layout = layouts.load("quadrant_8x8_4each_8clump")
     start = draws(settle.settle(layout, 66, settle.Anywhere(), PARETO, BONUS))

@@ -1,0 +1,48 @@
+"""From a scenario's keys to who has which rank and which networks. Kind: wiring, by hand."""
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+from fisc.policies.networks import OwnMLPs
+from fisc.scenarios import build
+from fisc.scenarios.kinds.gather_trade_build import beginning
+from fisc.scenarios.registry import load_scenario
+
+CORNERS = [24, 600, 0, 624]
+"""Cells of the ranks on the preset's map, the lowest first."""
+
+
+def cells(changes) -> np.ndarray:
+    """Where citizens start in 20 episodes."""
+    settlement = beginning(load_scenario("gtb-open-quadrant", changes).economy)
+    return np.asarray(jax.vmap(lambda key: settlement.draw(key).cell)(jax.random.split(jax.random.key(0), 20)))
+
+
+def test_ranks_stay_or_are_dealt_as_the_scenario_says():
+    assert (cells({}) == CORNERS).all()
+    dealt = cells({"economy.deals_ranks": True})
+    assert (np.sort(dealt, axis=1) == np.sort(CORNERS)).all() and len(np.unique(dealt[:, 0])) > 1
+
+
+@pytest.mark.parametrize("deals", [False, True])
+def test_so_they_do_on_two_sides_of_the_water(deals):
+    # The best builder alone lives in the north: always the last citizen, or anybody.
+    rows = cells({"economy.placement": "split", "economy.deals_ranks": deals}) // 25
+    in_north = rows < 12
+    assert (in_north.sum(axis=1) == 1).all()
+    assert set(in_north.argmax(axis=1)) == ({3} if not deals else {0, 1, 2, 3})
+
+
+def test_everybody_has_networks_where_the_scenario_says_so():
+    scenario = load_scenario("gtb-open-quadrant")
+    people = build.population(scenario, 0)
+    economy = build.make_economy(scenario, people, build.make_tax(scenario, people, "planner", None))
+    learners = build.make_learners(scenario)
+    init = eqx.filter_jit(lambda key: {role: learners[role].init(key, economy, role) for role in learners})
+    made = init(jax.random.key(0))
+    actor = made["citizen"].policy.actor
+    assert isinstance(actor, OwnMLPs) and actor.weights[0].shape[0] == 4
+    assert made["citizen"].returns.mean.shape == (4,)
+    assert not isinstance(made["planner"].policy.actor, OwnMLPs)
