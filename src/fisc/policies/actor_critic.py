@@ -159,5 +159,9 @@ def _actor(space: Space, head: Head, opening: tuple[float, float], key: Key[Arra
 
 
 def _networks(make_one: Callable[[Key[Array, ""]], SharedMLP], key: Key[Array, ""], num: int) -> SharedMLP | OwnMLPs:
-    """One network, or `num` of them if that is above 0. `key`: consumed."""
-    return OwnMLPs(eqx.filter_vmap(make_one)(jax.random.split(key, num))) if num else make_one(key)
+    """One network, or `num` of them if that is above 0. `key`: consumed.
+
+    They are made one after the other: jaxlib 0.10 waits forever for several batched QR decompositions on a CPU without
+    threads inside an operation, which is how runs are spread over cores.
+    """
+    return OwnMLPs(jax.lax.map(make_one, jax.random.split(key, num))) if num else make_one(key)

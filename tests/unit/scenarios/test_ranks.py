@@ -1,5 +1,9 @@
 """From a scenario's keys to who has which rank and which networks. Kind: wiring, by hand."""
 
+import os
+import subprocess
+import sys
+
 import equinox as eqx
 import jax
 import numpy as np
@@ -46,3 +50,24 @@ def test_everybody_has_networks_where_the_scenario_says_so():
     assert isinstance(actor, OwnMLPs) and actor.weights[0].shape[0] == 4
     assert made["citizen"].returns.mean.shape == (4,)
     assert not isinstance(made["planner"].policy.actor, OwnMLPs)
+
+
+def test_networks_can_be_made_where_each_core_is_a_device():
+    """Known failure: jaxlib 0.10 waited forever for batched decompositions under the flags that commands set."""
+    code = """
+from fisc.cli.machine import prepare_jax
+prepare_jax(cores=2)
+import jax
+from fisc.core.economy import Block, RoleSpec
+from fisc.core.spaces import Discrete
+from fisc.policies.actor_critic import make_policy
+names = tuple(str(i) for i in range(900))
+role = RoleSpec(4, Discrete(50), {"own": Block(names, is_public=False)}, "step")
+make = make_policy((128, 128), own_networks=True)
+made = jax.jit(lambda key: make(key, role).actor.weights)(jax.random.key(0))
+print(jax.device_count(), jax.block_until_ready(made)[0].shape)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split("\n")[0] == "2 (4, 900, 128)", done.stderr
