@@ -10,6 +10,9 @@ from fisc.cli.machine import with_quick_compiling  # imports nothing of what is 
 FAST_COMPILING = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 os.environ["XLA_FLAGS"] = with_quick_compiling(f"{os.environ.get('XLA_FLAGS', '')} {FAST_COMPILING}".strip())
 
+# A traceback with every traced operation costs a twentieth of the suite, and only readers of compiled programs see it.
+os.environ["JAX_TRACEBACK_IN_LOCATIONS_LIMIT"] = "0"
+
 import jax
 import pytest
 from jaxtyping import install_import_hook

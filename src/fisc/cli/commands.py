@@ -11,11 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 from fisc.core.errors import ConfigError, unknown
+from fisc.records.metrics import arm_label, metric_label
+from fisc.records.policies import SUFFIX as POLICIES
+from fisc.records.policies import read_card
 from fisc.records.store import RunFolder, check_free
 from fisc.scenarios import registry
 from fisc.scenarios.config import OBJECTIVES, WEIGHED, Scenario
 from fisc.scenarios.plan import plan
 from fisc.scenarios.reading import to_toml
+from fisc.scenarios.trained import shipped
 
 console = Console(highlight=False)
 
@@ -189,12 +193,71 @@ def _print_solution(scenario: Scenario, found) -> None:
 
 
 def evaluate(options: Namespace) -> None:
-    """Evaluate a run's policies again and print the table."""
+    """Evaluate trained policies again and print the table."""
+    file = _file_of_policies(options.run, options.arm)
+    if file is not None:
+        return _evaluate_file(file)
     _refuse_no_run(options.run)
     from fisc.plots.terminal import print_summary
     from fisc.scenarios.compare import reevaluate
 
     print_summary(reevaluate(options.run).summary, console)
+
+
+def _file_of_policies(source: str, arm: str | None) -> Path | None:
+    """The file that a source means; None if it is to be a run folder.
+
+    Raises:
+        ConfigError: a preset that comes with no such policies, or an arm with what has one already.
+    """
+    if source not in registry.PRESETS:
+        if arm is not None:
+            raise ConfigError(f"--arm {arm}: only for a preset; of {source} everything is evaluated")
+        return Path(source) if source.endswith(POLICIES) else None
+    there = shipped(source)
+    if (arm or "planner") in there:
+        return there[arm or "planner"]
+    mend = f"choose one of {', '.join(there)}" if there else f"train them (fisc compare {source})"
+    raise ConfigError(f"{source} comes with no trained policies{f' for {arm}' if arm and there else ''}: {mend}")
+
+
+def _evaluate_file(file: Path) -> None:
+    """Print what policies reach, beside what their card says."""
+    read_card(file)
+    from fisc.plots.wording import format_metric, format_percent
+    from fisc.scenarios.packing import evaluate_packed
+
+    with console.status("playing"):
+        card, played = evaluate_packed(file)
+    episodes, steps = card["scenario"]["evaluation"]["episodes"], card["env_steps"]
+    title = f"{card['title']}\n{arm_label(card['arm'])}, trained for {steps:,} steps; means over {episodes} episodes"
+    table = Table(title=title, title_style="bold")
+    table.add_column("measure")
+    table.add_column("now", justify="right")
+    table.add_column("after training", justify="right")
+    for name in (card["objective"], *(name for name in sorted(played.metrics) if name != card["objective"])):
+        numbers = (played.metrics[name], card["scores"].get(name))
+        table.add_row(metric_label(name), *(format_metric(name, number) for number in numbers))
+    console.print(table)
+    brackets = zip(played.rates, played.cutoffs, strict=True)
+    rates = ", ".join(f"{format_percent(rate)} from {start:,.6g}" for rate, start in brackets)
+    console.print(f"marginal rates: {rates}")
+    for caveat in card["caveats"]:
+        console.print(f"Caveat: {caveat}", style="dim", markup=False)
+
+
+def pack(options: Namespace) -> None:
+    """Put the policies of one arm and seed of a run into one file."""
+    folder = RunFolder.open(options.run)
+    out = Path(options.out or f"{folder.read_json('provenance.json')['scenario']}.{options.arm}{POLICIES}")
+    if out.suffix != POLICIES:
+        raise ConfigError(f"--out {out}: a file of policies ends in {POLICIES}")
+    if out.exists() and not options.force:
+        raise ConfigError(f"{out} already exists: choose another --out, or replace it with --force")
+    from fisc.scenarios.packing import pack as write
+
+    write(options.run, options.arm, options.seed, out)
+    _print_paths(f"policies: {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 
 def best_response(options: Namespace) -> None:

@@ -22,6 +22,7 @@ examples:
 
 WATCH_EPILOG = """\
 examples:
+  fisc watch gtb-open-quadrant                      what comes with fisc plays
   fisc watch runs/gtb --arm planner                 trained citizens and planner
   fisc watch town.yaml --out town.npz               record, by rule of thumb
   fisc watch town.npz --out town.gif --steps 0:300  a film of its first 300
@@ -110,8 +111,11 @@ def make_parser() -> argparse.ArgumentParser:
     solve.add_argument("--seed", type=int, default=0, help="which draw of the population (default: 0)")
     solve.add_argument("--starts", type=int, default=5, help="starting points of the search (default: 5)")
 
-    evaluate = commands.add_parser("evaluate", help="evaluate the trained policies of a run again")
-    evaluate.add_argument("run", help="a run folder")
+    evaluate = commands.add_parser("evaluate", help="evaluate trained policies again")
+    evaluate.add_argument("run", help="a run folder, a file of policies, or a preset that comes with some")
+    evaluate.add_argument(
+        "--arm", help="of a preset's policies: the tax system (default: the planner, or what there is)"
+    )
 
     _best_response_command(commands)
     _watching_commands(commands)
@@ -120,6 +124,7 @@ def make_parser() -> argparse.ArgumentParser:
     plot.add_argument("run", help="a run folder")
 
     _export_command(commands)
+    _pack_command(commands)
 
     listing = commands.add_parser("list", help="scenarios, arms, objectives, metrics and maps")
     listing.add_argument(
@@ -206,6 +211,20 @@ def _export_command(commands) -> None:
     export.add_argument("--out", metavar="DIR", help="folder of the event files (default: RUN/tensorboard)")
 
 
+def _pack_command(commands) -> None:
+    pack = commands.add_parser(
+        "pack",
+        help="put the trained policies of a run into one small file",
+        description="Write the policies of one arm and seed into one file, without what only training needs: to keep, "
+        "to share, to watch (fisc watch FILE) and to evaluate (fisc evaluate FILE).",
+    )
+    pack.add_argument("run", help="a run folder")
+    pack.add_argument("--arm", default="planner", help="the tax system they were trained under (default: planner)")
+    pack.add_argument("--seed", type=int, default=0, help="which of the run's seeds (default: 0)")
+    pack.add_argument("--out", metavar="FILE", help="the file (default: SCENARIO.ARM.policies)")
+    pack.add_argument("--force", action="store_true", help="replace the file if it exists")
+
+
 def _watching_commands(commands) -> None:
     watch = commands.add_parser(
         "watch",
@@ -239,15 +258,16 @@ def _watching_commands(commands) -> None:
 def _episode_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
-        help="an episode (.npz), a run folder (its trained policies play), a scenario or .toml file, or a "
-        "configuration of the reference program (.yaml, .json)",
+        help="an episode (.npz), a run folder or a file of policies (what was trained plays), a scenario or .toml "
+        "file, or a configuration of the reference program (.yaml, .json)",
     )
     parser.add_argument("--arm", help="tax system (see `fisc list arms`); by default the planner, if there is one")
     parser.add_argument("--seed", type=int, help="of everything random; of a run also which of its seeds (default: 0)")
     parser.add_argument(
         "--players",
-        choices=("thumb", "random"),
-        help="who plays where nobody was trained: citizens by a rule of thumb, or everybody at random (default: thumb)",
+        choices=("trained", "thumb", "random"),
+        help="who plays a scenario: policies that come with fisc, citizens by a rule of thumb, or everybody at random "
+        "(default: trained where there are some and --set changes nothing, else thumb)",
     )
     _set_flag(parser)
     parser.add_argument("--force", action="store_true", help="replace files that --out would write and that exist")

@@ -1,5 +1,6 @@
 """Evaluate arms: episodes on the same people with the same luck, held against exact best responses where there are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,23 +130,36 @@ def play_world(
     Raises:
         DivergenceError: a ledger that does not balance.
     """
-    tax = build.make_tax(scenario, world.people, world.arm, world.rates)
-    economy = build.judged_economy(scenario, world.people, tax, weight)
-    kind, run, num = build.kind_of(scenario), trained.get((world.arm, world.seed)), scenario.evaluation.episodes
-    # The same for every arm of a seed: arms are compared on the same people and the same luck.
-    key_init, key_reset, key_play = jax.random.split(jax.random.fold_in(jax.random.key(world.seed), EVALUATION), 3)
-    keys_reset = jax.random.split(key_reset, num)
+    economy, _ = _judged(scenario, world, weight)
+    kind, run = build.kind_of(scenario), trained.get((world.arm, world.seed))
     if run is None:
-        policies: dict[str, Policy] = {kind.people_role: kind.exact_citizens(economy)}
-        states = jax.vmap(lambda key: economy.reset(key, economy.init(key_init)))(keys_reset)
-    else:
-        learners = build.make_learners(scenario)
-        policies = {role: learners[role].policy(run.learners[role]) for role in economy.spec.roles}
-        first = jax.tree.map(lambda x: x[0], run.environments)
-        states = jax.vmap(lambda key: economy.reset(key, first))(keys_reset)
+        return play_policies(scenario, world, {kind.people_role: kind.exact_citizens(economy)}, None, weight)
+    learners = build.make_learners(scenario)
+    policies = {role: learners[role].policy(run.learners[role]) for role in economy.spec.roles}
     if scenario.evaluation.actions == "greedy":
         policies = {role: Greedy(policy) for role, policy in policies.items()}
-    metrics, accounts, (rates, occupancy), residual = _play(economy, policies, key_play, states, kind)
+    return play_policies(scenario, world, policies, jax.tree.map(lambda x: x[0], run.environments), weight)
+
+
+def play_policies(
+    scenario: Scenario, world: World, policies: Mapping[str, Policy], earlier: Any, weight: float | None = None
+) -> Played:
+    """Means over the scenario's episodes by given policies.
+
+    Args:
+        earlier: a state whose institutions have learned; None for fresh ones.
+        weight: see `play_world`.
+
+    Raises:
+        DivergenceError: a ledger that does not balance.
+    """
+    kind, num = build.kind_of(scenario), scenario.evaluation.episodes
+    economy, cutoffs = _judged(scenario, world, weight)
+    # The same for every arm of a seed: arms are compared on the same people and the same luck.
+    key_init, key_reset, key_play = jax.random.split(jax.random.fold_in(jax.random.key(world.seed), EVALUATION), 3)
+    before = (lambda: economy.init(key_init)) if earlier is None else (lambda: earlier)
+    states = jax.vmap(lambda key: economy.reset(key, before()))(jax.random.split(key_reset, num))
+    metrics, accounts, (rates, occupancy), residual = _play(economy, dict(policies), key_play, states, kind)
     worst = float(residual.max())
     if not worst <= tolerance(rates.dtype):
         raise DivergenceError(
@@ -156,13 +170,19 @@ def play_world(
     schedule = np.asarray(rates, float).mean(axis=0)
     numbers = {name: float(np.asarray(value, float).mean()) for name, value in metrics.items()}
     numbers.setdefault(scenario.headline, numbers["welfare"])
-    shares, cutoffs = np.asarray(occupancy, float).mean(axis=0), np.asarray(tax.cutoffs, float)
+    shares = np.asarray(occupancy, float).mean(axis=0)
     firms = {}
     if kind.has_firms:
         start = jax.tree.map(lambda x: x[0], states)
         key = jax.random.fold_in(jax.random.key(world.seed), COURSE)
-        firms = jax.device_get(_follow(economy, policies, key, start, kind))
+        firms = jax.device_get(_follow(economy, dict(policies), key, start, kind))
     return Played(numbers | kind.checks(economy, means, schedule), means, cutoffs, schedule, shares, firms)
+
+
+def _judged(scenario: Scenario, world: World, weight: float | None) -> tuple[Economy, np.ndarray]:
+    """A world's economy as it is judged, and where its tax brackets begin."""
+    tax = build.make_tax(scenario, world.people, world.arm, world.rates)
+    return build.judged_economy(scenario, world.people, tax, weight), np.asarray(tax.cutoffs, float)
 
 
 def _by_group(world: World, accounts: dict[str, np.ndarray]) -> list[tuple]:

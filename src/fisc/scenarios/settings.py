@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
+import numpy as np
 
 from fisc.core.economy import Economy, Role
-from fisc.core.errors import ConfigError, unknown
+from fisc.core.errors import ConfigError, RunError, unknown
 from fisc.core.policy import Policy
 from fisc.policies.scripted import Greedy, UniformRandom
+from fisc.records.policies import SUFFIX, read_policies
 from fisc.scenarios import build
 from fisc.scenarios.compare import group_jobs, open_finished, solve_worlds
 from fisc.scenarios.config import Scenario
+from fisc.scenarios.reading import parse
 from fisc.scenarios.registry import check_arm, load_scenario
 from fisc.scenarios.training import train_group
 
@@ -57,19 +61,21 @@ def make_setting(
 
 
 def load_setting(path: str | os.PathLike, arm: str = "planner", seed: int = 0, greedy: bool = True) -> Setting:
-    """Take the economy of a finished run with the policies that were trained in it. The folder is only read.
+    """Take the economy of a finished run with the policies that were trained in it. The run is only read.
 
     Args:
-        path: the run folder.
-        arm, seed: which of its tax systems and seeds.
+        path: the run folder, or a file of policies from `fisc pack`.
+        arm, seed: which of its tax systems and seeds; a file has one.
         greedy: True to let everybody do what they find most likely, as in the run's evaluation; False to draw, as in
             its training.
 
     Raises:
         ConfigError: if the run has no such arm or seed.
-        RecordError: if it is not a run folder.
-        RunError: if its training is not finished, or a checkpoint is damaged.
+        RecordError: if it is neither a run folder nor a file of policies.
+        RunError: if its training is not finished, a checkpoint is damaged, or the file does not fit this version.
     """
+    if Path(path).suffix == SUFFIX:
+        return _load_packed(Path(path), arm, seed, greedy)
     folder, planned = open_finished(path)
     if arm not in planned.scenario.arms:
         raise unknown(f"arm of {Path(path)}", arm, planned.scenario.arms)
@@ -90,6 +96,42 @@ def load_setting(path: str | os.PathLike, arm: str = "planner", seed: int = 0, g
             return Setting(economy, {r: Greedy(p) if greedy else p for r, p in policies.items()}, first)
     kind = build.kind_of(planned.scenario)
     return Setting(economy, {kind.people_role: kind.exact_citizens(economy)})
+
+
+def learned_arrays(setting: Setting) -> list[np.ndarray]:
+    """Every array of the policies and of what institutions know; the policies' weights in half precision."""
+    learned, known = (
+        [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(tree, eqx.is_array))]
+        for tree in (dict(setting.policies), setting.earlier)
+    )
+    is_weight = lambda array: array.dtype == np.float32 and array.ndim > 1  # noqa: E731
+    return [array.astype(np.float16) if is_weight(array) else array for array in learned] + known
+
+
+def _load_packed(path: Path, arm: str, seed: int, greedy: bool) -> Setting:
+    card, arrays = read_policies(path)
+    for name, given in (("arm", arm), ("seed", seed)):
+        if given != card[name]:
+            raise ConfigError(f"{path} has no {name} {given}: it was packed with {name} {card[name]}")
+    scenario = parse(Scenario, card["scenario"])
+    economy, learners = make_setting(scenario, arm, seed).economy, build.make_learners(scenario)
+
+    def first(key):
+        """Policies and a state of the right shapes."""
+        policies = {role: learners[role].policy(learners[role].init(key, economy, role)) for role in economy.spec.roles}
+        return policies, economy.init(key)
+
+    template = eqx.filter_eval_shape(first, jax.random.key(0))
+    blank, static = eqx.partition(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    shapes, structure = jax.tree.flatten(blank)
+    if [leaf.shape for leaf in shapes] != [array.shape for array in arrays]:
+        raise RunError(
+            f"{path} holds policies of other shapes than this version of fisc makes (it was packed with fisc "
+            f"{card['versions']['fisc']}): train them again, or install that version"
+        )
+    filled = [jax.numpy.asarray(array, leaf.dtype) for array, leaf in zip(arrays, shapes, strict=True)]
+    policies, earlier = eqx.combine(jax.tree.unflatten(structure, filled), static)
+    return Setting(economy, {role: Greedy(p) if greedy else p for role, p in policies.items()}, earlier)
 
 
 def make_player(economy: Economy, role: Role, name: str) -> Policy:

@@ -9,6 +9,7 @@ from typing import Any
 from fisc.core.economy import Economy
 from fisc.core.errors import ConfigError, RunError
 from fisc.records.metrics import arm_label
+from fisc.records.policies import SUFFIX, read_card
 from fisc.scenarios import build, foundation_config
 from fisc.scenarios.compare import open_finished
 from fisc.scenarios.config import Scenario
@@ -17,6 +18,7 @@ from fisc.scenarios.foundation_scenario import scenario_of
 from fisc.scenarios.reading import parse
 from fisc.scenarios.registry import PRESETS, check_arm, load_scenario
 from fisc.scenarios.settings import Setting, load_setting, make_setting
+from fisc.scenarios.trained import shipped
 
 CONFIGURATIONS = (".yaml", ".yml", ".json")
 
@@ -31,22 +33,29 @@ def stage(
     """Make the economy that a source names, with everybody who plays in it.
 
     Args:
-        source: a run folder (its trained policies play), a preset or .toml file, or a reference configuration.
+        source: a run folder or a file of policies (what was trained plays), a preset or .toml file, or a reference
+            configuration.
         arm: the tax system; by default "planner" if the scenario or run has it, else its first one. A reference
             configuration says it itself.
         seed: which people are drawn, and for a run which of its seeds.
-        players: see `fisc.scenarios.episodes.PLAYERS`; "thumb" by default. Those of a run are its own.
+        players: see `fisc.scenarios.episodes.PLAYERS`, or "trained" for the policies that come with fisc for a preset;
+            these by default where there are some and no key is changed, else "thumb". Those of a run are its own.
         overrides: dotted keys of a scenario and their values.
 
     Raises:
         ConfigError: no such source, an arm that it does not have, or keys that cannot be changed.
     """
     path = Path(source)
-    if overrides and (path.is_dir() or path.suffix in CONFIGURATIONS):
-        mend = "watch a scenario" if path.is_dir() else "import it first (fisc import-foundation)"
+    is_trained = path.is_dir() or path.suffix == SUFFIX
+    if overrides and (is_trained or path.suffix in CONFIGURATIONS):
+        mend = "watch a scenario" if is_trained else "import it first (fisc import-foundation)"
         raise ConfigError(f"--set {next(iter(overrides))}=…: {source} is no scenario whose keys can change; {mend}")
-    if path.is_dir() and players is not None:
+    if is_trained and players is not None:
         raise ConfigError(f"--players {players}: the trained policies of {source} play; leave --players out")
+    if path.suffix == SUFFIX:
+        return _from_file(path, arm, seed)
+    if source in PRESETS and (found := _shipped(source, arm, players, overrides)) is not None:
+        return _from_file(found, None, seed)
     players = players or "thumb"
     if path.suffix in CONFIGURATIONS:
         if arm is not None:
@@ -56,8 +65,9 @@ def stage(
         return _from_run(path, arm, seed)
     if path.suffix != ".toml" and source not in PRESETS:
         raise ConfigError(
-            f"nothing to watch in '{source}': give an episode (.npz), a run folder, a scenario ({', '.join(PRESETS)}, "
-            "or a .toml file), or a configuration of the reference program (.yaml, .json)"
+            f"nothing to watch in '{source}': give an episode (.npz), a run folder, a file of policies ({SUFFIX}), a "
+            f"scenario ({', '.join(PRESETS)}, or a .toml file), or a configuration of the reference program (.yaml, "
+            ".json)"
         )
     scenario = load_scenario(source, dict(overrides or {}))
     arm = _default_arm(scenario) if arm is None else check_arm(arm)
@@ -106,6 +116,32 @@ def _from_run(path: Path, arm: str | None, seed: int) -> Stage:
     setting = load_setting(path, arm, seed, greedy=scenario.evaluation.actions == "greedy")
     told = {"kind": "scenario", "scenario": _plain(scenario), "arm": arm, "seed": seed, "run": path.resolve().name}
     return cast(_as_judged(scenario, setting), f"{scenario.title}, {arm_label(arm)}", told)
+
+
+def _shipped(preset: str, arm: str | None, players: str | None, overrides: Mapping[str, Any] | None) -> Path | None:
+    """The policies that come with fisc, if they are to play."""
+    there = shipped(preset)
+    found = there.get(_default_arm(load_scenario(preset)) if arm is None else arm)
+    if players == "trained" and (found is None or overrides):
+        why = (
+            "with --set, as they were trained without"
+            if overrides
+            else f"for that: it has {', '.join(there) or 'none'}"
+        )
+        raise ConfigError(
+            f"--players trained: {preset} comes with no trained policies {why}; train some (fisc compare)"
+        )
+    return None if players in ("thumb", "random") or overrides else found
+
+
+def _from_file(path: Path, arm: str | None, seed: int) -> Stage:
+    """By the policies in a file; the seed says what happens to them, as the people are those they were trained as."""
+    card = read_card(path)
+    scenario = parse(Scenario, card["scenario"])
+    setting = load_setting(path, arm or card["arm"], card["seed"], greedy=scenario.evaluation.actions == "greedy")
+    told = {"kind": "scenario", "scenario": card["scenario"], "arm": card["arm"], "seed": card["seed"]}
+    title = f"{scenario.title}, {arm_label(card['arm'])}"
+    return cast(_as_judged(scenario, setting), title, told | {"policies": path.name})
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:

@@ -59,12 +59,12 @@ def test_best_flat_tax_of_quantile_skills_beats_every_hundredth():
 @pytest.mark.slow
 @pytest.mark.parametrize("elasticity", [0.15, 0.25, 0.5])
 def test_optimal_top_rate_of_us_workers_is_saez_formula(elasticity):
-    """Closed form: (1 - g) / (1 - g + a·e), with g and a measured in the model's own tail, within two points.
+    """Closed form: (1 - g) / (1 - g + a·e), with g and a measured in the model's own tail, within half a point.
 
     g is the welfare weight of top earners, weighted by income above the cutoff: that is what the top rate taxes.
     """
     with jax.enable_x64(True):
-        economy = make("us-2024", economy__workers=100_000, economy__labor_exponent=1 + 1 / elasticity)
+        economy = make("us-2024", economy__workers=20_000, economy__labor_exponent=1 + 1 / elasticity)
         found = solve(economy, num_starts=1, tolerance=2e-3)
         income, weights = (np.asarray(x) for x in weights_of(economy, jnp.asarray(found.rates)))
     cutoff = float(economy.tax.cutoffs[-1])
@@ -72,5 +72,5 @@ def test_optimal_top_rate_of_us_workers_is_saez_formula(elasticity):
     top = income > cutoff
     pareto = income[top].mean() / (income[top].mean() - cutoff)
     weight = float((weights * above).sum() / above.sum())
-    assert top.sum() > 50
-    assert found.rates[-1] == pytest.approx(float(top_rate(weight, pareto, elasticity)), abs=0.02)
+    assert top.sum() > 20
+    assert found.rates[-1] == pytest.approx(float(top_rate(weight, pareto, elasticity)), abs=0.005)

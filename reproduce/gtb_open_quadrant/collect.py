@@ -1,0 +1,68 @@
+"""Add what finished comparisons found to the tables beside this file: python collect.py RUN…
+
+Rows of the same arm and seed are replaced and others stay, so that seeds may be trained one by one. Runs of another
+scenario or budget than the stored ones are refused.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import polars as pl
+
+HERE = Path(__file__).parent
+FIGURES = ("learning.png", "welfare.png", "schedules.png", "rates.png")
+CURVES = (
+    "equality_times_productivity", "productivity", "equality", "average_tax_rate", "tax_rate_poorest",
+    "tax_rate_richest", "price_wood", "price_stone", "houses", "trades",
+)  # fmt: skip
+
+
+def collect(run: Path, folder: Path = HERE) -> None:
+    """Add a run's outcomes, schedules and learning curves, and who did what, to the tables in `folder`.
+
+    Raises:
+        SystemExit: if the run is not finished, or has another plan than what is stored.
+    """
+    if json.loads((run / "status.json").read_text())["state"] != "finished":
+        raise SystemExit(f"{run} is not finished: go on with --resume first")
+    made = json.loads((run / "provenance.json").read_text())
+    plan = {name: made["plan"][name] for name in ("budget", "scenario")} | {"arms": made["plan"]["scenario"]["arms"]}
+    plan["scenario"] = {key: value for key, value in plan["scenario"].items() if key not in ("caveats", "description")}
+    path = folder / "plan.json"
+    if path.exists() and json.loads(path.read_text()) != plan:
+        raise SystemExit(f"{run} has another plan than {path}: delete what is stored, or leave it alone")
+    for name in ("evaluation", "schedules", "groups"):
+        add(pl.read_parquet(run / f"{name}.parquet"), folder / f"{name}.csv")
+    add(curves(pl.read_parquet(run / "metrics.parquet")), folder / "curves.csv")
+    path.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
+    about = folder / "runs.json"
+    runs = json.loads(about.read_text()) if about.exists() else {}
+    of_run = {key: made[key] for key in ("commit", "device", "versions", "wall_seconds", "env_steps")}
+    runs |= {str(seed): of_run for seed in made["plan"]["seeds"]}
+    about.write_text(json.dumps(dict(sorted(runs.items())), indent=1) + "\n", encoding="utf-8")
+    for figure in FIGURES:
+        shutil.copy(run / "figures" / figure, folder)
+
+
+def curves(metrics: pl.DataFrame) -> pl.DataFrame:
+    """What was recorded of the whole economy while everybody learned, a row for each recorded update."""
+    rows = metrics.filter(pl.col("metric").is_in(CURVES), pl.col("role") == "economy")
+    return rows.pivot("metric", index=["phase", "arm", "seed", "update", "env_steps"], values="value")
+
+
+def add(rows: pl.DataFrame, path: Path) -> None:
+    """Put rows into a table in place of those of the same arms and seeds, to six digits."""
+    rows = rows.with_columns(pl.col(pl.Float64).round_sig_figs(6))
+    if path.exists():
+        stored = pl.read_csv(path, schema_overrides=rows.schema)
+        stored = stored.join(rows.select("arm", "seed").unique(), on=["arm", "seed"], how="anti")
+        rows = pl.concat([stored, rows.select(stored.columns)])
+    order = [name for name in ("phase", "arm", "seed", "update", "metric", "group", "bracket") if name in rows.columns]
+    rows.sort(order).write_csv(path)
+
+
+if __name__ == "__main__":
+    for given in sys.argv[1:]:
+        collect(Path(given))
