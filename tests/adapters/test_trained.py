@@ -1,5 +1,8 @@
-"""Policies of a finished run play in an adapter as they did in the run's own evaluation."""
+"""Policies of a finished run play elsewhere as they did in its own evaluation: in an adapter, and from a file."""
 
+import os
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,10 +12,13 @@ import pytest
 import fisc
 from fisc.adapters.gymnasium import single_agent_env
 from fisc.adapters.pettingzoo import parallel_env
+from fisc.cli.main import main
 from fisc.core.errors import ConfigError, RunError
 from fisc.core.knobs import full_knobs
 from fisc.economies.one_step.best_response import BestResponse
 from fisc.policies.scripted import Greedy
+from fisc.records.policies import read_policies, write_policies
+from fisc.scenarios.packing import evaluate_packed, pack
 from fisc.scenarios.settings import load_setting
 
 TINY = {
@@ -60,6 +66,73 @@ def test_who_learned_nothing_solves_its_own_problem(folder):
     observations, _ = env.reset(seed=0)
     assert "planner" not in env.agents and not np.any(observations["citizen_000"]["rates"])
     assert jnp.allclose(setting.economy.skills, load_setting(folder).economy.skills), "the same people in every arm"
+
+
+@pytest.fixture(scope="module")
+def packed(folder, tmp_path_factory):
+    """The run's planner and its citizens in one file."""
+    return pack(folder, "planner", 0, tmp_path_factory.mktemp("packed") / "tiny.policies")
+
+
+def test_from_a_file_they_reach_what_their_card_says(folder, packed):
+    # Oracle: the run's own evaluation of the same people with the same luck, but for weights in half precision.
+    card, played = evaluate_packed(packed)
+    assert card["scores"]["welfare"] == pytest.approx(
+        pl.read_parquet(folder / "evaluation.parquet").filter(arm="planner", metric="welfare")["value"].item()
+    )
+    assert played.metrics["welfare"] == pytest.approx(card["scores"]["welfare"], rel=1e-2)
+    assert played.rates == pytest.approx(card["rates"], abs=1e-3)
+    assert (card["seed"], card["arm"], card["env_steps"]) == (0, "planner", 2 * 4 * 2)
+
+
+def test_a_file_holds_policies_to_half_precision_and_what_institutions_know(folder, packed):
+    whole, slim = (load_setting(path, "planner", greedy=False) for path in (folder, packed))
+    assert jax.tree.structure(whole.policies) == jax.tree.structure(slim.policies)
+    for before, after in zip(jax.tree.leaves(whole.policies), jax.tree.leaves(slim.policies), strict=True):
+        assert before.dtype == after.dtype
+        np.testing.assert_allclose(before, after, rtol=1e-3, atol=1e-6)
+    assert eqx.tree_equal(whole.earlier, slim.earlier)
+
+
+def test_a_file_that_does_not_fit_is_refused(folder, packed, tmp_path):
+    with pytest.raises(ConfigError, match="has no arm us_federal: it was packed with arm planner"):
+        load_setting(packed, "us_federal")
+    with pytest.raises(ConfigError, match="has no seed 1"):
+        load_setting(packed, "planner", 1)
+    with pytest.raises(ConfigError, match="nobody learned in arm 'free_market'"):
+        pack(folder, "free_market", 0, tmp_path / "free.policies")
+    card, arrays = read_policies(packed)
+    other = write_policies(tmp_path / "other.policies", card, arrays[1:])
+    with pytest.raises(RunError, match="other shapes than this version of fisc makes"):
+        load_setting(other, "planner")
+
+
+@pytest.fixture
+def environment():
+    """The command line prepares jax by environment variables, which must not outlive a test."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def test_the_commands_pack_and_evaluate(folder, environment, tmp_path, capsys, monkeypatch):
+    # Contract of the command line: a file is never replaced unasked, and every refusal is one line.
+    monkeypatch.chdir(tmp_path)
+    assert main(["pack", str(folder)]) == 0
+    assert (tmp_path / "one-step.planner.policies").is_file()
+    assert main(["evaluate", "one-step.planner.policies"]) == 0
+    printed = capsys.readouterr().out
+    assert "Learned planner, trained for 16 steps" in printed and "marginal rates: " in printed
+    for words, told in (
+        (["pack", str(folder)], "already exists"),
+        (["pack", str(folder), "--out", "a.npz"], "ends in .policies"),
+        (["evaluate", "one-step"], "one-step comes with no trained policies"),
+        (["evaluate", "one-step.planner.policies", "--arm", "flat"], "only for a preset"),
+    ):
+        assert main(words) == 2
+        error = capsys.readouterr().err
+        assert told in error and error.count("\n") == 1
 
 
 def test_what_a_run_does_not_have_is_refused(folder):

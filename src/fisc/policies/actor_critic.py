@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from fisc.core.economy import Observation, RoleSpec
+from fisc.core.errors import unknown
 from fisc.core.policy import Decision, Evaluation, TrainablePolicy
 from fisc.core.spaces import Box, Space
 from fisc.policies.distributions import FIRST_WIDTH, Distribution, Head, distribution, num_outputs, ordinal_outputs
@@ -39,6 +40,8 @@ class ActorCritic(TrainablePolicy):
     head: Head = eqx.field(static=True, default="categorical")
     critic_sees_maps: bool = eqx.field(static=True, default=True)
     actor_sees_mask: bool = eqx.field(static=True, default=False)
+    acts_on: tuple[str, ...] = eqx.field(static=True, default=())
+    """Blocks of numbers that the choice answers to; empty: to everything that is read."""
 
     def digest(self, observation: Observation) -> Observation:
         """Maps cut and flattened to what the networks read."""
@@ -49,16 +52,20 @@ class ActorCritic(TrainablePolicy):
         is_own = lambda x: isinstance(x, OwnMLPs)  # noqa: E731
         return jax.tree.map(lambda x: x.alone(agent) if is_own(x) else x, self, is_leaf=is_own)
 
-    def _read(self, observation: Observation, *, maps: bool, mask: bool) -> tuple[list[Array], list[Array]]:
-        """Public and own features in parts: numbers in the unit of experience, then cells of maps, then the mask."""
+    def _read(
+        self, observation: Observation, *, maps: bool, mask: bool, only: tuple[str, ...] = ()
+    ) -> tuple[list[Array], list[Array]]:
+        """Public and own features in parts: numbers in the unit of experience, then cells of maps, then the mask; or
+        numbers of some blocks alone."""
         scale, features = jax.lax.stop_gradient(self.scale), self.layout.digest(observation)
         lead, dtype = observation.mask.shape[:-1], self.actor.weights[0].dtype
         parts = []
         kinds = ((self.layout.public, PUBLIC_FLAGS, PUBLIC_CELLS), (self.layout.own, FLAGS, CELLS))
         for names, flags, cells in kinds:
+            names = tuple(name for name in names if name in only or not only)
             part = [standardize(features, names, scale.mean, scale.std, FEATURE_LIMIT)] if names else []
-            part += [features[flags]] if flags in features else []
-            parts.append(part + ([features[cells]] if maps and cells in features else []))
+            part += [features[flags]] if flags in features and not only else []
+            parts.append(part + ([features[cells]] if maps and cells in features and not only else []))
         public, own = parts
         if mask or not own:
             own.append(observation.mask if mask else jnp.zeros((*lead, 0), dtype))
@@ -66,7 +73,7 @@ class ActorCritic(TrainablePolicy):
 
     def _choose(self, observation: Observation) -> Distribution:
         """A distribution whose rows are the agents of all environments, one after the other."""
-        outputs = self.actor(*self._read(observation, maps=True, mask=self.actor_sees_mask))
+        outputs = self.actor(*self._read(observation, maps=True, mask=self.actor_sees_mask, only=self.acts_on))
         mask = observation.mask
         rows = outputs.reshape(-1, outputs.shape[-1])
         return distribution(self.space, rows, mask.reshape(-1, mask.shape[-1]), self.head)
@@ -103,7 +110,7 @@ def unit_scale(role: RoleSpec) -> Scale:
     )
 
 
-def make_policy(
+def make_policy(  # noqa: PLR0913 - options by keyword
     hidden: tuple[int, ...],
     head: Head = "categorical",
     *,
@@ -113,6 +120,7 @@ def make_policy(
     actor_sees_mask: bool = False,
     opening: tuple[float, float] = (0.5, FIRST_WIDTH),
     own_networks: bool = False,
+    acts_on: tuple[str, ...] = (),
 ):
     """A maker of fresh policies with these hidden layers, as a learner wants it.
 
@@ -123,6 +131,7 @@ def make_policy(
         actor_sees_mask: whether the legal actions are also features for the choice.
         opening: location and width of ordinal choices before anything is learned, as shares of the range.
         own_networks: whether each agent has networks of its own, in place of one for all.
+        acts_on: blocks of numbers that the choice answers to, while the critic reads everything; empty: to all of it.
     """
 
     def make(key: Key[Array, ""], role: RoleSpec) -> ActorCritic:
@@ -132,13 +141,16 @@ def make_policy(
         numbers = sum(role.blocks[name].size for name in layout.numbers) + layout.num_flags
         cells = sum(layer.size for layer in layout.layers + layout.public_layers)
         mask = role.actions.mask_size if actor_sees_mask else 0
-        chooses = {"num_features": numbers + cells + mask, "hidden": hidden}
+        if stray := set(acts_on) - set(layout.numbers):
+            raise unknown("block of numbers that is read", min(stray), layout.numbers)
+        seen = sum(role.blocks[name].size for name in acts_on) if acts_on else numbers + cells
+        chooses = {"num_features": seen + mask, "hidden": hidden}
         values = {"num_features": numbers + critic_sees_maps * cells, "hidden": critic_hidden or hidden}
         num = role.num_agents if own_networks else 0
         actor = _networks(partial(_actor, role.actions, head, opening, **chooses), key_actor, num)
         critic = _networks(partial(SharedMLP, size=1, last_scale=1.0, **values), key_critic, num)
         return ActorCritic(
-            actor, critic, unit_scale(role), role.actions, layout, head, critic_sees_maps, actor_sees_mask
+            actor, critic, unit_scale(role), role.actions, layout, head, critic_sees_maps, actor_sees_mask, acts_on
         )
 
     return make

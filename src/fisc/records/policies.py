@@ -38,7 +38,7 @@ def write_policies(path: Path, card: Mapping[str, Any], arrays: Sequence[np.ndar
     if path.suffix != SUFFIX:
         raise RecordError(f"{path}: a file of policies ends in {SUFFIX}")
     buffer = io.BytesIO()
-    head = {"format": FORMAT, "schema": SCHEMA, "arrays": len(arrays)} | dict(card)
+    head = {"format": FORMAT, "schema": SCHEMA} | dict(card) | {"arrays": len(arrays)}
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(_entry(CARD), json.dumps(head, indent=1, allow_nan=False), zipfile.ZIP_DEFLATED)
         for number, array in enumerate(arrays):

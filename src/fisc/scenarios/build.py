@@ -220,6 +220,7 @@ def make_learner(config: LearnerConfig) -> Learner:
         actor_sees_mask=config.actor_sees_mask,
         opening=(config.begins_at, config.begins_within),
         own_networks=config.own_networks,
+        acts_on=config.acts_on,
     )
     return ppo(settings, policy, set_scale)
 

@@ -29,6 +29,9 @@ class LearnerConfig:
     """Whether the critic reads maps, which cost most of the time."""
     actor_sees_mask: bool = False
     """Whether the legal actions are also features of the choice."""
+    acts_on: tuple[str, ...] = ()
+    """Blocks of the observation that the choice answers to; empty: all. Values are read from everything all the same. A
+    planner with ["calendar"] commits itself: it announces rates by the year and answers to nothing that happens."""
     head: Literal["categorical", "ordinal"] = "ordinal"
     """How one integer is chosen: each by its own logit, or around a location, for choices that are ordered."""
     begins_at: float = 0.5
