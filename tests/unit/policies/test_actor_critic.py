@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fisc.core.economy import Block, Observation, RoleSpec
+from fisc.core.errors import ConfigError
 from fisc.core.spaces import Box, Discrete, MultiDiscrete
 from fisc.policies.actor_critic import FEATURE_LIMIT, make_policy, set_scale
 from fisc.policies.scripted import Constant, UniformRandom
@@ -61,6 +62,28 @@ def test_an_illegal_action_is_never_taken():
     seen = eqx.tree_at(lambda o: o.mask, seen, jnp.zeros((1000, 6), bool).at[:, jnp.array([0, 5])].set(True))
     decided = act(policy(space), jax.random.key(3), seen)
     assert set(np.unique(decided.action)) == {0, 5}
+
+
+def test_a_choice_that_answers_to_one_block_alone_is_deaf_to_the_others_and_its_value_is_not():
+    # Closed form: the gradient of a probability in what is not read is zero; that of the value is not.
+    make = make_policy((8,), acts_on=("rates",))
+    actor = eqx.filter_jit(lambda key: make(key, RoleSpec(4, Discrete(6), BLOCKS, "step")))(jax.random.key(0))
+    seen, latent = observation(Discrete(6)), jnp.array([0, 1, 2, 3])
+
+    def slope(measure):
+        """How far a measure moves with each block."""
+        at = lambda features: measure(eqx.tree_at(lambda o: o.features, seen, features))  # noqa: E731
+        return {name: float(jnp.abs(x).sum()) for name, x in jax.jit(jax.grad(at))(seen.features).items()}
+
+    chance = slope(lambda o: actor.evaluate(o, latent).log_prob.sum())
+    worth = slope(lambda o: actor.evaluate(o, latent).value.sum())
+    assert chance["own"] == 0 and chance["rates"] > 0
+    assert min(worth.values()) > 0
+
+
+def test_a_block_that_is_not_there_cannot_be_answered_to():
+    with pytest.raises(ConfigError, match="block of numbers that is read 'rate': did you mean 'rates'"):
+        make_policy((8,), acts_on=("rate",))(jax.random.key(0), RoleSpec(4, Discrete(6), BLOCKS, "step"))
 
 
 def test_features_are_read_on_the_scale_that_was_set():
