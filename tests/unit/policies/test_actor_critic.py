@@ -25,8 +25,8 @@ def observation(space, num=4, scale=1.0) -> Observation:
 
 @cache
 def policy(space, head="categorical"):
-    make = eqx.filter_jit(lambda key: make_policy((8,), head)(key, RoleSpec(4, space, BLOCKS, "step")))
-    return make(jax.random.key(0))
+    make = make_policy((8,), head)
+    return eqx.filter_jit(lambda key: make(key, RoleSpec(4, space, BLOCKS, "step")))(jax.random.key(0))
 
 
 act = eqx.filter_jit(lambda actor, key, seen: actor.act(key, seen))
@@ -41,6 +41,19 @@ def test_deciding_and_evaluating_agree_on_probability_and_value(space, head):
     # Property: PPO's ratio is one before the first step, up to rounding of another compilation.
     decided = act(policy(space, head), jax.random.key(1), observation(space))
     seen = evaluate(policy(space, head), observation(space), decided.latent)
+    np.testing.assert_allclose(seen.log_prob, decided.log_prob, rtol=1e-5)
+    np.testing.assert_allclose(seen.value, decided.value, rtol=1e-5, atol=1e-6)
+
+
+def test_agents_with_networks_of_their_own_open_where_they_are_told_and_know_how_likely_they_were():
+    # Closed form: a last layer of zeros leaves the location at the opening, a quarter of 0 to 20.
+    space = Discrete(21)
+    make = make_policy((8,), "ordinal", opening=(0.25, 0.1), own_networks=True)
+    actor = eqx.filter_jit(lambda key: make(key, RoleSpec(4, space, BLOCKS, "step")))(jax.random.key(0))
+    blank = eqx.tree_at(lambda p: p.actor.networks.weights[-1], actor, replace_fn=jnp.zeros_like)
+    assert act_greedily(blank, observation(space)).tolist() == [5, 5, 5, 5]
+    decided = act(actor, jax.random.key(1), observation(space))
+    seen = evaluate(actor, observation(space), decided.latent)
     np.testing.assert_allclose(seen.log_prob, decided.log_prob, rtol=1e-5)
     np.testing.assert_allclose(seen.value, decided.value, rtol=1e-5, atol=1e-6)
 
