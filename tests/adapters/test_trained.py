@@ -18,8 +18,10 @@ from fisc.core.knobs import full_knobs
 from fisc.economies.one_step.best_response import BestResponse
 from fisc.policies.scripted import Greedy
 from fisc.records.policies import read_policies, write_policies
+from fisc.scenarios.episodes import record, replay
 from fisc.scenarios.packing import evaluate_packed, pack
 from fisc.scenarios.settings import load_setting
+from fisc.scenarios.sources import rebuild, stage
 
 TINY = {
     "economy.workers": 9,
@@ -105,6 +107,32 @@ def test_a_file_that_does_not_fit_is_refused(folder, packed, tmp_path):
     other = write_policies(tmp_path / "other.policies", card, arrays[1:])
     with pytest.raises(RunError, match="other shapes than this version of fisc makes"):
         load_setting(other, "planner")
+
+
+def test_an_episode_is_played_by_the_policies_in_a_file(packed):
+    # Property: what is recorded says who played, and its economy can be made again from what it says.
+    staged = stage(str(packed))
+    assert staged.title.endswith("Learned planner") and staged.players["planner"] == "trained"
+    episode = record(staged, seed=3)
+    replay(episode, rebuild(episode.header["source"]))
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        ({"source": "one-step", "players": "trained"}, "one-step comes with no policies"),
+        ({"source": "one-step", "players": "trained", "overrides": {"economy.workers": 9}}, "trained without --set"),
+    ],
+)
+def test_policies_that_do_not_come_with_fisc_cannot_play(words, told):
+    with pytest.raises(ConfigError, match=told):
+        stage(**words)
+
+
+def test_who_plays_a_file_cannot_be_changed(packed):
+    for changes, told in (({"players": "random"}, "leave --players out"), ({"overrides": {"a": 1}}, "no scenario")):
+        with pytest.raises(ConfigError, match=told):
+            stage(str(packed), **changes)
 
 
 @pytest.fixture

@@ -122,15 +122,11 @@ def _shipped(preset: str, arm: str | None, players: str | None, overrides: Mappi
     """The policies that come with fisc, if they are to play."""
     there = shipped(preset)
     found = there.get(_default_arm(load_scenario(preset)) if arm is None else arm)
-    if players == "trained" and (found is None or overrides):
-        why = (
-            "with --set, as they were trained without"
-            if overrides
-            else f"for that: it has {', '.join(there) or 'none'}"
-        )
-        raise ConfigError(
-            f"--players trained: {preset} comes with no trained policies {why}; train some (fisc compare)"
-        )
+    if players == "trained" and overrides:
+        raise ConfigError("--players trained: they were trained without --set; leave one of the two out")
+    if players == "trained" and found is None:
+        has = f"policies for {', '.join(there)}" if there else "no policies"
+        raise ConfigError(f"--players trained: {preset} comes with {has}; train some (fisc compare {preset})")
     return None if players in ("thumb", "random") or overrides else found
 
 
