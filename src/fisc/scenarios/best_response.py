@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from fisc.learning.freeze import apart, frozen, split
 from fisc.learning.rollout import play_episodes
 from fisc.learning.train import unstack
 from fisc.learning.two_level import TrainState, TwoLevel
-from fisc.policies.scripted import Greedy
 from fisc.records.store import RunFolder, check_free
 from fisc.scenarios import build, checkpoint
 from fisc.scenarios.compare import group_jobs, open_finished, solve_worlds
@@ -309,20 +309,16 @@ def _system(planned: Plan, group: Group, asked: Question, recipe: Recipe) -> Two
     The entropy bonus is that of the end of training, so that a trained policy is not driven away from where it is; the
     step size falls over the retraining as it did over the training.
     """
-    system, play = group.system, _play_as(planned)
-    learners = {role: frozen(learner, play) for role, learner in system.learners.items()}
-    own = build.make_learner(planned.scenario.learning.roles[asked.role].by(*astuple(recipe)))
-    learners[asked.role] = own if asked.agent is None else apart(own, asked.agent, play)
+    system, scenario = group.system, planned.scenario
+    play = {role: partial(build.judged_policy, scenario, role) for role in system.learners}
+    learners = {role: frozen(learner, play[role]) for role, learner in system.learners.items()}
+    own = build.make_learner(scenario.learning.roles[asked.role].by(*astuple(recipe)))
+    learners[asked.role] = own if asked.agent is None else apart(own, asked.agent, play[asked.role])
     last = system.curriculum(system.progress(jnp.asarray(system.num_updates - 1)))
     roles = tuple(next(job for job in group.jobs if job.arm == asked.arm).economy.spec.roles)
     steps = (1.0, float(last.learning_rate[asked.role]))
     curriculum = Retraining(roles, asked.role, float(last.entropy[asked.role]), steps)
     return replace(system, learners=learners, curriculum=curriculum, num_updates=asked.updates)
-
-
-def _play_as(planned: Plan) -> Callable[[Policy], Policy]:
-    """How a policy that no longer learns plays: as in the run's evaluation."""
-    return Greedy if planned.scenario.evaluation.actions == "greedy" else lambda policy: policy
 
 
 def evaluate(case: Case, profiles: dict[str, list[TrainState]]) -> pl.DataFrame:
@@ -350,8 +346,9 @@ def _returns(case: Case, j: int, run: TrainState, purpose: int) -> dict[str, np.
     Raises:
         DivergenceError: a reward that is not finite, or a ledger that does not balance.
     """
-    job, play, learners = case.jobs[j], _play_as(case.planned), case.system.learners
-    policies = {role: play(learners[role].policy(run.learners[role])) for role in job.economy.spec.roles}
+    job, learners = case.jobs[j], case.system.learners
+    judged = partial(build.judged_policy, case.planned.scenario)
+    policies = {role: judged(role, learners[role].policy(run.learners[role])) for role in job.economy.spec.roles}
     first = jax.tree.map(lambda x: x[0], run.environments)
     # Drawn as in the run's own evaluation: the trained profile has the luck that it had there.
     keys = jax.random.split(jax.random.fold_in(jax.random.key(job.seed), purpose), 3)[1:]

@@ -15,16 +15,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fisc.core.economy import Economy
+from fisc.core.economy import Economy, Role
 from fisc.core.errors import ConfigError
 from fisc.core.mandate import mandate
-from fisc.core.policy import Learner, scripted
+from fisc.core.policy import Learner, Policy, scripted
 from fisc.core.tax import TaxSystem
 from fisc.learning.curriculum import Phases, RoleSchedule
 from fisc.learning.ppo import Settings, ppo
 from fisc.learning.two_level import Curriculum, TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
 from fisc.policies.reading import layout_of
+from fisc.policies.scripted import Greedy
 from fisc.records.metrics import flat_percent
 from fisc.scenarios.config import BudgetConfig, Scenario
 from fisc.scenarios.kinds.business_cycle import BusinessCycleKind
@@ -185,6 +186,12 @@ def _load_tax(arm: str, cutoffs: Any) -> TaxSystem:
         kind = type(system).__name__
         raise ConfigError(f"arm '{arm}': {function}(cutoffs) must return a fisc.core.tax.TaxSystem, not {kind}")
     return system
+
+
+def judged_policy(scenario: Scenario, role: Role, policy: Policy) -> Policy:
+    """A trained policy as it plays where results are given: as the evaluation says, and never drawing once settled."""
+    draws = scenario.evaluation.actions == "drawn" and not scenario.learning.settles(role)
+    return policy if draws else Greedy(policy)
 
 
 def make_learners(scenario: Scenario) -> dict[str, Learner]:

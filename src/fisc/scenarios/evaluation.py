@@ -16,7 +16,6 @@ from fisc.core.ledger import tolerance
 from fisc.core.policy import Policy
 from fisc.learning.rollout import play_actions, play_episodes
 from fisc.learning.two_level import TrainState
-from fisc.policies.scripted import Greedy
 from fisc.records.schema import TABLES
 from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
@@ -135,9 +134,10 @@ def play_world(
     if run is None:
         return play_policies(scenario, world, {kind.people_role: kind.exact_citizens(economy)}, None, weight)
     learners = build.make_learners(scenario)
-    policies = {role: learners[role].policy(run.learners[role]) for role in economy.spec.roles}
-    if scenario.evaluation.actions == "greedy":
-        policies = {role: Greedy(policy) for role, policy in policies.items()}
+    policies = {
+        role: build.judged_policy(scenario, role, learners[role].policy(run.learners[role]))
+        for role in economy.spec.roles
+    }
     return play_policies(scenario, world, policies, jax.tree.map(lambda x: x[0], run.environments), weight)
 
 

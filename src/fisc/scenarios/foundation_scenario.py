@@ -56,9 +56,10 @@ UNDER_A_CEILING = {
     "learning_rate": 1e-3,
     "entropy": 0.005,
     "final_entropy": 0.0005,
+    "settles_at": 1.0,
 }
 """How a planner learns where the file is silent: rates are drawn around one half, cut off by a ceiling that rises. The
-preset's own planner begins with low rates in place of a ceiling."""
+preset's own planner begins with low rates in place of a ceiling, and settles before the end."""
 
 
 def scenario_of(config: FoundationConfig, name: str = "imported", convention: str = "exact") -> Scenario:

@@ -144,6 +144,10 @@ class BaseLearningConfig(abc.ABC):
         """Whether people learn, or solve their own problem exactly."""
         return True
 
+    def settles(self, role: str) -> bool:
+        """Whether a role keeps, before the end, to what it found: to what it finds most likely, without drawing."""
+        return getattr(self.roles.get(role), "settles_at", 1.0) < 1.0
+
 
 @dataclass(frozen=True)
 class LearningConfig(BaseLearningConfig):

@@ -48,7 +48,7 @@ def evaluate_packed(path: str | os.PathLike) -> tuple[dict[str, Any], Played]:
     """
     card = read_card(Path(path))
     scenario, arm, seed = parse(Scenario, card["scenario"]), card["arm"], card["seed"]
-    setting = load_setting(path, arm, seed, greedy=scenario.evaluation.actions == "greedy")
+    setting = load_setting(path, arm, seed, greedy=None)
     people = build.population(scenario, seed)
     world = World(arm, seed, people, build.exact_rates(scenario, people, arm))
     return card, play_policies(scenario, world, setting.policies, setting.earlier)

@@ -60,14 +60,14 @@ def make_setting(
     return Setting(build.make_economy(scenario, people, tax))
 
 
-def load_setting(path: str | os.PathLike, arm: str = "planner", seed: int = 0, greedy: bool = True) -> Setting:
+def load_setting(path: str | os.PathLike, arm: str = "planner", seed: int = 0, greedy: bool | None = True) -> Setting:
     """Take the economy of a finished run with the policies that were trained in it. The run is only read.
 
     Args:
         path: the run folder, or a file of policies from `fisc pack`.
         arm, seed: which of its tax systems and seeds; a file has one.
-        greedy: True to let everybody do what they find most likely, as in the run's evaluation; False to draw, as in
-            its training.
+        greedy: True to let everybody do what they find most likely; False to draw, as in training; None to let them
+            play as in the run's evaluation.
 
     Raises:
         ConfigError: if the run has no such arm or seed.
@@ -93,7 +93,7 @@ def load_setting(path: str | os.PathLike, arm: str = "planner", seed: int = 0, g
             learners = build.make_learners(planned.scenario)
             policies = {role: learners[role].policy(run.learners[role]) for role in economy.spec.roles}
             first = jax.tree.map(lambda x: x[0], run.environments)
-            return Setting(economy, {r: Greedy(p) if greedy else p for r, p in policies.items()}, first)
+            return Setting(economy, _as_wanted(planned.scenario, policies, greedy), first)
     kind = build.kind_of(planned.scenario)
     return Setting(economy, {kind.people_role: kind.exact_citizens(economy)})
 
@@ -131,7 +131,13 @@ def _load_packed(path: Path, arm: str, seed: int, greedy: bool) -> Setting:
         )
     filled = [jax.numpy.asarray(array, leaf.dtype) for array, leaf in zip(arrays, shapes, strict=True)]
     policies, earlier = eqx.combine(jax.tree.unflatten(structure, filled), static)
-    return Setting(economy, {role: Greedy(p) if greedy else p for role, p in policies.items()}, earlier)
+    return Setting(economy, _as_wanted(scenario, policies, greedy), earlier)
+
+
+def _as_wanted(scenario: Scenario, policies: Mapping[Role, Policy], greedy: bool | None) -> dict[Role, Policy]:
+    if greedy is None:
+        return {role: build.judged_policy(scenario, role, policy) for role, policy in policies.items()}
+    return {role: Greedy(policy) if greedy else policy for role, policy in policies.items()}
 
 
 def make_player(economy: Economy, role: Role, name: str) -> Policy:

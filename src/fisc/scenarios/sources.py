@@ -112,8 +112,7 @@ def _from_run(path: Path, arm: str | None, seed: int) -> Stage:
     _, planned = open_finished(path)
     scenario = planned.scenario
     arm = arm or _default_arm(scenario)
-    # The policies play as they were judged.
-    setting = load_setting(path, arm, seed, greedy=scenario.evaluation.actions == "greedy")
+    setting = load_setting(path, arm, seed, greedy=None)
     told = {"kind": "scenario", "scenario": _plain(scenario), "arm": arm, "seed": seed, "run": path.resolve().name}
     return cast(_as_judged(scenario, setting), f"{scenario.title}, {arm_label(arm)}", told)
 
@@ -134,7 +133,7 @@ def _from_file(path: Path, arm: str | None, seed: int) -> Stage:
     """By the policies in a file; the seed says what happens to them, as the people are those they were trained as."""
     card = read_card(path)
     scenario = parse(Scenario, card["scenario"])
-    setting = load_setting(path, arm or card["arm"], card["seed"], greedy=scenario.evaluation.actions == "greedy")
+    setting = load_setting(path, arm or card["arm"], card["seed"], greedy=None)
     told = {"kind": "scenario", "scenario": card["scenario"], "arm": card["arm"], "seed": card["seed"]}
     title = f"{scenario.title}, {arm_label(card['arm'])}"
     return cast(_as_judged(scenario, setting), title, told | {"policies": path.name})

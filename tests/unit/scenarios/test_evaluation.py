@@ -9,7 +9,7 @@ import pytest
 from fisc.core.errors import ConfigError
 from fisc.core.knobs import full_knobs
 from fisc.learning.rollout import play_episodes
-from fisc.policies.scripted import Constant, UniformRandom
+from fisc.policies.scripted import Constant, Greedy, UniformRandom
 from fisc.records.metrics import has_natural_zero
 from fisc.scenarios import build
 from fisc.scenarios.config import BUDGETS
@@ -36,6 +36,19 @@ def test_arms_share_their_luck_with_and_without_a_planner():
     for name in ("cell", "coin", "labor", "units", "goods"):
         np.testing.assert_array_equal(getattr(free, name), getattr(planned, name), err_msg=name)
     assert np.ptp(np.asarray(free.labor)) > 0
+
+
+@pytest.mark.parametrize(
+    "actions, settles_at, who_draws",
+    [("drawn", 1.0, {"citizen", "planner"}), ("drawn", 0.5, {"citizen"}), ("greedy", 0.5, set())],
+)
+def test_a_role_that_has_settled_is_judged_by_what_it_settled_on(actions, settles_at, who_draws):
+    # By hand: others answered its likeliest actions, so it does not draw again where results are given.
+    changes = {"evaluation.actions": actions, "learning.planner.settles_at": settles_at}
+    scenario, policy = load_scenario("gtb-open-quadrant", changes), Constant(jnp.zeros((1, 7), jnp.int32))
+    judged = {role: build.judged_policy(scenario, role, policy) for role in ("citizen", "planner")}
+    assert {role for role in judged if judged[role] is policy} == who_draws
+    assert all(isinstance(found, Greedy) for role, found in judged.items() if role not in who_draws)
 
 
 @pytest.mark.parametrize("objective", PEOPLE_OBJECTIVES)

@@ -95,6 +95,7 @@ def test_the_training_section_becomes_learning_and_budgets():
     assert (learning.environments, learning.periods_per_update, learning.citizen.epochs) == (30, 2, 1)
     assert (learning.max_rate_start, learning.planner.joins_at) == (pytest.approx(0.1), 0.0)
     assert (learning.planner.begins_at, learning.planner.begins_within) == (0.5, 0.25)
+    assert learning.planner.settles_at == 1.0, "learns to the end, as published"
     assert (learning.citizen.own_networks, learning.citizen.per_agent) == (False, False)
     assert (learning.citizen.learning_rate, learning.citizen.discount) == (0.0003, 0.998)
     assert learning.citizen.hidden == (128, 128)

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The main comparison of the AI Economist papers: four citizens on Open-Quadrant, four tax systems, at equal steps, and what
+# each side could still gain. Stores the results beside this file; seeds may be run one by one.
+# Run from the repository root after `make setup`: run.sh SEEDS FOLDER, such as run.sh 0,1,2. Two cores take an hour and a
+# half a seed; an interrupted run goes on where it was.
+set -euo pipefail
+here=$(dirname "$0")
+seeds=${1:-0,}
+out=${2:-runs/reproduce-gtb-open-quadrant}
+fisc=.venv/bin/fisc
+
+$fisc compare gtb-open-quadrant --budget full --seeds "$seeds" --out "$out" --resume
+.venv/bin/python "$here/collect.py" "$out"
+
+# would the best builder, all citizens, or the planner gain by learning on while everybody else stays as they are?
+first=${seeds%%,*}
+ask() {
+  $fisc best-response "$out" --updates 50 --seeds "$first," --out "$out/best-response/$1" --resume "${@:2}"
+  cp "$out/best-response/$1/summary.json" "$here/best_response_$1.json"
+}
+ask planner --arm planner --role planner
+ask citizens --arm planner --role citizen
+ask best_builder --arm planner --role citizen --agent 3
+ask free_market_citizens --arm free_market --role citizen
+.venv/bin/python tools/make_docs.py # the tables in docs/economies/gather-trade-build.md
