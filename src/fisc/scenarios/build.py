@@ -36,7 +36,7 @@ from fisc.scenarios.learning_config import LearnerConfig
 from fisc.scenarios.registry import check_arm
 from fisc.taxes.fixed import check_schedule, fixed
 from fisc.taxes.planner import PlannerContinuous, PlannerGrid
-from fisc.taxes.saez import WINDOW, saez_estimated
+from fisc.taxes.saez import saez_estimated
 
 KINDS: dict[str, Kind] = {
     "one_step": OneStepKind(),
@@ -142,7 +142,9 @@ def make_tax(
             cutoffs,
             # Citizens are in order of skill: a window shorter than the population, as the reference program's may be,
             # would see only the richest.
-            window=WINDOW if convention == "foundation" else max(WINDOW, scenario.economy.num_people),
+            window=taxes.saez_window
+            if convention == "foundation"
+            else max(taxes.saez_window, scenario.economy.num_people),
             num_environments=scenario.learning.environments if num_environments is None else num_environments,
             fixed_elasticity=None if isinstance(given, str) else given,
             weight_type=taxes.saez_weights,

@@ -55,6 +55,9 @@ class TaxesConfig:
     """Elasticity in the Saez formula, or 'own': the economy's for arm saez, the running estimate for saez_estimated."""
     saez_weights: Literal["inverse_income", "uniform"] = "inverse_income"
     """Welfare weights of arm saez_estimated."""
+    saez_window: int = 500
+    """Pairs of income and rate that arm saez_estimated waits for, and that each environment remembers, at least one for
+    everybody. Environments pool theirs, so that with many of them a few each are enough, and save most of its time."""
 
     def __post_init__(self):
         check("taxes.dollars_per_coin", self.dollars_per_coin, self.dollars_per_coin > 0, "above 0")
@@ -71,6 +74,7 @@ class TaxesConfig:
             "a fraction that divides max_rate - min_rate, like 0.05",
         )
         check("taxes.saez_bandwidth", self.saez_bandwidth, self.saez_bandwidth > 0, "above 0")
+        check("taxes.saez_window", self.saez_window, self.saez_window >= 1, "at least 1")
         if self.flat_rate != "best":
             check("taxes.flat_rate", self.flat_rate, 0 <= self.flat_rate <= 1, "'best' or a fraction in [0, 1]")
         if not isinstance(self.saez_elasticity, str):

@@ -1,4 +1,4 @@
-"""From a scenario's keys to who has which rank and which networks. Kind: wiring, by hand."""
+"""From a scenario's keys to who has which rank, which networks, and what is remembered. Kind: wiring, by hand."""
 
 import os
 import subprocess
@@ -50,6 +50,12 @@ def test_everybody_has_networks_where_the_scenario_says_so():
     assert isinstance(actor, OwnMLPs) and actor.weights[0].shape[0] == 4
     assert made["citizen"].returns.mean.shape == (4,)
     assert not isinstance(made["planner"].policy.actor, OwnMLPs)
+
+
+@pytest.mark.parametrize("changes, window", [({}, 40), ({"economy.citizens": 50, "economy.placement": "anywhere"}, 50)])
+def test_the_saez_estimator_remembers_as_many_incomes_as_the_scenario_says_and_one_for_everybody(changes, window):
+    scenario = load_scenario("gtb-open-quadrant", changes)
+    assert build.make_tax(scenario, build.population(scenario, 0), "saez_estimated", None).window == window
 
 
 def test_networks_can_be_made_where_each_core_is_a_device():
