@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from fisc.core.economy import Observation, RoleSpec
-from fisc.core.errors import unknown
 from fisc.core.policy import Decision, Evaluation, TrainablePolicy
 from fisc.core.spaces import Box, Space
 from fisc.policies.distributions import FIRST_WIDTH, Distribution, Head, distribution, num_outputs, ordinal_outputs
@@ -40,8 +39,6 @@ class ActorCritic(TrainablePolicy):
     head: Head = eqx.field(static=True, default="categorical")
     critic_sees_maps: bool = eqx.field(static=True, default=True)
     actor_sees_mask: bool = eqx.field(static=True, default=False)
-    acts_on: tuple[str, ...] = eqx.field(static=True, default=())
-    """Blocks of numbers that the choice answers to; empty: to everything that is read."""
 
     def digest(self, observation: Observation) -> Observation:
         """Maps cut and flattened to what the networks read."""
@@ -73,7 +70,7 @@ class ActorCritic(TrainablePolicy):
 
     def _choose(self, observation: Observation) -> Distribution:
         """A distribution whose rows are the agents of all environments, one after the other."""
-        outputs = self.actor(*self._read(observation, maps=True, mask=self.actor_sees_mask, only=self.acts_on))
+        outputs = self.actor(*self._read(observation, maps=True, mask=self.actor_sees_mask, only=self.layout.acts_on))
         mask = observation.mask
         rows = outputs.reshape(-1, outputs.shape[-1])
         return distribution(self.space, rows, mask.reshape(-1, mask.shape[-1]), self.head)
@@ -110,7 +107,7 @@ def unit_scale(role: RoleSpec) -> Scale:
     )
 
 
-def make_policy(  # noqa: PLR0913 - options by keyword
+def make_policy(
     hidden: tuple[int, ...],
     head: Head = "categorical",
     *,
@@ -120,7 +117,6 @@ def make_policy(  # noqa: PLR0913 - options by keyword
     actor_sees_mask: bool = False,
     opening: tuple[float, float] = (0.5, FIRST_WIDTH),
     own_networks: bool = False,
-    acts_on: tuple[str, ...] = (),
 ):
     """A maker of fresh policies with these hidden layers, as a learner wants it.
 
@@ -131,7 +127,6 @@ def make_policy(  # noqa: PLR0913 - options by keyword
         actor_sees_mask: whether the legal actions are also features for the choice.
         opening: location and width of ordinal choices before anything is learned, as shares of the range.
         own_networks: whether each agent has networks of its own, in place of one for all.
-        acts_on: blocks of numbers that the choice answers to, while the critic reads everything; empty: to all of it.
     """
 
     def make(key: Key[Array, ""], role: RoleSpec) -> ActorCritic:
@@ -141,16 +136,14 @@ def make_policy(  # noqa: PLR0913 - options by keyword
         numbers = sum(role.blocks[name].size for name in layout.numbers) + layout.num_flags
         cells = sum(layer.size for layer in layout.layers + layout.public_layers)
         mask = role.actions.mask_size if actor_sees_mask else 0
-        if stray := set(acts_on) - set(layout.numbers):
-            raise unknown("block of numbers that is read", min(stray), layout.numbers)
-        seen = sum(role.blocks[name].size for name in acts_on) if acts_on else numbers + cells
+        seen = sum(role.blocks[name].size for name in layout.acts_on) if layout.acts_on else numbers + cells
         chooses = {"num_features": seen + mask, "hidden": hidden}
         values = {"num_features": numbers + critic_sees_maps * cells, "hidden": critic_hidden or hidden}
         num = role.num_agents if own_networks else 0
         actor = _networks(partial(_actor, role.actions, head, opening, **chooses), key_actor, num)
         critic = _networks(partial(SharedMLP, size=1, last_scale=1.0, **values), key_critic, num)
         return ActorCritic(
-            actor, critic, unit_scale(role), role.actions, layout, head, critic_sees_maps, actor_sees_mask, acts_on
+            actor, critic, unit_scale(role), role.actions, layout, head, critic_sees_maps, actor_sees_mask
         )
 
     return make

@@ -77,6 +77,8 @@ class Layout:
     public_layers: tuple[Layer, ...] = ()
     flags: tuple[Flags, ...] = ()
     public_flags: tuple[Flags, ...] = ()
+    acts_on: tuple[str, ...] = ()
+    """Blocks of plain numbers that a choice answers to, while its value answers to everything; empty: to everything."""
 
     @property
     def num_flags(self) -> int:
@@ -112,6 +114,7 @@ def layout_of(
     role: RoleSpec,
     radius: Mapping[str, int] = MappingProxyType({}),
     thresholds: Mapping[str, Sequence[float]] = MappingProxyType({}),
+    acts_on: Sequence[str] = (),
 ) -> Layout:
     """What is read of a role's observation.
 
@@ -121,9 +124,10 @@ def layout_of(
             layer is left out; a layer without an entry is read in full.
         thresholds: numbers that are also read as flags, by `block/name`, or by `block` for all that have no entry of
             their own.
+        acts_on: blocks of plain numbers that a choice answers to, and to nothing else; empty: to everything.
 
     Raises:
-        ConfigError: for a name that belongs to no layer or number, or a radius on a map whose middle is not the
+        ConfigError: for a name that belongs to no layer, number or block, or a radius on a map whose middle is not the
             observer's place.
     """
     plain = {name: block for name, block in role.blocks.items() if not block.grid}
@@ -132,6 +136,8 @@ def layout_of(
     known = {prefix for name, block in charts.items() for full in _names(name, block) for prefix in _prefixes(full)}
     if stray := sorted(set(radius) - known):
         raise ConfigError(f"no map is called '{stray[0]}': the radius of what is read can be given for {sorted(known)}")
+    if unread := sorted(set(acts_on) - set(plain)):
+        raise unknown("block of numbers", unread[0], plain)
     return Layout(
         public=tuple(name for name, block in plain.items() if block.is_public),
         own=tuple(name for name, block in plain.items() if not block.is_public),
@@ -139,6 +145,7 @@ def layout_of(
         public_layers=tuple(layer for layer in layers if charts[layer.block].is_public),
         flags=tuple(flags for flags in _flags(plain, thresholds) if not plain[flags.block].is_public),
         public_flags=tuple(flags for flags in _flags(plain, thresholds) if plain[flags.block].is_public),
+        acts_on=tuple(acts_on),
     )
 
 

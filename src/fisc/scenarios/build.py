@@ -224,12 +224,11 @@ def make_learner(config: LearnerConfig) -> Learner:
         config.hidden,
         config.head,
         critic_hidden=config.critic_hidden or None,
-        read=partial(layout_of, radius=config.radius, thresholds=config.thresholds),
+        read=partial(layout_of, radius=config.radius, thresholds=config.thresholds, acts_on=config.acts_on),
         critic_sees_maps=config.critic_sees_maps,
         actor_sees_mask=config.actor_sees_mask,
         opening=(config.begins_at, config.begins_within),
         own_networks=config.own_networks,
-        acts_on=config.acts_on,
     )
     return ppo(settings, policy, set_scale)
 

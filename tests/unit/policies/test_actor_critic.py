@@ -1,6 +1,6 @@
 """Policies made of two networks, and those that follow a rule."""
 
-from functools import cache
+from functools import cache, partial
 
 import equinox as eqx
 import jax
@@ -12,6 +12,7 @@ from fisc.core.economy import Block, Observation, RoleSpec
 from fisc.core.errors import ConfigError
 from fisc.core.spaces import Box, Discrete, MultiDiscrete
 from fisc.policies.actor_critic import FEATURE_LIMIT, make_policy, set_scale
+from fisc.policies.reading import layout_of
 from fisc.policies.scripted import Constant, UniformRandom
 
 BLOCKS = {"rates": Block(("a", "b", "c"), is_public=True), "own": Block(("d", "e"), is_public=False)}
@@ -79,7 +80,7 @@ def test_an_illegal_action_is_never_taken():
 
 def test_a_choice_that_answers_to_one_block_alone_is_deaf_to_the_others_and_its_value_is_not():
     # Closed form: the gradient of a probability in what is not read is zero; that of the value is not.
-    make = make_policy((8,), acts_on=("rates",))
+    make = make_policy((8,), read=partial(layout_of, acts_on=["rates"]))
     actor = eqx.filter_jit(lambda key: make(key, RoleSpec(4, Discrete(6), BLOCKS, "step")))(jax.random.key(0))
     seen, latent = observation(Discrete(6)), jnp.array([0, 1, 2, 3])
 
@@ -95,8 +96,8 @@ def test_a_choice_that_answers_to_one_block_alone_is_deaf_to_the_others_and_its_
 
 
 def test_a_block_that_is_not_there_cannot_be_answered_to():
-    with pytest.raises(ConfigError, match="block of numbers that is read 'rate': did you mean 'rates'"):
-        make_policy((8,), acts_on=("rate",))(jax.random.key(0), RoleSpec(4, Discrete(6), BLOCKS, "step"))
+    with pytest.raises(ConfigError, match="unknown block of numbers 'rate': did you mean 'rates'"):
+        layout_of(RoleSpec(4, Discrete(6), BLOCKS, "step"), acts_on=["rate"])
 
 
 def test_features_are_read_on_the_scale_that_was_set():
