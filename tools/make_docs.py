@@ -30,6 +30,8 @@ from fisc.scenarios.registry import ARMS, PRESETS, load_scenario
 from fisc.taxes.us_federal import load_law
 
 sys.path.insert(0, str(Path(__file__).parent))
+import results_quadrant
+
 import results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -339,6 +341,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "metrics": metrics,
     "records": records,
     **results.TABLES,
+    **results_quadrant.TABLES,
 }
 
 

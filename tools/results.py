@@ -5,27 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from fisc.analysis.intervals import bootstrap_interval
-
 ROOT = Path(__file__).resolve().parents[1]
 # Zheng et al. (2022), one-step economy, mean over 5 seeds at the end of training.
 PUBLISHED = {"free_market": 144.442, "us_federal": 483.537, "saez": 777.794, "planner": 783.256}
-# Zheng et al. (2022), four citizens on Open-Quadrant: equality × productivity, equality, coin per citizen; and per
-# citizen by skill, income before tax, effort, coin for houses, and coin from trade.
-PUBLISHED_GTB = {
-    "free_market": (308.0, 0.378, 818.4),
-    "us_federal": (317.1, 0.478, 664.2),
-    "saez_estimated": (352.3, 0.503, 703.5),
-    "planner": (395.6, 0.550, 721.2),
-}
-PUBLISHED_ROLES = {
-    "free_market": ((204, 289, 646, 2119), (186, 244, 540, 1668), (0.5, 2, 290, 2965), (203, 286, 356, -846)),
-    "us_federal": ((130, 203, 459, 1875), (160, 217, 445, 1324), (0.3, 11, 271, 2385), (130, 192, 188, -510)),
-    "saez_estimated": ((144, 222, 414, 1989), (147, 205, 344, 1493), (0.2, 0.6, 103, 2666), (144, 221, 311, -676)),
-    "planner": ((157, 242, 354, 2105), (163, 223, 299, 1588), (0.2, 0.9, 46, 2812), (157, 241, 308, -707)),
-}
 NAMES = {
     "saez_estimated": "Saez, estimated",
     "planner": "learned planner",
@@ -168,56 +150,6 @@ def gtb_parity() -> str:
     lines = (ROOT / "reproduce/parity/gather_trade_build.txt").read_text(encoding="utf-8").splitlines()
     told = lines[-1].removeprefix("total: ")
     return f"Gather-Trade-Build: {told.replace('1 mismatches', '1 mismatch')} at 1e-9.\n"
-
-
-QUADRANT = "reproduce/gtb_open_quadrant"
-"""Where the results of Gather-Trade-Build are."""
-
-
-def gtb_arms() -> str:
-    """Every arm of Gather-Trade-Build beside the published figures."""
-    found, rows = pl.read_csv(ROOT / QUADRANT / "evaluation.csv"), []
-    for arm, published in PUBLISHED_GTB.items():
-        cells = []
-        metrics = (("equality_times_productivity", ".0f"), ("equality", ".3f"), ("productivity", ".0f"))
-        for (metric, form), theirs in zip(metrics, published, strict=True):
-            values = found.filter(pl.col("arm") == arm, pl.col("metric") == metric)["value"].to_list()
-            cells += [_over_seeds(values, form), format(theirs, form)]
-            if metric == "equality_times_productivity":
-                share = f"{sum(values) / len(values) / theirs:.2f}"
-        rows.append((NAMES[arm], *cells, share))
-    head = ("tax system", "equality × productivity", "published", "equality", "published", "coin each", "published")
-    return table((*head, "ours / published"), rows)
-
-
-def gtb_roles() -> str:
-    """Who does what in Gather-Trade-Build, from the least to the most skilled builder, beside the published figures."""
-    means = pl.read_csv(ROOT / QUADRANT / "groups.csv").group_by("arm", "metric", "group").agg(pl.col("value").mean())
-    line = lambda numbers: ", ".join(f"{number:,.0f}" for number in numbers)  # noqa: E731
-    rows = []
-    for arm, published in PUBLISHED_ROLES.items():
-        for measure, theirs in zip(("income", "labor", "build_income", "trade_income"), published, strict=True):
-            ours = means.filter(pl.col("arm") == arm, pl.col("metric") == measure).sort("group")["value"]
-            rows.append((NAMES[arm], measure.replace("_", " "), line(ours), line(theirs)))
-    return table(("tax system", "per citizen, by skill", "ours", "published"), rows)
-
-
-def gtb_schedules() -> str:
-    """Marginal rates by bracket of the arms that choose them, means over seeds."""
-    found = (
-        pl.read_csv(ROOT / QUADRANT / "schedules.csv").group_by("arm", "bracket").agg(pl.col("rate", "cutoff").mean())
-    )
-    rows = []
-    for arm in ("us_federal", "saez_estimated", "planner"):
-        rates = found.filter(pl.col("arm") == arm).sort("bracket")
-        rows.append((NAMES[arm], *(f"{rate:.0%}" for rate in rates["rate"])))
-    return table(("tax system", *(f"from {cutoff:g}" for cutoff in rates["cutoff"])), rows)
-
-
-def _over_seeds(values: list[float], form: str) -> str:
-    """The mean over seeds, with its interval if there is more than one."""
-    mean, low, high = bootstrap_interval(values)
-    return format(mean, form) if low is None else f"{mean:{form}} ({low:{form}} to {high:{form}})"
 
 
 def gtb_speed() -> str:
@@ -407,9 +339,6 @@ TABLES: dict[str, Callable[..., str]] = {
     "us-arms": us_arms,
     "us-scaling": us_scaling,
     "parity": parity,
-    "gtb-arms": gtb_arms,
-    "gtb-roles": gtb_roles,
-    "gtb-schedules": gtb_schedules,
     "gtb-parity": gtb_parity,
     "gtb-speed": gtb_speed,
     "gtb-soak": gtb_soak,
