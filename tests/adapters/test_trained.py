@@ -18,10 +18,14 @@ from fisc.core.knobs import full_knobs
 from fisc.economies.one_step.best_response import BestResponse
 from fisc.policies.scripted import Greedy
 from fisc.records.policies import read_policies, write_policies
+from fisc.scenarios.config import Scenario
 from fisc.scenarios.episodes import record, replay
 from fisc.scenarios.packing import evaluate_packed, pack
+from fisc.scenarios.reading import parse
+from fisc.scenarios.registry import PRESETS, load_scenario
 from fisc.scenarios.settings import load_setting
 from fisc.scenarios.sources import rebuild, stage
+from fisc.scenarios.trained import shipped
 
 TINY = {
     "economy.workers": 9,
@@ -129,6 +133,26 @@ def test_policies_that_do_not_come_with_fisc_cannot_play(words, told):
         stage(**words)
 
 
+def test_policies_of_a_preset_play_unless_somebody_else_is_asked_for(packed, monkeypatch):
+    # Wiring: as if the file came with fisc.
+    monkeypatch.setattr(
+        "fisc.scenarios.sources.shipped", lambda name: {"planner": packed} if name == "one-step" else {}
+    )
+    assert stage("one-step").players["planner"] == "trained"
+    assert stage("one-step", seed=3).players["planner"] == "trained"
+    assert stage("one-step", players="thumb").players["planner"] == "random"
+    assert stage("one-step", "us_federal").players["citizen"] != "trained"
+    with pytest.raises(ConfigError, match="one-step comes with policies for planner; train some"):
+        stage("one-step", "us_federal", players="trained")
+
+
+def test_every_file_that_comes_with_fisc_is_of_the_scenario_whose_name_it_has():
+    for name in PRESETS:
+        for arm, path in shipped(name).items():
+            card, _ = read_policies(path)
+            assert (card["arm"], parse(Scenario, card["scenario"])) == (arm, load_scenario(name)), path
+
+
 def test_who_plays_a_file_cannot_be_changed(packed):
     for changes, told in (({"players": "random"}, "leave --players out"), ({"overrides": {"a": 1}}, "no scenario")):
         with pytest.raises(ConfigError, match=told):
@@ -157,6 +181,7 @@ def test_the_commands_pack_and_evaluate(folder, environment, tmp_path, capsys, m
         (["pack", str(folder), "--out", "a.npz"], "ends in .policies"),
         (["evaluate", "one-step"], "one-step comes with no trained policies"),
         (["evaluate", "one-step.planner.policies", "--arm", "flat"], "only for a preset"),
+        (["pack", str(folder), "--arm", "tax.py:build", "--out", "b.policies"], "in a file of your own"),
     ):
         assert main(words) == 2
         error = capsys.readouterr().err

@@ -13,7 +13,6 @@ from rich.table import Table
 from fisc.core.errors import ConfigError, unknown
 from fisc.records.metrics import arm_label, metric_label
 from fisc.records.policies import SUFFIX as POLICIES
-from fisc.records.policies import read_card
 from fisc.records.store import RunFolder, check_free
 from fisc.scenarios import registry
 from fisc.scenarios.config import OBJECTIVES, WEIGHED, Scenario
@@ -215,15 +214,15 @@ def _file_of_policies(source: str, arm: str | None) -> Path | None:
             raise ConfigError(f"--arm {arm}: only for a preset; of {source} everything is evaluated")
         return Path(source) if source.endswith(POLICIES) else None
     there = shipped(source)
-    if (arm or "planner") in there:
-        return there[arm or "planner"]
+    arm = arm or ("planner" if "planner" in there or not there else next(iter(there)))
+    if arm in there:
+        return there[arm]
     mend = f"choose one of {', '.join(there)}" if there else f"train them (fisc compare {source})"
-    raise ConfigError(f"{source} comes with no trained policies{f' for {arm}' if arm and there else ''}: {mend}")
+    raise ConfigError(f"{source} comes with no trained policies{f' for {arm}' if there else ''}: {mend}")
 
 
 def _evaluate_file(file: Path) -> None:
     """Print what policies reach, beside what their card says."""
-    read_card(file)
     from fisc.plots.wording import format_metric, format_percent
     from fisc.scenarios.packing import evaluate_packed
 
@@ -236,8 +235,8 @@ def _evaluate_file(file: Path) -> None:
     table.add_column("now", justify="right")
     table.add_column("after training", justify="right")
     for name in (card["objective"], *(name for name in sorted(played.metrics) if name != card["objective"])):
-        numbers = (played.metrics[name], card["scores"].get(name))
-        table.add_row(metric_label(name), *(format_metric(name, number) for number in numbers))
+        label = metric_label(name, card["money"], card["objective"])
+        table.add_row(label, format_metric(name, played.metrics[name]), format_metric(name, card["scores"].get(name)))
     console.print(table)
     brackets = zip(played.rates, played.cutoffs, strict=True)
     rates = ", ".join(f"{format_percent(rate)} from {start:,.6g}" for rate, start in brackets)

@@ -22,7 +22,6 @@ examples:
 
 WATCH_EPILOG = """\
 examples:
-  fisc watch gtb-open-quadrant                      what comes with fisc plays
   fisc watch runs/gtb --arm planner                 trained citizens and planner
   fisc watch town.yaml --out town.npz               record, by rule of thumb
   fisc watch town.npz --out town.gif --steps 0:300  a film of its first 300
@@ -112,10 +111,8 @@ def make_parser() -> argparse.ArgumentParser:
     solve.add_argument("--starts", type=int, default=5, help="starting points of the search (default: 5)")
 
     evaluate = commands.add_parser("evaluate", help="evaluate trained policies again")
-    evaluate.add_argument("run", help="a run folder, a file of policies, or a preset that comes with some")
-    evaluate.add_argument(
-        "--arm", help="of a preset's policies: the tax system (default: the planner, or what there is)"
-    )
+    evaluate.add_argument("run", help="a run folder, a file of policies (fisc pack), or a preset that comes with some")
+    evaluate.add_argument("--arm", help="of a preset's policies: the tax system (default: planner, or what there is)")
 
     _best_response_command(commands)
     _watching_commands(commands)

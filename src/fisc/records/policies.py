@@ -4,6 +4,7 @@ It holds `card.json` (scenario, arm, seed, scores, versions) and the arrays of t
 that the scenario determines. Weights have half precision: for playing that is as good, and half the size.
 """
 
+import hashlib
 import io
 import json
 import zipfile
@@ -21,6 +22,8 @@ SCHEMA = 1
 FORMAT = "fisc policies"
 SUFFIX = ".policies"
 CARD = "card.json"
+REQUIRED = ("title", "arm", "seed", "scenario", "money", "objective", "rates_given", "scores", "commit", "versions")
+"""What every card says, besides format, schema, number of arrays and fingerprint."""
 _DATE = (1980, 1, 1, 0, 0, 0)  # files of equal content are equal
 
 
@@ -29,62 +32,67 @@ def write_policies(path: Path, card: Mapping[str, Any], arrays: Sequence[np.ndar
 
     Args:
         path: ends in `SUFFIX`.
-        card: plain data.
+        card: plain data, with what is `REQUIRED`.
         arrays: in the order in which they are read.
 
     Raises:
-        RecordError: another ending, or a disk that refuses.
+        RecordError: another ending, a card that JSON cannot hold, or a disk that refuses.
     """
     if path.suffix != SUFFIX:
         raise RecordError(f"{path}: a file of policies ends in {SUFFIX}")
-    buffer = io.BytesIO()
+    parts = {f"{number}.npy": _bytes_of(array) for number, array in enumerate(arrays)}
     head = {"format": FORMAT, "schema": SCHEMA} | dict(card) | {"arrays": len(arrays)}
+    head.pop("fingerprint", None)  # of another file
+    try:
+        head["fingerprint"] = _fingerprint(head, parts)
+        parts[CARD] = json.dumps(head, indent=1, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise RecordError(f"cannot write the card of {path} as JSON: {error}") from error
+    buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(_entry(CARD), json.dumps(head, indent=1, allow_nan=False), zipfile.ZIP_DEFLATED)
-        for number, array in enumerate(arrays):
-            content = io.BytesIO()
-            np.save(content, array, allow_pickle=False)
-            file.writestr(_entry(f"{number}.npy"), content.getvalue(), zipfile.ZIP_DEFLATED)
+        for name, content in parts.items():
+            file.writestr(zipfile.ZipInfo(name, _DATE), content, zipfile.ZIP_DEFLATED)
     return replace_file(path, buffer.getvalue())
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """What a file of policies says about itself.
-
-    Raises:
-        RecordError: if it is no such file, damaged, or of a later version of fisc.
-    """
-    return _read(path, with_arrays=False)[0]
 
 
 def read_policies(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
     """The card and the arrays of a file of policies.
 
     Raises:
-        RecordError: if it is no such file, damaged, or of a later version of fisc.
+        RecordError: if there is no such file, it cannot be read, is damaged, or of a later version of fisc.
     """
-    return _read(path, with_arrays=True)
-
-
-def _read(path: Path, with_arrays: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
     try:
-        with zipfile.ZipFile(path) as file:
-            card = json.loads(file.read(CARD))
-            if card.get("format") != FORMAT:
-                raise KeyError(FORMAT)
-            if card["schema"] > SCHEMA:
-                raise RecordError(f"{path} was written by a later version of fisc: update fisc to read it")
-            names = [f"{number}.npy" for number in range(card["arrays"])] if with_arrays else []
-            return card, [np.load(io.BytesIO(file.read(name)), allow_pickle=False) for name in names]
+        content = path.read_bytes()
     except FileNotFoundError:
         raise RecordError(f"no file {path}: check the path, or make one with `fisc pack`") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        if isinstance(error, RecordError):
-            raise
-        raise RecordError(
-            f"{path} is no file of policies, or damaged ({error}): make it again with `fisc pack`"
-        ) from None
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            parts = {name: file.read(name) for name in file.namelist()}
+        card = json.loads(parts.pop(CARD))
+        is_later = card["format"] == FORMAT and card["schema"] > SCHEMA
+        told = {name: value for name, value in card.items() if name != "fingerprint"}
+        is_whole = card["fingerprint"] == _fingerprint(told, parts) and not set(REQUIRED) - set(card)
+        arrays = [np.load(io.BytesIO(parts[f"{n}.npy"]), allow_pickle=False) for n in range(card["arrays"])]
+    except Exception:  # a damaged zip raises nearly anything
+        is_later = is_whole = False
+    if is_later:
+        raise RecordError(f"{path} was written by a later version of fisc: update fisc to read it")
+    if not is_whole:
+        raise RecordError(f"{path} is no file of policies, or damaged: make it again with `fisc pack`")
+    return card, arrays
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
-    return zipfile.ZipInfo(name, _DATE)
+def _fingerprint(card: Mapping[str, Any], parts: Mapping[str, bytes]) -> str:
+    """Of everything in the file but itself."""
+    digest = hashlib.sha256(json.dumps(card, sort_keys=True, allow_nan=False).encode())
+    for name in sorted(parts):
+        digest.update(name.encode() + parts[name])
+    return digest.hexdigest()
+
+
+def _bytes_of(array: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    return content.getvalue()

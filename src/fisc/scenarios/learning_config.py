@@ -30,8 +30,8 @@ class LearnerConfig:
     actor_sees_mask: bool = False
     """Whether the legal actions are also features of the choice."""
     acts_on: tuple[str, ...] = ()
-    """Blocks of the observation that the choice answers to; empty: all. Values are read from everything all the same. A
-    planner with ["calendar"] commits itself: it announces rates by the year and answers to nothing that happens."""
+    """Blocks of numbers that the choice answers to, without their flags and without maps; empty: everything. Values are
+    read from everything all the same. A planner with ["calendar"] announces rates by the year, whatever happens."""
     head: Literal["categorical", "ordinal"] = "ordinal"
     """How one integer is chosen: each by its own logit, or around a location, for choices that are ordered."""
     begins_at: float = 0.5
@@ -66,6 +66,9 @@ class LearnerConfig:
         check("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
         check("begins_at", self.begins_at, 0 < self.begins_at < 1, "inside (0, 1)")
         check("begins_within", self.begins_within, self.begins_within > 0, "above 0")
+        sees_mask = bool(self.acts_on) and self.actor_sees_mask
+        check("acts_on", list(self.acts_on), not sees_mask, "[] where actor_sees_mask is true")
+        check("acts_on", list(self.acts_on), len(set(self.acts_on)) == len(self.acts_on), "different names")
         check("epochs", self.epochs, self.epochs >= 1, "at least 1")
         check("minibatches", self.minibatches, self.minibatches >= 1, "at least 1")
         for name in ("discount", "trace"):
@@ -104,7 +107,8 @@ class RoleConfig(LearnerConfig):
     joins_at: float = 0.0
     """Share of the run after which the role learns."""
     settles_at: float = 1.0
-    """Share of the run after which it keeps to what it found, so that the others can answer it; 1: never."""
+    """Share of the run after which it keeps to what it finds most likely, so that the others can answer it; it is
+    judged so too. 1: never."""
     starts_fresh: bool = False
     """Begin with new parameters once the other role has settled, as citizens do under a schedule that is given."""
 

@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from fisc.core.errors import ConfigError
-from fisc.records.policies import read_card, write_policies
+from fisc.records.policies import read_policies, write_policies
 from fisc.records.store import RunFolder
 from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
@@ -26,10 +27,14 @@ def pack(path: str | os.PathLike, arm: str, seed: int, out: str | os.PathLike) -
         out: the file, replaced if it exists.
 
     Raises:
-        ConfigError: if the run has no such arm or seed, or nobody learned in it.
+        ConfigError: if the run has no such arm or seed, nobody learned in it, or it is in a file of the user's own.
         RecordError: if it is not a run folder, or `out` does not end in .policies.
         RunError: if its training is not finished, or a checkpoint is damaged.
     """
+    if ".py:" in arm:
+        raise ConfigError(
+            f"arm '{arm}' is in a file of your own, which is not packed: keep the run folder and that file"
+        )
     setting = load_setting(path, arm, seed, greedy=False)
     if setting.earlier is None:
         raise ConfigError(f"nobody learned in arm '{arm}' of {path}: there are no policies to pack")
@@ -46,11 +51,11 @@ def evaluate_packed(path: str | os.PathLike) -> tuple[dict[str, Any], Played]:
         RecordError: if it is no file of policies.
         RunError: if its policies do not fit this version of fisc.
     """
-    card = read_card(Path(path))
+    card, _ = read_policies(Path(path))
     scenario, arm, seed = parse(Scenario, card["scenario"]), card["arm"], card["seed"]
     setting = load_setting(path, arm, seed, greedy=None)
-    people = build.population(scenario, seed)
-    world = World(arm, seed, people, build.exact_rates(scenario, people, arm))
+    given = card["rates_given"]
+    world = World(arm, seed, build.population(scenario, seed), None if given is None else np.asarray(given))
     return card, play_policies(scenario, world, setting.policies, setting.earlier)
 
 
@@ -64,7 +69,9 @@ def make_card(folder: RunFolder, arm: str, seed: int) -> dict[str, Any]:
         "title": made["title"],
         "arm": arm,
         "seed": seed,
+        "money": made["money"],
         "objective": made["objective"],
+        "rates_given": folder.read_json("exact.json")[f"{arm}/{seed}"],
         "scores": {
             name: value
             for name, value in scores.select("metric", "value").sort("metric").iter_rows()

@@ -60,12 +60,14 @@ def make_setting(
     return Setting(build.make_economy(scenario, people, tax))
 
 
-def load_setting(path: str | os.PathLike, arm: str = "planner", seed: int = 0, greedy: bool | None = True) -> Setting:
+def load_setting(
+    path: str | os.PathLike, arm: str | None = None, seed: int | None = None, greedy: bool | None = True
+) -> Setting:
     """Take the economy of a finished run with the policies that were trained in it. The run is only read.
 
     Args:
         path: the run folder, or a file of policies from `fisc pack`.
-        arm, seed: which of its tax systems and seeds; a file has one.
+        arm, seed: which of its tax systems and seeds; by default "planner" and 0, and of a file those that it has.
         greedy: True to let everybody do what they find most likely; False to draw, as in training; None to let them
             play as in the run's evaluation.
 
@@ -76,6 +78,7 @@ def load_setting(path: str | os.PathLike, arm: str = "planner", seed: int = 0, g
     """
     if Path(path).suffix == SUFFIX:
         return _load_packed(Path(path), arm, seed, greedy)
+    arm, seed = "planner" if arm is None else arm, seed or 0
     folder, planned = open_finished(path)
     if arm not in planned.scenario.arms:
         raise unknown(f"arm of {Path(path)}", arm, planned.scenario.arms)
@@ -108,13 +111,18 @@ def learned_arrays(setting: Setting) -> list[np.ndarray]:
     return [array.astype(np.float16) if is_weight(array) else array for array in learned] + known
 
 
-def _load_packed(path: Path, arm: str, seed: int, greedy: bool) -> Setting:
+def _load_packed(path: Path, arm: str | None, seed: int | None, greedy: bool | None) -> Setting:
     card, arrays = read_policies(path)
     for name, given in (("arm", arm), ("seed", seed)):
-        if given != card[name]:
+        if given is not None and given != card[name]:
             raise ConfigError(f"{path} has no {name} {given}: it was packed with {name} {card[name]}")
-    scenario = parse(Scenario, card["scenario"])
-    economy, learners = make_setting(scenario, arm, seed).economy, build.make_learners(scenario)
+    try:
+        scenario = parse(Scenario, card["scenario"])
+    except ConfigError as error:
+        raise RunError(f"{path} was packed with another version of fisc ({card['commit']}): {error}") from None
+    people, given = build.population(scenario, card["seed"]), card["rates_given"]
+    tax = build.make_tax(scenario, people, card["arm"], None if given is None else np.asarray(given))
+    economy, learners = build.make_economy(scenario, people, tax), build.make_learners(scenario)
 
     def first(key):
         """Policies and a state of the right shapes."""
@@ -126,8 +134,8 @@ def _load_packed(path: Path, arm: str, seed: int, greedy: bool) -> Setting:
     shapes, structure = jax.tree.flatten(blank)
     if [leaf.shape for leaf in shapes] != [array.shape for array in arrays]:
         raise RunError(
-            f"{path} holds policies of other shapes than this version of fisc makes (it was packed with fisc "
-            f"{card['versions']['fisc']}): train them again, or install that version"
+            f"{path} holds policies of other shapes than this version of fisc makes: train them again, or go back to "
+            f"the version they were packed with ({card['commit']})"
         )
     filled = [jax.numpy.asarray(array, leaf.dtype) for array, leaf in zip(arrays, shapes, strict=True)]
     policies, earlier = eqx.combine(jax.tree.unflatten(structure, filled), static)

@@ -9,7 +9,7 @@ from typing import Any
 from fisc.core.economy import Economy
 from fisc.core.errors import ConfigError, RunError
 from fisc.records.metrics import arm_label
-from fisc.records.policies import SUFFIX, read_card
+from fisc.records.policies import SUFFIX, read_policies
 from fisc.scenarios import build, foundation_config
 from fisc.scenarios.compare import open_finished
 from fisc.scenarios.config import Scenario
@@ -37,7 +37,8 @@ def stage(
             configuration.
         arm: the tax system; by default "planner" if the scenario or run has it, else its first one. A reference
             configuration says it itself.
-        seed: which people are drawn, and for a run which of its seeds.
+        seed: which people are drawn, and for a run which of its seeds; policies in a file play for the people they were
+            trained with, and the seed says what happens to them.
         players: see `fisc.scenarios.episodes.PLAYERS`, or "trained" for the policies that come with fisc for a preset;
             these by default where there are some and no key is changed, else "thumb". Those of a run are its own.
         overrides: dotted keys of a scenario and their values.
@@ -54,8 +55,10 @@ def stage(
         raise ConfigError(f"--players {players}: the trained policies of {source} play; leave --players out")
     if path.suffix == SUFFIX:
         return _from_file(path, arm, seed)
-    if source in PRESETS and (found := _shipped(source, arm, players, overrides)) is not None:
+    if source in PRESETS and not path.is_dir() and (found := _shipped(source, arm, players, overrides)) is not None:
         return _from_file(found, None, seed)
+    if players == "trained":
+        raise ConfigError(f"--players trained: only presets come with policies; watch a run or its {SUFFIX}")
     players = players or "thumb"
     if path.suffix in CONFIGURATIONS:
         if arm is not None:
@@ -131,9 +134,8 @@ def _shipped(preset: str, arm: str | None, players: str | None, overrides: Mappi
 
 def _from_file(path: Path, arm: str | None, seed: int) -> Stage:
     """By the policies in a file; the seed says what happens to them, as the people are those they were trained as."""
-    card = read_card(path)
-    scenario = parse(Scenario, card["scenario"])
-    setting = load_setting(path, arm or card["arm"], card["seed"], greedy=None)
+    card, _ = read_policies(path)
+    setting, scenario = load_setting(path, arm, greedy=None), parse(Scenario, card["scenario"])
     told = {"kind": "scenario", "scenario": card["scenario"], "arm": card["arm"], "seed": card["seed"]}
     title = f"{scenario.title}, {arm_label(card['arm'])}"
     return cast(_as_judged(scenario, setting), title, told | {"policies": path.name})
