@@ -8,6 +8,7 @@ here=$(dirname "$0")
 seeds=${1:-0,}
 out=${2:-runs/reproduce-gtb-open-quadrant}
 fisc=.venv/bin/fisc
+case $seeds in *,*) ;; *) echo "seeds need a comma: 0, for the first alone, or 0,1,2" >&2; exit 2 ;; esac
 
 $fisc compare gtb-open-quadrant --budget full --seeds "$seeds" --out "$out" --resume
 .venv/bin/python "$here/collect.py" "$out"
