@@ -5,14 +5,12 @@ scenario or budget than the stored ones are refused.
 """
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
 import polars as pl
 
 HERE = Path(__file__).parent
-FIGURES = ("learning.png", "welfare.png", "schedules.png", "rates.png")
 CURVES = (
     "equality_times_productivity", "productivity", "equality", "average_tax_rate", "tax_rate_poorest",
     "tax_rate_richest", "price_wood", "price_stone", "houses", "trades",
@@ -42,8 +40,6 @@ def collect(run: Path, folder: Path = HERE) -> None:
     of_run = {key: made[key] for key in ("commit", "device", "versions", "wall_seconds", "env_steps")}
     runs |= {str(seed): of_run for seed in made["plan"]["seeds"]}
     about.write_text(json.dumps(dict(sorted(runs.items())), indent=1) + "\n", encoding="utf-8")
-    for figure in FIGURES:
-        shutil.copy(run / "figures" / figure, folder)
 
 
 def curves(metrics: pl.DataFrame) -> pl.DataFrame:
