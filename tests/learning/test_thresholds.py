@@ -19,9 +19,10 @@ def test_planner_finds_99_percent_of_the_optimum_when_workers_respond_exactly(tm
         "budgets.smoke.block": 125,
     }
     run = fisc.compare(
-        "one-step", arms=["planner", "optimum"], seeds=1, budget="smoke", out=tmp_path / "run", overrides=overrides,
+        "one-step", arms=["planner", "optimum"], seeds=2, budget="smoke", out=tmp_path / "run", overrides=overrides,
         draw=False,
     )  # fmt: skip
+    assert min(run.summary["arms"]["planner"]["fraction_of_optimum"]["values"]) > 0.985
     assert run.summary["arms"]["planner"]["fraction_of_optimum"]["mean"] > 0.99
 
 
@@ -64,7 +65,7 @@ def test_workers_learn_to_respond_to_the_optimal_schedule(tmp_path):
         "budgets.smoke.block": 150,
     }
     run = fisc.compare(
-        "one-step", arms=["fixed", "optimum"], seeds=1, budget="smoke", out=tmp_path / "run", overrides=overrides,
+        "one-step", arms=["fixed", "optimum"], seeds=2, budget="smoke", out=tmp_path / "run", overrides=overrides,
         draw=False,
     )  # fmt: skip
     learned = run.summary["arms"]["fixed"]
