@@ -34,6 +34,10 @@ SMALL = {
     "learning.planner.hidden": [8],
     "learning.planner.joins_at": 0.0,
     "learning.planner.settles_at": 0.01,
+    # Low rates: under high ones work is a gift to the others, so that of several policies equally good for oneself the
+    # one that gives most looks like a gain of the role.
+    "learning.planner.begins_at": 0.1,
+    "learning.planner.begins_within": 0.05,
     "budgets.smoke.planner_updates": UPDATES,
     "budgets.smoke.block": UPDATES,
 }
@@ -124,16 +128,13 @@ def answered(folder, environment, tmp_path_factory):
 
 
 def test_trained_workers_have_little_to_gain_and_the_command_says_so(folder, answered):
-    """Learning: workers who were trained gain less than a fifth of what training brought; untrained ones gain it all.
-
-    Below 5 % on one machine, 12 % on another: so small a run depends on how a processor rounds.
-    """
+    """Learning: workers who were trained gain less than 5 % of what training brought; untrained ones gain it all."""
     out, said, _ = answered
     assert "gain from retraining" in said
     summary = json.loads((out / "summary.json").read_text())
     assert (summary["arm"], summary["role"], summary["updates"]) == ("planner", "citizen", UPDATES)
     assert summary["gained_in_training"]["mean"] > 100.0
-    assert abs(summary["relative"]["mean"]) < 0.2
+    assert abs(summary["relative"]["mean"]) < 0.05
     # Oracle: rewards add up to utility and to welfare, so the trained profile earns what the run's evaluation found.
     found = RunFolder.open(folder).read_table("evaluation").filter(pl.col("metric") == "utilitarian")["value"].item()
     assert summary["rewards"]["trained"]["mean"] == pytest.approx(found, rel=1e-5)

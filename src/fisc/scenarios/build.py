@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from fisc.core.economy import Economy, Role
 from fisc.core.errors import ConfigError
@@ -27,7 +28,7 @@ from fisc.policies.actor_critic import make_policy, set_scale
 from fisc.policies.reading import layout_of
 from fisc.policies.scripted import Greedy
 from fisc.records.metrics import flat_percent
-from fisc.scenarios.config import BudgetConfig, Scenario
+from fisc.scenarios.config import BudgetConfig, Scenario, TaxesConfig
 from fisc.scenarios.kinds.business_cycle import BusinessCycleKind
 from fisc.scenarios.kinds.gather_trade_build import GatherTradeBuildKind
 from fisc.scenarios.kinds.kind import Kind, People
@@ -35,6 +36,7 @@ from fisc.scenarios.kinds.one_step import OneStepKind
 from fisc.scenarios.learning_config import LearnerConfig
 from fisc.scenarios.registry import check_arm
 from fisc.taxes.fixed import check_schedule, fixed
+from fisc.taxes.held import Held
 from fisc.taxes.planner import PlannerContinuous, PlannerGrid
 from fisc.taxes.saez import saez_estimated
 
@@ -132,10 +134,8 @@ def make_tax(
     if rates is not None:
         return fixed(people.cutoffs, np.clip(rates, 0.0, 1.0))
     taxes = scenario.taxes
-    if arm == "planner" and taxes.planner == "grid":
-        return PlannerGrid(cutoffs, taxes.rate_step, taxes.min_rate, taxes.max_rate, taxes.sets_one_rate)
     if arm == "planner":
-        return PlannerContinuous(cutoffs)
+        return _planned(cutoffs, taxes)
     if arm == "saez_estimated":
         given, convention = taxes.saez_elasticity, scenario.economy.convention_of_taxes
         return saez_estimated(
@@ -152,6 +152,16 @@ def make_tax(
             rate_min=taxes.min_rate,
         )
     return _load_tax(check_arm(arm), cutoffs)
+
+
+def _planned(cutoffs: Array, taxes: TaxesConfig) -> TaxSystem:
+    """What a planner's actions set."""
+    system = (
+        PlannerGrid(cutoffs, taxes.rate_step, taxes.min_rate, taxes.max_rate, taxes.sets_one_rate)
+        if taxes.planner == "grid"
+        else PlannerContinuous(cutoffs)
+    )
+    return system if taxes.held_for == 1 else Held(system, taxes.held_for)
 
 
 @lru_cache(maxsize=32)

@@ -49,6 +49,8 @@ class TaxesConfig:
     """Lowest and highest rate on it."""
     sets_one_rate: bool = False
     """Whether the planner changes the rate of one bracket at a time, instead of all."""
+    held_for: int = 1
+    """Periods for which a schedule that the planner set is held before it may set another."""
     saez_bandwidth: float = 0.2
     """Smoothing of the income distribution in the Saez formula, in log income."""
     saez_elasticity: float | Literal["own"] = "own"
@@ -73,6 +75,7 @@ class TaxesConfig:
             abs(steps - round(steps)) < 1e-6,
             "a fraction that divides max_rate - min_rate, like 0.05",
         )
+        check("taxes.held_for", self.held_for, self.held_for >= 1, "at least 1")
         check("taxes.saez_bandwidth", self.saez_bandwidth, self.saez_bandwidth > 0, "above 0")
         check("taxes.saez_window", self.saez_window, self.saez_window >= 1, "at least 1")
         if self.flat_rate != "best":
