@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from fisc.cli.distributed import join
 from fisc.core.errors import ConfigError, unknown
 from fisc.records.metrics import arm_label, metric_label
 from fisc.records.policies import SUFFIX as POLICIES
@@ -100,6 +101,8 @@ def compare(options: Namespace) -> None:
     """Train, evaluate, draw, and print the table and where the report is."""
     arms = None if options.arms is None else [arm for arm in options.arms.split(",") if arm]
     run = _run(options, arms, draw=True)
+    if run is None:
+        return
     from fisc.plots.terminal import print_summary
 
     print_summary(run.summary, console)
@@ -111,12 +114,18 @@ def train(options: Namespace) -> None:
     if options.out is None:
         options.out = f"runs/{registry.load_scenario(options.scenario).name}-{options.arm}-{options.budget}"
     run = _run(options, [options.arm], draw=False)
+    if run is None:
+        return
     numbers = run.summary["arms"][options.arm][run.summary["objective"]]
     _print_paths(f"{options.arm}: {run.summary['objective']} {numbers['mean']:.6g}\nrun: {run.folder}")
 
 
 def _run(options: Namespace, arms: list[str] | None, draw: bool):
-    """Compare, but refuse at once what is wrong at first sight: importing all of jax takes seconds."""
+    """Compare, but refuse at once what is wrong at first sight: importing all of jax takes seconds.
+
+    Returns:
+        The finished run; None in a process that only helps another one.
+    """
     what = {
         "arms": arms,
         "seeds": seeds_of(options.seeds),
@@ -124,6 +133,10 @@ def _run(options: Namespace, arms: list[str] | None, draw: bool):
         "overrides": overrides_of(options),
     }
     folder = plan(options.scenario, **what).folder(options.out)
+    if options.distributed is not None and not join(options.distributed):
+        from fisc.scenarios.compare import compare as run_comparison
+
+        return run_comparison(options.scenario, **what)
     if not options.resume:
         check_free(folder)
     from fisc.cli.progress import ProgressLine

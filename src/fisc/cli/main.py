@@ -295,6 +295,14 @@ def _run_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", help="run folder, new or empty (default: runs/SCENARIO-BUDGET)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, if there is one")
     parser.add_argument(
+        "--distributed",
+        nargs="?",
+        const="",
+        metavar="HOST:PORT,PROCESSES,INDEX",
+        help="this process is one of several that train together: those of its Slurm or Open MPI job, or as given, "
+        "INDEX from 0 (docs/clusters.md)",
+    )
+    parser.add_argument(
         "--tensorboard", action="store_true", help="write curves to RUN/tensorboard while training (see `fisc export`)"
     )
 

@@ -6,6 +6,7 @@
 import contextlib
 import hashlib
 import os
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import polars as pl
 
 from fisc.analysis.summary import summarize
 from fisc.core.errors import RunError
+from fisc.learning import processes
 from fisc.learning.two_level import TrainState
 from fisc.records.errors import RecordError
 from fisc.records.store import RunFolder
@@ -64,8 +66,11 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
     say: Say = lambda report: None,
     note: Note = lambda text: None,
     draw: bool = True,
-) -> Run:
+) -> Run | None:
     """Compare tax systems in one economy.
+
+    Several processes (`fisc.learning.processes.join`) train a run together if each calls this with the same arguments.
+    Only the first one then opens the run folder, evaluates and draws.
 
     Args:
         scenario: a preset (see `fisc list`) or the path of a .toml file.
@@ -79,6 +84,9 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
         note: told in words what happens.
         draw: whether to draw figures and write the report.
 
+    Returns:
+        The finished comparison; None in a process that is not the first.
+
     Raises:
         ConfigError: a wrong name, key or value, before anything is written.
         RunError, RecordError: a folder in the way, a damaged file, a full disk.
@@ -86,6 +94,8 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
     """
     planned = plan(scenario, arms=arms, seeds=seeds, budget=budget, overrides=overrides)
     outline(planned)
+    if not processes.is_first():
+        return _lend_a_hand(planned)
     diary = Diary(open_folder(planned, planned.folder(out), resume, note))
     diary.write("running")
     try:
@@ -97,7 +107,17 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
             diary.write("stopped", reason=str(stop) or type(stop).__name__)
         raise
     diary.write("finished")
+    processes.meet("finished")
     return Run(diary.folder.path, summary)
+
+
+def _lend_a_hand(planned: Plan) -> None:
+    """Train with the first process, say nothing and keep nothing."""
+    silent = lambda said: None  # noqa: E731
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = RunFolder.create(Path(scratch) / "run")
+        _train(planned, solve_worlds(planned, folder, silent), folder, silent, silent)
+    processes.meet("finished")
 
 
 class Diary:

@@ -18,6 +18,7 @@ from polars.exceptions import PolarsError
 from fisc.core.economy import Economy, Role
 from fisc.core.errors import DivergenceError, RunError
 from fisc.core.ledger import tolerance
+from fisc.learning import processes
 from fisc.learning.train import compile_block, over_jobs, stack, unstack
 from fisc.learning.two_level import TrainState, TwoLevel
 from fisc.records.metrics import LEARNING_METRICS
@@ -113,6 +114,7 @@ def train_group(
 
     path = folder.path / "checkpoints" / f"{group.name}.ckpt"
     run, done = _resume(path, run, group)
+    run, done = processes.of_first(run), int(processes.of_first(np.asarray(done)))
     if done < group.system.num_updates and not may_train:
         what = f"ends at update {done} of {group.system.num_updates}" if done else "is missing"
         raise RunError(f"checkpoint {path} {what}: train it again with --resume, or restore the file")
@@ -132,17 +134,18 @@ def train_group(
         seconds = time.perf_counter() - started
         group.rows.append(_rows(group, metrics, done))
         done += size
+        here = processes.whole(run)
         try:
             _check(group, metrics, done - size)
         except DivergenceError:
-            checkpoint.save(path.with_name(f"{group.name}-stopped.ckpt"), run, {"updates": done})
+            checkpoint.save(path.with_name(f"{group.name}-stopped.ckpt"), here, {"updates": done})
             raise
         if group.keep_every and done % group.keep_every == 0 and done < group.system.num_updates:
-            checkpoint.save(path.with_name(kept_name(group, done)), run, {"updates": done})
-        _save(path, run, group, done)
+            checkpoint.save(path.with_name(kept_name(group, done)), here, {"updates": done})
+        _save(path, here, group, done)
         say(_report(group, metrics, done, None if must_compile else seconds / size))
-        look(run, done)
-    return [unstack(run, i) for i in range(len(group.jobs))]
+        look(here, done)
+    return [unstack(processes.whole(run), i) for i in range(len(group.jobs))]
 
 
 def kept_name(group: Group, update: int) -> str:
