@@ -65,6 +65,18 @@ def gtb_schedules() -> str:
     return table(("tax system", *(f"from {cutoff:g}" for cutoff in rates["cutoff"])), rows)
 
 
+def gtb_builder() -> str:
+    """What the best builder does under each arm, and what would pay him most: published means and ours."""
+    rows = []
+    for row in pl.read_csv(ROOT / QUADRANT / "best_builder.csv").iter_rows(named=True):
+        gain = row["best_utility"] - row["utility"]
+        now = (f"{row['houses']:.0f}", f"{row['tax']:.0f}", f"{row['utility']:.0f}")
+        best = (f"{row['best_houses']:.0f} in {row['best_years']:.0f} years", f"{row['best_tax']:.0f}")
+        rows.append((row["citizens"], NAMES[row["arm"]], *now, *best, f"+{gain:.0f}"))
+    head = ("citizens", "tax system", "houses", "tax", "utility", "what pays most", "tax then", "gain")
+    return table(head, rows)
+
+
 def _over_seeds(values: list[float], form: str) -> str:
     """The mean over seeds, with its interval if there is more than one."""
     mean, low, high = bootstrap_interval(values)
@@ -73,6 +85,7 @@ def _over_seeds(values: list[float], form: str) -> str:
 
 TABLES: dict[str, Callable[..., str]] = {
     "gtb-arms": gtb_arms,
+    "gtb-builder": gtb_builder,
     "gtb-roles": gtb_roles,
     "gtb-schedules": gtb_schedules,
 }

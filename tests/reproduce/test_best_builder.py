@@ -1,0 +1,62 @@
+"""The arithmetic of the best builder, where it can be done by hand."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "reproduce" / "gtb_open_quadrant" / "best_builder.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("best_builder", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["best_builder"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["best_builder"]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.2])
+def test_under_a_flat_tax_he_builds_until_a_house_is_worth_its_effort(script, rate):
+    """Closed form: c^(-eta) · (1 - 3/4·rate) · coin a house = labor cost · effort a house; years do not matter."""
+    coin, effort, transfer = 16.0, 12.5, 100.0
+    kept = 1 - 0.75 * rate
+    builder = script.Builder(np.full(7, rate), 100 * coin, 100 * effort, 100 * script.PAYMENT, 0.0, transfer)
+    plan = script.best_plan(builder)
+    wealth = (kept * coin / (script.LABOR_COST * effort)) ** (1 / script.ETA)
+    assert 0 < (wealth - transfer) / (kept * coin) < 250
+    assert plan.houses == pytest.approx((wealth - transfer) / (kept * coin), abs=0.3)
+    assert plan.tax == pytest.approx(rate * coin * plan.houses)
+
+
+def test_a_tax_that_falls_with_income_is_paid_in_few_years(script):
+    """Closed form: with a rate on the first bracket alone, half of the years mean half of the tax."""
+    rates = np.array([1.0, 0, 0, 0, 0, 0, 0])
+    builder = script.Builder(rates, 1600.0, 1250.0, 100 * script.PAYMENT, 0.0, 0.0)
+    plan = script.best_plan(builder)
+    assert plan.tax == pytest.approx(9.7 * plan.years)
+    assert plan.years == np.ceil(plan.houses / script.MOST_HOUSES)
+
+
+def test_what_is_stored_is_what_the_script_finds(script):
+    """Regression: the table beside the script is that of the runs beside it."""
+    stored = pl.read_csv(SCRIPT.with_name("best_builder.csv"))
+    for source, arms in (("published", script.PUBLISHED), ("ours", script.ours())):
+        for arm, builder in arms.items():
+            row = stored.filter(citizens=source, arm=arm).row(0, named=True)
+            assert row["utility"] == pytest.approx(builder.utility, abs=0.06)
+            assert row["best_utility"] == pytest.approx(script.best_plan(builder).utility, abs=0.06)
+
+
+def test_the_published_tax_is_that_of_the_published_schedule(script):
+    """Oracle: what the best builder paid lies between even incomes and his cheapest way to the same income."""
+    builder = script.PUBLISHED["planner"]
+    even = 10 * float(script.tax_on(builder.income / 10, builder.rates))
+    years = np.arange(6, 11)
+    cheapest = float((years * script.tax_on(builder.income / years, builder.rates)).min())
+    assert cheapest < builder.tax < even
