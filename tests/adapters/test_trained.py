@@ -113,6 +113,16 @@ def test_a_file_that_does_not_fit_is_refused(folder, packed, tmp_path):
         load_setting(other, "planner")
 
 
+def test_a_file_whose_networks_read_other_numbers_is_refused(packed, tmp_path):
+    # The shapes are the same: only names tell that two numbers have changed places.
+    card, arrays = read_policies(packed)
+    block = next(entry for entry in card["reads"]["planner"] if len(entry[1]) > 1)
+    block[1][:2] = block[1][1::-1]
+    other = write_policies(tmp_path / "other.policies", card, arrays)
+    with pytest.raises(RunError, match="read other numbers than this version of fisc shows"):
+        load_setting(other, "planner")
+
+
 def test_an_episode_is_played_by_the_policies_in_a_file(packed):
     # Property: what is recorded says who played, and its economy can be made again from what it says.
     staged = stage(str(packed))

@@ -22,7 +22,9 @@ SCHEMA = 1
 FORMAT = "fisc policies"
 SUFFIX = ".policies"
 CARD = "card.json"
-REQUIRED = ("title", "arm", "seed", "scenario", "money", "objective", "rates_given", "scores", "commit", "versions")
+REQUIRED = (
+    "title", "arm", "seed", "scenario", "money", "objective", "rates_given", "reads", "scores", "commit", "versions",
+)  # fmt: skip
 """What every card says, besides format, schema, number of arrays and fingerprint."""
 _DATE = (1980, 1, 1, 0, 0, 0)  # files of equal content are equal
 

@@ -15,7 +15,7 @@ from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.evaluation import Played, World, play_policies
 from fisc.scenarios.reading import parse
-from fisc.scenarios.settings import learned_arrays, load_setting
+from fisc.scenarios.settings import learned_arrays, load_setting, what_is_read
 
 
 def pack(path: str | os.PathLike, arm: str, seed: int, out: str | os.PathLike) -> Path:
@@ -38,7 +38,8 @@ def pack(path: str | os.PathLike, arm: str, seed: int, out: str | os.PathLike) -
     setting = load_setting(path, arm, seed, greedy=False)
     if setting.earlier is None:
         raise ConfigError(f"nobody learned in arm '{arm}' of {path}: there are no policies to pack")
-    return write_policies(Path(out), make_card(RunFolder.open(path), arm, seed), learned_arrays(setting))
+    card = make_card(RunFolder.open(path), arm, seed) | {"reads": what_is_read(setting.economy)}
+    return write_policies(Path(out), card, learned_arrays(setting))
 
 
 def evaluate_packed(path: str | os.PathLike) -> tuple[dict[str, Any], Played]:

@@ -101,6 +101,15 @@ def load_setting(
     return Setting(economy, {kind.people_role: kind.exact_citizens(economy)})
 
 
+def what_is_read(economy: Economy) -> dict[Role, list[list[Any]]]:
+    """The blocks that each role observes, [name, names of its numbers], in the order in which networks read them.
+
+    Networks know a number by its place alone: where names differ, policies would play and mean nothing.
+    """
+    roles = economy.spec.roles.items()
+    return {role: [[name, list(block.names)] for name, block in spec.blocks.items()] for role, spec in roles}
+
+
 def learned_arrays(setting: Setting) -> list[np.ndarray]:
     """Every array of the policies and of what institutions know; the policies' weights in half precision."""
     learned, known = (
@@ -129,6 +138,11 @@ def _load_packed(path: Path, arm: str | None, seed: int | None, greedy: bool | N
         policies = {role: learners[role].policy(learners[role].init(key, economy, role)) for role in economy.spec.roles}
         return policies, economy.init(key)
 
+    if card["reads"] != what_is_read(economy):
+        raise RunError(
+            f"{path} holds policies that read other numbers than this version of fisc shows: train them again, or go "
+            f"back to the version they were packed with ({card['commit']})"
+        )
     template = eqx.filter_eval_shape(first, jax.random.key(0))
     blank, static = eqx.partition(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     shapes, structure = jax.tree.flatten(blank)
