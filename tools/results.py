@@ -300,6 +300,23 @@ def cycle_best_responses() -> str:
     return table(head, rows)
 
 
+def cycle_course() -> str:
+    """What each role of the business cycle could gain before, amid and after training."""
+    rows = []
+    for role in ("consumer", "firm", "government"):
+        for moment in (0, 750, 1500):
+            found = stored(f"{CYCLE}/course/{role}-{moment}.json")
+            start = found["rewards"]["untrained" if moment == 0 else "trained"]["mean"]
+            gain, share, size = found["gain"]["mean"], found["relative"]["mean"], found["relative_to_before"]["mean"]
+            digits = ",.2f" if abs(start) < 100 else ",.0f"
+            relative = "–" if share is None else f"{share:+.1%}"
+            rows.append(
+                (role, f"{moment:,}", format(start, digits), format(gain, f"+{digits}"), relative, f"{size:+.1%}")
+            )
+    head = ("role", "after updates", "reward", "gain by retraining alone", "of the gain in training", "of the reward")
+    return table(head, rows)
+
+
 def cycle_speed() -> str:
     """Steps a second of the business cycle by its size, and episodes a second while all learn."""
     found = stored("benchmarks/results/business_cycle_speed.json")
@@ -348,4 +365,5 @@ TABLES: dict[str, Callable[..., str]] = {
     "cycle-lines": cycle_lines,
     "cycle-without": cycle_without,
     "cycle-best-responses": cycle_best_responses,
+    "cycle-course": cycle_course,
 }
