@@ -69,11 +69,21 @@ def gtb_builder() -> str:
     """What the best builder does under each arm, and what would pay him most: published means and ours."""
     rows = []
     for row in pl.read_csv(ROOT / QUADRANT / "best_builder.csv").iter_rows(named=True):
-        gain = row["best_utility"] - row["utility"]
-        now = (f"{row['houses']:.0f}", f"{row['tax']:.0f}", f"{row['utility']:.0f}")
-        best = (f"{row['best_houses']:.0f} in {row['best_years']:.0f} years", f"{row['best_tax']:.0f}")
-        rows.append((row["citizens"], NAMES[row["arm"]], *now, *best, f"+{gain:.0f}"))
-    head = ("citizens", "tax system", "houses", "tax", "utility", "what pays most", "tax then", "gain")
+        cells = [f"{row[name]:.0f}" for name in ("houses", "tax", "utility")]
+        for most in (16, 25):
+            houses, years, tax = (row[f"{name}_{most}"] for name in ("houses", "years", "tax"))
+            gain = row[f"utility_{most}"] - row["utility"]
+            cells.append(f"{houses:.0f}{f' in {years:.0f} years' if tax else ''}: {gain:+.0f}")
+        rows.append((row["citizens"], NAMES[row["arm"]], *cells))
+    head = (
+        "citizens",
+        "tax system",
+        "houses",
+        "tax",
+        "utility",
+        "best plan, 16 a year at most: gain",
+        "25 a year: gain",
+    )
     return table(head, rows)
 
 

@@ -12,6 +12,7 @@ case $seeds in *,*) ;; *) echo "seeds need a comma: 0, for the first alone, or 0
 
 $fisc compare gtb-open-quadrant --budget full --seeds "$seeds" --out "$out" --resume
 .venv/bin/python "$here/collect.py" "$out"
+.venv/bin/python "$here/best_builder.py"
 
 # would the best builder, all citizens, or the planner gain by learning on while everybody else stays as they are?
 first=${seeds%%,*}

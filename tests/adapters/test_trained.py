@@ -116,7 +116,7 @@ def test_a_file_that_does_not_fit_is_refused(folder, packed, tmp_path):
 def test_a_file_whose_networks_read_other_numbers_is_refused(packed, tmp_path):
     # The shapes are the same: only names tell that two numbers have changed places.
     card, arrays = read_policies(packed)
-    block = next(entry for entry in card["reads"]["planner"] if len(entry[1]) > 1)
+    block = next(entry for entry in card["observed"]["planner"] if len(entry[1]) > 1)
     block[1][:2] = block[1][1::-1]
     other = write_policies(tmp_path / "other.policies", card, arrays)
     with pytest.raises(RunError, match="read other numbers than this version of fisc shows"):

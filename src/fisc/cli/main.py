@@ -296,11 +296,9 @@ def _run_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, if there is one")
     parser.add_argument(
         "--distributed",
-        nargs="?",
-        const="",
-        metavar="HOST:PORT,PROCESSES,INDEX",
-        help="this process is one of several that train together: those of its Slurm or Open MPI job, or as given, "
-        "INDEX from 0 (docs/clusters.md)",
+        metavar="WHERE",
+        help="this process is one of several that train together: auto for those of its Slurm or Open MPI job, or "
+        "HOST:PORT,PROCESSES,INDEX with INDEX from 0 (docs/clusters.md)",
     )
     parser.add_argument(
         "--tensorboard", action="store_true", help="write curves to RUN/tensorboard while training (see `fisc export`)"
@@ -338,12 +336,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         from fisc.cli import commands
 
+    code = 1
+    try:
+        code = _run(commands, options)
+    finally:
+        if getattr(options, "distributed", None) is not None:
+            from fisc.cli.distributed import leave
+
+            leave(code)
+    return code
+
+
+def _run(commands, options) -> int:
+    """Run the command; its exit code."""
     try:
         name = "show_list" if options.command == "list" else options.command.replace("-", "_")
         code = getattr(commands, name)(options)
     except Exception as error:
         text = None if options.debug else _for_users(error)
         if text is None:
+            if getattr(options, "distributed", None) is not None:
+                traceback.print_exc()  # the process may end before anybody else could show it
             raise
         print(f"fisc: error: {text}", file=sys.stderr)
         return 2

@@ -4,6 +4,7 @@ Every process runs the same program on its share of the environments. What is re
 them, and what is written has to be whole first. With one process all of this does nothing.
 """
 
+import hashlib
 from typing import Any
 
 import equinox as eqx
@@ -13,9 +14,15 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import Array, PyTree
 
+A_WEEK = 7 * 24 * 3600
+
 
 def join(address: str | None = None, number: int | None = None, index: int | None = None) -> None:
-    """Become one of several processes, before jax is used for anything else.
+    """Become one of several processes, before jax is used for anything else, and wait for the others.
+
+    A process that is done waits for the others when it exits, however long the first one goes on evaluating; one that
+    fails should end at once (`os._exit`), so that the others do not wait for it. jax itself ends the process, without
+    an exception, if the others do not turn up within five minutes.
 
     Args:
         address: host and port of the first process; None, like the others, to take it from Slurm or Open MPI.
@@ -24,9 +31,17 @@ def join(address: str | None = None, number: int | None = None, index: int | Non
 
     Raises:
         ValueError: if nothing is given and there is no such job around, or if only a part is given.
-        RuntimeError: if the others do not turn up.
     """
-    jax.distributed.initialize(address, number, index)
+    jax.config.update(
+        "jax_enable_preemption_service", False
+    )  # it would swallow SIGTERM, which notes that a run stopped
+    jax.distributed.initialize(address, number, index, shutdown_timeout_seconds=A_WEEK)
+    multihost_utils.sync_global_devices("joined")  # while all are here: connections are made within half a minute
+
+
+def have_joined() -> bool:
+    """Whether this process is one of several."""
+    return jax.distributed.is_initialized()
 
 
 def is_first() -> bool:
@@ -59,10 +74,12 @@ def whole(tree: PyTree[Any]) -> PyTree[Any]:
     return jax.tree.map(gathered, tree)
 
 
-def meet(where: str) -> None:
-    """Wait until all processes are here."""
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(where)
+def agree(what: str) -> bool:
+    """Whether all processes say the same; to be called by all."""
+    if jax.process_count() == 1:
+        return True
+    number = np.frombuffer(hashlib.sha256(what.encode()).digest(), np.uint32)
+    return bool(multihost_utils.process_allgather(np.any(number != of_first(jnp.asarray(number)))).sum() == 0)
 
 
 def _is_key(leaf: Any) -> bool:

@@ -17,7 +17,6 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, PyTree
 
-from fisc.core.errors import ConfigError
 from fisc.learning.two_level import TrainState, TwoLevel
 
 
@@ -69,19 +68,11 @@ def compile_block(system: TwoLevel, num_updates: int, num_jobs: int) -> Callable
 
     Each device has jobs of its own; or, if there are more devices than jobs, environments of its own. Then as many
     devices take part as divide the environments, and results are those of one device to rounding. Several processes
-    always share the environments.
-
-    Raises:
-        ConfigError: if there are several processes whose devices do not divide the environments.
+    always share the environments, which all their devices have to divide.
     """
     updates, devices = block(system, num_updates), jax.device_count()
     if jax.process_count() == 1 and num_jobs >= devices:
         return over_jobs(updates, num_jobs)
-    if jax.process_count() > 1 and system.num_environments % devices:
-        raise ConfigError(
-            f"{system.num_environments} environments cannot be shared by the {devices} devices of "
-            f"{jax.process_count()} processes: set learning.environments to a multiple of {devices}"
-        )
     return _over_environments(updates, max(n for n in range(1, devices + 1) if system.num_environments % n == 0))
 
 

@@ -17,13 +17,13 @@ import numpy as np
 from fisc.records.errors import RecordError
 from fisc.records.store import replace_file
 
-SCHEMA = 1
-"""Version of the file; raised whenever an older program could misread a newer file."""
+SCHEMA = 2
+"""Version of the file; raised whenever an older program could misread a newer file, or the other way round."""
 FORMAT = "fisc policies"
 SUFFIX = ".policies"
 CARD = "card.json"
 REQUIRED = (
-    "title", "arm", "seed", "scenario", "money", "objective", "rates_given", "reads", "scores", "commit", "versions",
+    "title", "arm", "seed", "scenario", "money", "objective", "rates_given", "observed", "scores", "commit", "versions",
 )  # fmt: skip
 """What every card says, besides format, schema, number of arrays and fingerprint."""
 _DATE = (1980, 1, 1, 0, 0, 0)  # files of equal content are equal
@@ -61,7 +61,7 @@ def read_policies(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
     """The card and the arrays of a file of policies.
 
     Raises:
-        RecordError: if there is no such file, it cannot be read, is damaged, or of a later version of fisc.
+        RecordError: if there is no such file, it cannot be read, is damaged, or of another version of fisc.
     """
     try:
         content = path.read_bytes()
@@ -69,18 +69,22 @@ def read_policies(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
         raise RecordError(f"no file {path}: check the path, or make one with `fisc pack`") from None
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror}") from None
+    schema, is_whole = SCHEMA, False
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
             parts = {name: file.read(name) for name in file.namelist()}
         card = json.loads(parts.pop(CARD))
-        is_later = card["format"] == FORMAT and card["schema"] > SCHEMA
         told = {name: value for name, value in card.items() if name != "fingerprint"}
-        is_whole = card["fingerprint"] == _fingerprint(told, parts) and not set(REQUIRED) - set(card)
-        arrays = [np.load(io.BytesIO(parts[f"{n}.npy"]), allow_pickle=False) for n in range(card["arrays"])]
+        if card["format"] == FORMAT and card["fingerprint"] == _fingerprint(told, parts):
+            schema = card["schema"]
+            arrays = [np.load(io.BytesIO(parts[f"{n}.npy"]), allow_pickle=False) for n in range(card["arrays"])]
+            is_whole = not set(REQUIRED) - set(card)
     except Exception:  # a damaged zip raises nearly anything
-        is_later = is_whole = False
-    if is_later:
+        is_whole = False
+    if schema > SCHEMA:
         raise RecordError(f"{path} was written by a later version of fisc: update fisc to read it")
+    if schema < SCHEMA:
+        raise RecordError(f"{path} was written by an earlier version of fisc: make it again with `fisc pack`")
     if not is_whole:
         raise RecordError(f"{path} is no file of policies, or damaged: make it again with `fisc pack`")
     return card, arrays

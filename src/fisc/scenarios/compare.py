@@ -5,19 +5,22 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import polars as pl
 
 from fisc.analysis.summary import summarize
-from fisc.core.errors import RunError
+from fisc.core.errors import ConfigError, RunError
 from fisc.learning import processes
 from fisc.learning.two_level import TrainState
 from fisc.records.errors import RecordError
@@ -28,7 +31,7 @@ from fisc.scenarios.evaluation import World, evaluate
 from fisc.scenarios.frontier import evaluate_frontier, solve_frontier
 from fisc.scenarios.outline import outline
 from fisc.scenarios.plan import Plan, plan
-from fisc.scenarios.provenance import digest_of, open_folder
+from fisc.scenarios.provenance import digest_of, identity_of, open_folder, versions
 from fisc.scenarios.reading import parse
 from fisc.scenarios.training import Group, Job, Report, train_group
 
@@ -94,6 +97,7 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
     """
     planned = plan(scenario, arms=arms, seeds=seeds, budget=budget, overrides=overrides)
     outline(planned)
+    _check_processes(planned)
     if not processes.is_first():
         return _lend_a_hand(planned)
     diary = Diary(open_folder(planned, planned.folder(out), resume, note))
@@ -107,8 +111,22 @@ def compare(  # noqa: PLR0913 - keyword arguments of the public function, as on 
             diary.write("stopped", reason=str(stop) or type(stop).__name__)
         raise
     diary.write("finished")
-    processes.meet("finished")
     return Run(diary.folder.path, summary)
+
+
+def _check_processes(planned: Plan) -> None:
+    """Refuse several processes that do not run the same, or cannot share it. All of them find out alike."""
+    if not processes.agree(json.dumps([identity_of(planned), versions()], sort_keys=True)):
+        raise ConfigError(
+            "the processes were not started for the same run: give all of them the same command, scenario and version "
+            "of fisc"
+        )
+    number, devices = planned.scenario.learning.environments, jax.device_count()
+    if jax.process_count() > 1 and number % devices:
+        raise ConfigError(
+            f"{number} environments cannot be shared by the {devices} devices of {jax.process_count()} processes: use "
+            f"as many devices as divide {number}, or set learning.environments to a multiple of {devices}"
+        )
 
 
 def _lend_a_hand(planned: Plan) -> None:
@@ -116,8 +134,22 @@ def _lend_a_hand(planned: Plan) -> None:
     silent = lambda said: None  # noqa: E731
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder.create(Path(scratch) / "run")
-        _train(planned, solve_worlds(planned, folder, silent), folder, silent, silent)
-    processes.meet("finished")
+        _train(planned, _with_rates_of_first(unsolved_worlds(planned)), folder, silent, silent)
+
+
+def _with_rates_of_first(worlds: list[World]) -> list[World]:
+    """Worlds with the schedules that the first process knows; to be called by all."""
+    if jax.process_count() == 1:
+        return worlds
+    longest = max(len(world.people.cutoffs) for world in worlds)
+    known = np.full((len(worlds), longest), np.nan)
+    for row, world in zip(known, worlds, strict=True):
+        if world.rates is not None:
+            row[: len(world.rates)] = world.rates
+    # as bits: on the way numbers are cut to single precision
+    known = np.asarray(processes.of_first(jnp.asarray(known.view(np.uint32)))).view(np.float64)
+    rates = [None if np.isnan(row).all() else row[~np.isnan(row)] for row in known]
+    return [replace(world, rates=row) for world, row in zip(worlds, rates, strict=True)]
 
 
 class Diary:
@@ -149,7 +181,7 @@ def _run(planned: Plan, diary: Diary, say: Say, note: Note) -> dict[str, Any]:
         diary.write("running")
         say(progress)
 
-    trained, env_steps = _train(planned, worlds, folder, report, note)
+    trained, env_steps = _train(planned, _with_rates_of_first(worlds), folder, report, note)
     _write_tables(planned, worlds, exact, trained, folder, note)
     spent = {"env_steps": env_steps, "wall_seconds": round(diary.seconds, 1)}
     folder.write_json("provenance.json", folder.read_json("provenance.json") | spent)
@@ -236,21 +268,25 @@ def file_name(arm: str) -> str:
     return f"{stem}_{arm.rpartition(':')[2]}_{hashlib.sha256(arm.encode()).hexdigest()[:8]}"
 
 
+def unsolved_worlds(planned: Plan) -> list[World]:
+    """Every arm and seed, as if no schedule were known."""
+    people = {seed: build.population(planned.scenario, seed) for seed in planned.seeds}
+    return [World(arm, seed, people[seed], None) for seed in planned.seeds for arm in planned.scenario.arms]
+
+
 def solve_worlds(planned: Plan, folder: RunFolder, note: Note) -> list[World]:
     """Find every schedule that can be known before training; results are kept for a resumed run."""
     known = folder.read_json("exact.json") if folder.has_file("exact.json") else {}
     worlds = []
-    for seed in planned.seeds:
-        people = build.population(planned.scenario, seed)
-        for arm in planned.scenario.arms:
-            key = f"{arm}/{seed}"
-            if key not in known:
-                if arm in ("flat", "saez", "optimum"):
-                    note(f"solving {arm}, seed {seed}")
-                rates = build.exact_rates(planned.scenario, people, arm)
-                known[key] = None if rates is None else [float(rate) for rate in rates]
-                folder.write_json("exact.json", known)
-            worlds.append(World(arm, seed, people, None if known[key] is None else np.asarray(known[key])))
+    for world in unsolved_worlds(planned):
+        key = f"{world.arm}/{world.seed}"
+        if key not in known:
+            if world.arm in ("flat", "saez", "optimum"):
+                note(f"solving {world.arm}, seed {world.seed}")
+            rates = build.exact_rates(planned.scenario, world.people, world.arm)
+            known[key] = None if rates is None else [float(rate) for rate in rates]
+            folder.write_json("exact.json", known)
+        worlds.append(replace(world, rates=None if known[key] is None else np.asarray(known[key])))
     return worlds
 
 

@@ -171,6 +171,8 @@ class Scenario:
             )
         most, played = self.economy.num_periods, self.learning.periods_per_update
         check("learning.periods_per_update", played, played <= most, f"at most {most}, the tax periods of an episode")
+        held = self.taxes.held_for
+        check("taxes.held_for", held, held <= max(1, most), f"at most {most}, the tax periods of an episode")
         self.economy.check_scenario(self)
 
     def budget(self, name: str) -> BudgetConfig:

@@ -15,7 +15,7 @@ from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.evaluation import Played, World, play_policies
 from fisc.scenarios.reading import parse
-from fisc.scenarios.settings import learned_arrays, load_setting, what_is_read
+from fisc.scenarios.settings import learned_arrays, load_setting, what_is_observed
 
 
 def pack(path: str | os.PathLike, arm: str, seed: int, out: str | os.PathLike) -> Path:
@@ -38,7 +38,7 @@ def pack(path: str | os.PathLike, arm: str, seed: int, out: str | os.PathLike) -
     setting = load_setting(path, arm, seed, greedy=False)
     if setting.earlier is None:
         raise ConfigError(f"nobody learned in arm '{arm}' of {path}: there are no policies to pack")
-    card = make_card(RunFolder.open(path), arm, seed) | {"reads": what_is_read(setting.economy)}
+    card = make_card(RunFolder.open(path), arm, seed) | {"observed": what_is_observed(setting.economy)}
     return write_policies(Path(out), card, learned_arrays(setting))
 
 

@@ -101,8 +101,8 @@ def load_setting(
     return Setting(economy, {kind.people_role: kind.exact_citizens(economy)})
 
 
-def what_is_read(economy: Economy) -> dict[Role, list[list[Any]]]:
-    """The blocks that each role observes, [name, names of its numbers], in the order in which networks read them.
+def what_is_observed(economy: Economy) -> dict[Role, list[list[Any]]]:
+    """The blocks that each role observes, [name, names of its numbers], in their order.
 
     Networks know a number by its place alone: where names differ, policies would play and mean nothing.
     """
@@ -138,7 +138,7 @@ def _load_packed(path: Path, arm: str | None, seed: int | None, greedy: bool | N
         policies = {role: learners[role].policy(learners[role].init(key, economy, role)) for role in economy.spec.roles}
         return policies, economy.init(key)
 
-    if card["reads"] != what_is_read(economy):
+    if card["observed"] != what_is_observed(economy):
         raise RunError(
             f"{path} holds policies that read other numbers than this version of fisc shows: train them again, or go "
             f"back to the version they were packed with ({card['commit']})"

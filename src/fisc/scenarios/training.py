@@ -114,7 +114,9 @@ def train_group(
 
     path = folder.path / "checkpoints" / f"{group.name}.ckpt"
     run, done = _resume(path, run, group)
-    run, done = processes.of_first(run), int(processes.of_first(np.asarray(done)))
+    if may_train:
+        economies, run = processes.of_first((economies, run))
+        done = int(processes.of_first(np.asarray(done)))
     if done < group.system.num_updates and not may_train:
         what = f"ends at update {done} of {group.system.num_updates}" if done else "is missing"
         raise RunError(f"checkpoint {path} {what}: train it again with --resume, or restore the file")
@@ -138,11 +140,13 @@ def train_group(
         try:
             _check(group, metrics, done - size)
         except DivergenceError:
-            checkpoint.save(path.with_name(f"{group.name}-stopped.ckpt"), here, {"updates": done})
+            if processes.is_first():
+                checkpoint.save(path.with_name(f"{group.name}-stopped.ckpt"), here, {"updates": done})
             raise
-        if group.keep_every and done % group.keep_every == 0 and done < group.system.num_updates:
-            checkpoint.save(path.with_name(kept_name(group, done)), here, {"updates": done})
-        _save(path, here, group, done)
+        if processes.is_first():
+            if group.keep_every and done % group.keep_every == 0 and done < group.system.num_updates:
+                checkpoint.save(path.with_name(kept_name(group, done)), here, {"updates": done})
+            _save(path, here, group, done)
         say(_report(group, metrics, done, None if must_compile else seconds / size))
         look(here, done)
     return [unstack(processes.whole(run), i) for i in range(len(group.jobs))]

@@ -1,4 +1,4 @@
-"""A tax system whose schedule, once set, is held for some periods. Axis `b`: brackets."""
+"""A planner's schedule that, once set, is held for some periods. Axis `b`: brackets."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from fisc.core.tax import TaxSystem
 
 
 class Held(TaxSystem["HeldMemory"]):
-    """Another system, asked for a schedule only every so many periods; in between nothing but keeping is legal.
+    """A planner's system, asked for a schedule only every so many periods; in between nothing but keeping is legal.
 
     A schedule that outlives a period is one that citizens can answer while it lasts: whom it moves shows in what the
     planner is paid for it. Each episode begins with a choice.

@@ -67,7 +67,8 @@ def test_what_cannot_be_written_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_of_a_later_version_is_refused(tmp_path):
-    path = write_policies(tmp_path / "later.policies", {"schema": SCHEMA + 1}, [])
-    with pytest.raises(RecordError, match="later version of fisc"):
+@pytest.mark.parametrize("number, told", [(SCHEMA + 1, "a later version of fisc"), (SCHEMA - 1, "an earlier version")])
+def test_a_file_of_another_version_is_refused(number, told, tmp_path):
+    path = write_policies(tmp_path / "other.policies", {"schema": number}, [])
+    with pytest.raises(RecordError, match=told):
         read_policies(path)

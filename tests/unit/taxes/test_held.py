@@ -62,10 +62,10 @@ def test_it_is_one_line_in_a_scenario():
     assert isinstance(tax.system, PlannerGrid)
 
 
-@pytest.mark.parametrize("held_for", [0, -1])
-def test_a_schedule_is_held_for_a_period_at_least(held_for):
+@pytest.mark.parametrize("preset, held_for", [("gtb-open-quadrant", 0), ("gtb-open-quadrant", 11), ("one-step", 2)])
+def test_a_schedule_is_held_for_a_period_at_least_and_an_episode_at_most(preset, held_for):
     with pytest.raises(ConfigError, match=r"taxes\.held_for"):
-        load_scenario("gtb-open-quadrant", {"taxes.held_for": held_for})
+        load_scenario(preset, {"taxes.held_for": held_for})
 
 
 def test_a_business_cycle_has_no_such_option():
