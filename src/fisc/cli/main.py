@@ -8,6 +8,8 @@ import threading
 import traceback
 from collections.abc import Sequence
 
+from fisc.cli.blame import for_users
+
 EPILOG = """\
 examples:
   fisc compare us-2024                           what would other taxes do?
@@ -353,7 +355,7 @@ def _run(commands, options) -> int:
         name = "show_list" if options.command == "list" else options.command.replace("-", "_")
         code = getattr(commands, name)(options)
     except Exception as error:
-        text = None if options.debug else _for_users(error)
+        text = None if options.debug else for_users(error)
         if text is None:
             if getattr(options, "distributed", None) is not None:
                 traceback.print_exc()  # the process may end before anybody else could show it
@@ -365,38 +367,6 @@ def _run(commands, options) -> int:
         print(f"fisc: interrupted{hint}", file=sys.stderr)
         return 130
     return code or 0
-
-
-def _for_users(error: Exception) -> str | None:
-    """One line about what a user can mend: an error of fisc's, a file, or the code in one of the user's own.
-
-    None for a bug.
-    """
-    from fisc.core.errors import FiscError
-    from fisc.records.errors import RecordError
-
-    if isinstance(error, FiscError | RecordError):
-        return str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    place = _place_in_own_file(error)
-    if place is None:
-        return None
-    first_line = (error.msg if isinstance(error, SyntaxError) else str(error)).partition("\n")[0]
-    return f"{place}: {type(error).__name__}: {first_line} (fisc --debug shows the traceback)"
-
-
-def _place_in_own_file(error: Exception) -> str | None:
-    """File and line where a file of the user's own went wrong: such a file runs without being an imported module."""
-    if isinstance(error, SyntaxError):
-        return f"{error.filename}, line {error.lineno}"
-    places = [
-        f"{frame.f_code.co_filename}, line {line}"
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_code.co_filename.endswith(".py")
-        and getattr(sys.modules.get(frame.f_globals.get("__name__")), "__dict__", None) is not frame.f_globals
-    ]
-    return places[-1] if places else None
 
 
 if __name__ == "__main__":
