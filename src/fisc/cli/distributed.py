@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import sys
+import traceback
 
 from fisc.core.errors import ConfigError
 
@@ -37,6 +38,8 @@ def leave(code: int) -> None:
     wait for it."""
     jax = sys.modules.get("jax")
     if code and jax is not None and jax.distributed.is_initialized():
+        if sys.exc_info()[0] is not None:
+            traceback.print_exc()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Sequence
 
 from fisc.cli.blame import for_users
@@ -357,8 +356,6 @@ def _run(commands, options) -> int:
     except Exception as error:
         text = None if options.debug else for_users(error)
         if text is None:
-            if getattr(options, "distributed", None) is not None:
-                traceback.print_exc()  # the process may end before anybody else could show it
             raise
         print(f"fisc: error: {text}", file=sys.stderr)
         return 2

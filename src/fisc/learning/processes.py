@@ -39,11 +39,6 @@ def join(address: str | None = None, number: int | None = None, index: int | Non
     multihost_utils.sync_global_devices("joined")  # while all are here: connections are made within half a minute
 
 
-def have_joined() -> bool:
-    """Whether this process is one of several."""
-    return jax.distributed.is_initialized()
-
-
 def is_first() -> bool:
     """Whether this process is the one that reads and writes."""
     return jax.process_index() == 0
@@ -79,7 +74,7 @@ def agree(what: str) -> bool:
     if jax.process_count() == 1:
         return True
     number = np.frombuffer(hashlib.sha256(what.encode()).digest(), np.uint32)
-    return bool(multihost_utils.process_allgather(np.any(number != of_first(jnp.asarray(number)))).sum() == 0)
+    return bool(multihost_utils.process_allgather(np.any(number != of_first(number))).sum() == 0)
 
 
 def _is_key(leaf: Any) -> bool:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import polars as pl
 
@@ -147,7 +146,7 @@ def _with_rates_of_first(worlds: list[World]) -> list[World]:
         if world.rates is not None:
             row[: len(world.rates)] = world.rates
     # as bits: on the way numbers are cut to single precision
-    known = np.asarray(processes.of_first(jnp.asarray(known.view(np.uint32)))).view(np.float64)
+    known = np.asarray(processes.of_first(known.view(np.uint32))).view(np.float64)
     rates = [None if np.isnan(row).all() else row[~np.isnan(row)] for row in known]
     return [replace(world, rates=row) for world, row in zip(worlds, rates, strict=True)]
 

@@ -137,19 +137,25 @@ def train_group(
         group.rows.append(_rows(group, metrics, done))
         done += size
         here = processes.whole(run)
-        try:
-            _check(group, metrics, done - size)
-        except DivergenceError:
-            if processes.is_first():
-                checkpoint.save(path.with_name(f"{group.name}-stopped.ckpt"), here, {"updates": done})
-            raise
-        if processes.is_first():
-            if group.keep_every and done % group.keep_every == 0 and done < group.system.num_updates:
-                checkpoint.save(path.with_name(kept_name(group, done)), here, {"updates": done})
-            _save(path, here, group, done)
+        _keep(path, here, group, done, metrics, size)
         say(_report(group, metrics, done, None if must_compile else seconds / size))
         look(here, done)
     return [unstack(processes.whole(run), i) for i in range(len(group.jobs))]
+
+
+def _keep(path: Path, run: PyTree[Any], group: Group, done: int, metrics: dict[str, np.ndarray], size: int) -> None:
+    """Check a block of `size` updates that ends at `done`, and save the state; of several processes the first does."""
+    try:
+        _check(group, metrics, done - size)
+    except DivergenceError:
+        if processes.is_first():
+            checkpoint.save(path.with_name(f"{group.name}-stopped.ckpt"), run, {"updates": done})
+        raise
+    if not processes.is_first():
+        return
+    if group.keep_every and done % group.keep_every == 0 and done < group.system.num_updates:
+        checkpoint.save(path.with_name(kept_name(group, done)), run, {"updates": done})
+    _save(path, run, group, done)
 
 
 def kept_name(group: Group, update: int) -> str:
