@@ -192,14 +192,15 @@ def program(economy, mode: str, steps: int):
     import jax.numpy as jnp
 
     from fisc.core.knobs import full_knobs
+    from fisc.core.luck import random_halves
 
     knobs, spec = full_knobs(), economy.spec
     citizens, size = spec.roles["citizen"].num_agents, spec.roles["citizen"].actions.size
 
     def advance(carry, key, network):
         state, seen, checksum = carry
-        key_act, key_step = jax.random.split(key)
-        bits = jax.random.bits(key_act, (citizens + BRACKETS,))
+        key_step, halves = random_halves(key, 2 * (citizens + BRACKETS))
+        bits = jax.lax.bitcast_convert_type(halves.reshape(-1, 2), jnp.uint32)
         planner = (bits[None, citizens:] % RATES).astype(jnp.int32)
         actions = {"citizen": _choose(mode, bits[:citizens], seen, network, size), "planner": planner}
         after = economy.step(key_step, state, actions, knobs)

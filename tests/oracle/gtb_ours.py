@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int
 
 from fisc.core.knobs import Knobs, full_knobs
 from fisc.economies.gather_trade_build import chart, market
@@ -207,13 +208,18 @@ def _view(economy: GatherTradeBuild, state: State, knobs: Knobs, reward, planner
         coin_in_escrow=market.coin_in_escrow(book, rules),
         goods_in_escrow=market.goods_in_escrow(book),
         orders={
-            "bids": jnp.stack([jnp.where(book.bids < 0, -1, rules.bid_prices(book.bids)), rules.ages(book.bids)], -1),
-            "asks": jnp.stack([jnp.where(book.asks < 0, -1, rules.ask_prices(book.asks)), rules.ages(book.asks)], -1),
+            "bids": _by_citizen(jnp.where(book.bids < 0, -1, rules.bid_prices(book.bids)), rules.ages(book.bids)),
+            "asks": _by_citizen(jnp.where(book.asks < 0, -1, rules.ask_prices(book.asks)), rules.ages(book.asks)),
         },
         reward=reward,
         planner_reward=planner_reward,
         residual=residual,
     )
+
+
+def _by_citizen(price: Int[Array, "g k n"], age: Int[Array, "g k n"]) -> Int[Array, "g n k 2"]:
+    """Price and age of every order slot."""
+    return jnp.swapaxes(jnp.stack([price, age], axis=-1), 1, 2)
 
 
 def _planner_blocks(economy: GatherTradeBuild, state: State, knobs: Knobs):

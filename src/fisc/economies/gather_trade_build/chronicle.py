@@ -19,7 +19,7 @@ from fisc.economies.gather_trade_build.state import GOODS, NO_ORDER, Book, State
 def frame(economy: GatherTradeBuild, state: State) -> dict[str, Shaped[Array, "..."]]:
     """What is worth keeping of the state after a step."""
     rules, journal, treasury = economy.rules.market, state.journal, state.treasury
-    small = lambda x: x.astype(jnp.int16)  # noqa: E731
+    small, by_citizen = lambda x: x.astype(jnp.int16), lambda x: jnp.swapaxes(x, -1, -2)
     return {
         "cell": state.cell,
         "coin": state.coin,
@@ -27,8 +27,8 @@ def frame(economy: GatherTradeBuild, state: State) -> dict[str, Shaped[Array, ".
         "labor": state.labor,
         "utility": state.utility,
         "welfare": state.welfare,
-        "bids": small(jnp.where(state.book.bids >= 0, rules.bid_prices(state.book.bids), NO_ORDER)),
-        "asks": small(jnp.where(state.book.asks >= 0, rules.ask_prices(state.book.asks), NO_ORDER)),
+        "bids": small(by_citizen(jnp.where(state.book.bids >= 0, rules.bid_prices(state.book.bids), NO_ORDER))),
+        "asks": small(by_citizen(jnp.where(state.book.asks >= 0, rules.ask_prices(state.book.asks), NO_ORDER))),
         "units": state.units,
         "gathered": journal.gathered,
         "owner": state.owner,
@@ -108,12 +108,12 @@ class _Orders(NamedTuple):
 
 
 def trades(placed: Book, rules: market.Market) -> np.ndarray:
-    """Rows (step, good, price, buyer, seller) in the order of settlement. `placed`: books [steps, g, n, k]."""
+    """Rows (step, good, price, buyer, seller) in the order of settlement. `placed`: books [steps, g, k, n]."""
     bids, asks = (
         _Orders(*(np.asarray(x) for x in (orders, prices(orders), rules.ages(orders))))
         for orders, prices in (
-            (jnp.asarray(placed.bids), rules.bid_prices),
-            (jnp.asarray(placed.asks), rules.ask_prices),
+            (jnp.swapaxes(placed.bids, -1, -2), rules.bid_prices),
+            (jnp.swapaxes(placed.asks, -1, -2), rules.ask_prices),
         )
     )
     best_bid = np.where(bids.packed >= 0, bids.price, NO_ORDER).max(axis=(2, 3))

@@ -204,9 +204,8 @@ class GatherTradeBuild(Economy[State, Draws]):
         own = jnp.stack([columns[name] for name in layout.own_names()], axis=-1)
         features = {**everybody, "own": own, **maps["citizen"]}
         if "trade" in self.events:
-            num, dtype = layout.num_citizens, state.coin.dtype
             for name, counted in orders.items():
-                features[f"my_{name}"] = counted.reshape(num, -1).astype(dtype)
+                features[f"my_{name}"] = counted.astype(state.coin.dtype)
         mask = legal_actions(state, self.events, self.menus, rules)
         observations = {"citizen": Observation(features, mask)}
         if self.has_planner:

@@ -10,12 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from fisc.economies.gather_trade_build.choices import DIRECTIONS
+from fisc.economies.gather_trade_build.choices import DIRECTIONS, STAY
 from fisc.economies.gather_trade_build.state import NO_OWNER, NO_SOURCE, State, at_cells
-
-UNROLLED = 16
-"""Up to so many citizens the moves are written out one after the other; beyond, a loop compiles faster."""
-
 
 class Gathering(eqx.Module):
     """What walking and gathering cost."""
@@ -26,53 +22,59 @@ class Gathering(eqx.Module):
     """Effort of gathering what lies on a cell, for each good."""
 
 
-def neighbors(state: State) -> tuple[Int[Array, "n d"], Bool[Array, "n d"]]:
-    """The cell in each direction of each citizen, and whether terrain and houses let the citizen in."""
-    height, width = state.owner.shape
-    row, column = state.cell // width, state.cell % width
-    to_row = jnp.stack([row + step for step, _ in DIRECTIONS], axis=1)
-    to_column = jnp.stack([column + step for _, step in DIRECTIONS], axis=1)
-    is_inside = (to_row >= 0) & (to_row < height) & (to_column >= 0) & (to_column < width)
-    target = to_row * width + to_column
-    owner = at_cells(state.owner, target)
-    citizen = jnp.arange(state.cell.shape[0], dtype=owner.dtype)
-    is_open = ~at_cells(state.terrain.water, target) & ((owner == NO_OWNER) | (owner == citizen[:, None]))
-    return target, is_inside & is_open
-
-
 def can_walk(state: State) -> Bool[Array, "n d"]:
     """Where everybody could go if they went first."""
-    target, is_open = neighbors(state)
+    everywhere = jnp.arange(1, len(DIRECTIONS) + 1, dtype=jnp.int32)[None, :]
+    target, is_open = _ahead(state, state.cell[:, None], everywhere)
     is_occupied = jnp.any(target[:, :, None] == state.cell[None, None, :], axis=-1)
     return is_open & ~is_occupied
 
 
+def _ahead(state: State, cell: Int[Array, "n *_"], direction: Int[Array, "..."]) -> tuple[Array, Array]:
+    """The cell in each direction, and whether terrain and houses let the citizen in; axes [n] or [n, d]."""
+    height, width = state.owner.shape
+    row, column = cell // width, cell % width
+    for number, (down, right) in enumerate(DIRECTIONS, start=1):
+        row = row + jnp.where(direction == number, down, 0)
+        column = column + jnp.where(direction == number, right, 0)
+    is_inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    target = row * width + column
+    owner = at_cells(state.owner, target)
+    citizen = jnp.arange(cell.shape[0], dtype=owner.dtype).reshape(-1, *[1] * (target.ndim - 1))
+    is_open = ~at_cells(state.terrain.water, target) & ((owner == NO_OWNER) | (owner == citizen))
+    return target, is_inside & is_open
+
+
 def walk(state: State, direction: Int[Array, " n"], turn: Int[Array, " n"], rules: Gathering) -> State:
     """Move citizens by turns: each sees where the earlier ones went. Who finds the cell closed or taken stays."""
-    target, is_open = neighbors(state)
-    picked = direction[:, None] == 1 + jnp.arange(len(DIRECTIONS), dtype=direction.dtype)[None, :]
-    tries = jnp.any(picked & is_open, axis=1)
-    goal = jnp.where(tries, jnp.sum(jnp.where(picked, target, 0), axis=1, dtype=target.dtype), state.cell)
+    target, is_open = _ahead(state, state.cell, direction)
+    goal = jnp.where((direction != STAY) & is_open, target, state.cell)
     cell = _by_turns(state.cell, goal, turn)
     moved = cell != state.cell
     return replace(state, cell=cell, labor=state.labor + jnp.where(moved, rules.move_labor, 0.0))
 
 
 def _by_turns(cell: Int[Array, " n"], goal: Int[Array, " n"], turn: Int[Array, " n"]) -> Int[Array, " n"]:
-    """Only meetings depend on the order: let one after the other in where the goal is free at that moment."""
-    num = cell.shape[0]
+    """Only meetings depend on the order: let one after the other in where the goal is free at that moment.
 
-    def move(k, cell):
-        """The one whose turn is k goes, unless somebody is there."""
-        is_mine = turn == k
-        my_goal = jnp.sum(jnp.where(is_mine, goal, 0), dtype=goal.dtype)
-        return jnp.where(is_mine & ~jnp.any(cell == my_goal), my_goal, cell)
+    Who finds it free depends on who of the earlier ones moved. All are taken to move, then whoever meets somebody is
+    taken to stay, and so on: after k rounds whoever waits for fewer than k others is settled, so that a round in which
+    nothing changes is the last one. Most steps take two.
+    """
+    everybody = jnp.arange(cell.shape[0])
+    is_early = turn[None, :] < turn[:, None]
+    finds_there = (cell[None, :] == goal[:, None]) & (everybody[None, :] != everybody[:, None])
+    wants_too = (goal[None, :] == goal[:, None]) & is_early
 
-    if num > UNROLLED:
-        return jax.lax.fori_loop(0, num, move, cell)
-    for k in range(num):
-        cell = move(k, cell)
-    return cell
+    def look_again(now):
+        """Who moves, if the earlier ones do what was thought of them."""
+        _, moves = now
+        is_met = jnp.where(is_early & moves[None, :], wants_too, finds_there)
+        after = ~jnp.any(is_met, axis=1)
+        return jnp.any(after != moves), after
+
+    moves = jax.lax.while_loop(lambda now: now[0], look_again, (jnp.bool_(True), jnp.ones_like(turn, bool)))[1]
+    return jnp.where(moves, goal, cell)
 
 
 def collect(state: State, bonus: Float[Array, "g n"], rules: Gathering) -> State:

@@ -52,7 +52,7 @@ def _withdraw_bids(state: State, system: TaxSystem, rules: market.Market) -> Sta
     income = state.coin + reserved - state.treasury.tax_base
     due = brackets.tax_due(income, system.cutoffs.astype(income.dtype), state.treasury.rates)
     is_short = due > state.coin
-    bids = jnp.where(is_short[None, :, None], NO_ORDER, state.book.bids)
+    bids = jnp.where(is_short[None, None, :], NO_ORDER, state.book.bids)
     coin = state.coin + jnp.where(is_short, reserved, 0.0)
     return replace(state, coin=coin, book=replace(state.book, bids=bids))
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from fisc.core.errors import ConfigError
+from fisc.core.once import computed_once
 from fisc.economies.gather_trade_build.choices import Choices
 from fisc.economies.gather_trade_build.state import NO_ORDER, Book, State
 
@@ -66,23 +67,23 @@ class Market(eqx.Module):
 
 def empty_book(num_goods: int, num_citizens: int, rules: Market, dtype) -> Book:
     """No orders and no memory of trades."""
-    slots = jnp.full((num_goods, num_citizens, rules.max_orders), NO_ORDER, jnp.int32)
+    slots = jnp.full((num_goods, rules.max_orders, num_citizens), NO_ORDER, jnp.int32)
     return Book(slots, slots, jnp.zeros((num_goods, rules.num_prices), dtype))
 
 
 def num_orders(book: Book) -> Int[Array, "g n"]:
     """Open orders of each citizen, bids and asks together."""
-    return jnp.sum((book.bids >= 0).astype(jnp.int32) + (book.asks >= 0).astype(jnp.int32), axis=-1, dtype=jnp.int32)
+    return jnp.sum((book.bids >= 0).astype(jnp.int32) + (book.asks >= 0).astype(jnp.int32), axis=1, dtype=jnp.int32)
 
 
 def coin_in_escrow(book: Book, rules: Market) -> Int[Array, " n"]:
     """Coin that each citizen's open bids have set aside."""
-    return jnp.sum(jnp.maximum(rules.bid_prices(book.bids), 0), axis=(0, 2), dtype=jnp.int32)
+    return jnp.sum(jnp.maximum(rules.bid_prices(book.bids), 0), axis=(0, 1), dtype=jnp.int32)
 
 
 def goods_in_escrow(book: Book) -> Int[Array, "g n"]:
     """Units that each citizen's open asks have set aside."""
-    return jnp.sum(book.asks >= 0, axis=-1, dtype=jnp.int32)
+    return jnp.sum(book.asks >= 0, axis=1, dtype=jnp.int32)
 
 
 def has_room(orders: Int[Array, "*g n"], rules: Market) -> Bool[Array, "*g n"]:
@@ -101,61 +102,51 @@ def trade(state: State, choices: Choices, rules: Market) -> State:
 
 
 def place(state: State, choices: Choices, rules: Market) -> State:
-    """Let the memory of prices fade and put everybody's orders into the book."""
-    fade = jnp.asarray(FADE, state.book.history.dtype)
-    state = replace(state, book=replace(state.book, history=state.book.history * fade))
+    """Let the memory of prices fade and put everybody's orders into the book, where they want to and can.
+
+    Good by good, the bid first: what it costs and the slot it takes are not there for the next order. A bid sets coin
+    aside, an ask a unit.
+    """
+    book, coin, labor, orders = state.book, state.coin, state.labor, num_orders(state.book)
+    bids, asks = [], []
     for good in range(state.goods.shape[0]):
-        state = _place_bids(state, good, choices.bids[good], rules)
-        state = _place_asks(state, good, choices.asks[good], rules)
-    return state
+        price = choices.bids[good]
+        payment = price.astype(coin.dtype)
+        is_bid = _is_price(price, rules) & has_room(orders[good], rules) & (payment <= coin)
+        coin = coin - jnp.where(is_bid, payment, 0.0)
+        labor = labor + jnp.where(is_bid, rules.order_labor, 0.0)
+        open_orders = orders[good] + is_bid.astype(orders.dtype)
+        is_ask = _is_price(choices.asks[good], rules) & can_ask(open_orders, state.goods[good], rules)
+        labor = labor + jnp.where(is_ask, rules.order_labor, 0.0)
+        bids.append(jnp.where(is_bid, price << rules.bits, NO_ORDER))
+        asks.append(jnp.where(is_ask, (rules.max_price - choices.asks[good]) << rules.bits, NO_ORDER))
+    bid, ask = computed_once((jnp.stack(bids), jnp.stack(asks)), state.step)
+    fade = jnp.asarray(FADE, book.history.dtype)
+    filled = Book(_put(book.bids, bid), _put(book.asks, ask), book.history * fade)
+    return replace(state, coin=coin, labor=labor, goods=state.goods - (ask >= 0).astype(jnp.int32), book=filled)
 
 
-def _place_bids(state: State, good: int, price: Int[Array, " n"], rules: Market) -> State:
-    """Set the coin of a bid aside and put the bid into a free slot, where a citizen wants to and can."""
-    slots = state.book.bids[good]
-    payment = price.astype(state.coin.dtype)
-    placed = (price >= 0) & (price <= rules.max_price) & has_room(num_orders(state.book)[good], rules)
-    placed &= payment <= state.coin
-    bids = state.book.bids.at[good].set(_put(slots, price << rules.bits, placed))
-    return replace(
-        state,
-        coin=state.coin - jnp.where(placed, payment, 0.0),
-        labor=state.labor + jnp.where(placed, rules.order_labor, 0.0),
-        book=replace(state.book, bids=bids),
-    )
+def _is_price(price: Int[Array, " n"], rules: Market) -> Bool[Array, " n"]:
+    """Whether somebody names a price at all, and one that can be."""
+    return (price >= 0) & (price <= rules.max_price)
 
 
-def _place_asks(state: State, good: int, price: Int[Array, " n"], rules: Market) -> State:
-    """Set a unit aside and put the ask into a free slot, where a citizen wants to and can."""
-    slots = state.book.asks[good]
-    placed = (price >= 0) & (price <= rules.max_price)
-    placed &= can_ask(num_orders(state.book)[good], state.goods[good], rules)
-    asks = state.book.asks.at[good].set(_put(slots, (rules.max_price - price) << rules.bits, placed))
-    return replace(
-        state,
-        goods=state.goods.at[good].add(-placed.astype(jnp.int32)),
-        labor=state.labor + jnp.where(placed, rules.order_labor, 0.0),
-        book=replace(state.book, asks=asks),
-    )
-
-
-def _put(slots: Int[Array, "n k"], order: Int[Array, " n"], placed: Bool[Array, " n"]) -> Int[Array, "n k"]:
+def _put(slots: Int[Array, "g k n"], order: Int[Array, "g n"]) -> Int[Array, "g k n"]:
     """Put an order into the first free slot of everybody who places one."""
-    is_here = placed[:, None] & _first(slots < 0)
-    return jnp.where(is_here, order[:, None], slots)
+    return jnp.where((order >= 0)[:, None] & _first(slots < 0, axis=1), order[:, None], slots)
 
 
-def _first(holds: Bool[Array, "*n"]) -> Bool[Array, "*n"]:
-    """Of those along the last axis for whom something holds, the first alone. Much faster on a CPU than `argmax`."""
-    size, place = holds.shape[-1], jax.lax.broadcasted_iota(jnp.int32, holds.shape, holds.ndim - 1)
-    return place == jnp.min(jnp.where(holds, place, size), axis=-1, keepdims=True)
+def _first(holds: Bool[Array, "*n"], axis: int) -> Bool[Array, "*n"]:
+    """Of those along an axis for whom something holds, the first alone. Much faster on a CPU than `argmax`."""
+    place = jax.lax.broadcasted_iota(jnp.int32, holds.shape, axis)
+    return place == jnp.min(jnp.where(holds, place, holds.shape[axis]), axis=axis, keepdims=True)
 
 
 class _Matching(eqx.Module):
     """The matching of one good, trade by trade."""
 
-    bids: Int[Array, "n k"]
-    asks: Int[Array, "n k"]
+    bids: Int[Array, "k n"]
+    asks: Int[Array, "k n"]
     refunds: Int[Array, " n"]
     """Coin set aside that the price did not take."""
     bought: Int[Array, " n"]
@@ -186,13 +177,13 @@ def match(state: State, rules: Market) -> State:
     )
 
 
-def _match_good(bids: Int[Array, "n k"], asks: Int[Array, "n k"], rules: Market) -> _Matching:
+def _match_good(bids: Int[Array, "k n"], asks: Int[Array, "k n"], rules: Market) -> _Matching:
     """Let the best bid that reaches an ask take the best ask, again and again.
 
     A bid that reaches nothing now never will, since asks only become fewer: this is the order in which the reference
     walks down the book. As many rounds are needed as there are trades.
     """
-    zeros = jnp.zeros(bids.shape[0], jnp.int32)
+    zeros = jnp.zeros(bids.shape[1], jnp.int32)
     start = _Matching(bids, asks, zeros, zeros, zeros, zeros, zeros, jnp.zeros(rules.num_prices, jnp.int32))
 
     def is_crossed(now):
@@ -222,7 +213,7 @@ class _Offers(eqx.Module):
 
 def _best_offers(matching: _Matching, rules: Market) -> _Offers:
     """Look at the open orders."""
-    bid, ask = jnp.max(matching.bids, axis=1), jnp.max(matching.asks, axis=1)
+    bid, ask = jnp.max(matching.bids, axis=0), jnp.max(matching.asks, axis=0)
     best = jnp.max(ask)
     is_best = ask == best
     runner_up = jnp.max(jnp.where(is_best, NO_ORDER, ask))
@@ -238,18 +229,18 @@ def _settle_best(matching: _Matching, offers: _Offers, rules: Market) -> _Matchi
     The older order sets the price; of two equally old ones, the ask.
     """
     bid = jnp.max(jnp.where(offers.reaches, offers.bid, NO_ORDER))
-    is_buyer = _first(offers.reaches & (offers.bid == bid))
+    is_buyer = _first(offers.reaches & (offers.bid == bid), axis=0)
     ask = jnp.max(jnp.where(is_buyer, offers.rival, NO_ORDER))
     is_trade = jnp.any(offers.reaches)
-    is_seller = _first(~is_buyer & (offers.ask == ask)) & is_trade
+    is_seller = _first(~is_buyer & (offers.ask == ask), axis=0) & is_trade
 
     bid_price, ask_price = rules.bid_prices(bid), rules.ask_prices(ask)
     price = jnp.where(rules.ages(bid) <= rules.ages(ask), ask_price, bid_price)
     buys, sells = is_buyer.astype(jnp.int32), is_seller.astype(jnp.int32)
     prices = jnp.arange(rules.num_prices, dtype=jnp.int32)
     return _Matching(
-        bids=jnp.where(is_buyer[:, None] & (matching.bids == bid), NO_ORDER, matching.bids),
-        asks=jnp.where(is_seller[:, None] & (matching.asks == ask), NO_ORDER, matching.asks),
+        bids=jnp.where(is_buyer[None, :] & (matching.bids == bid), NO_ORDER, matching.bids),
+        asks=jnp.where(is_seller[None, :] & (matching.asks == ask), NO_ORDER, matching.asks),
         refunds=matching.refunds + buys * (bid_price - price),
         bought=matching.bought + buys,
         spent=matching.spent + buys * price,
@@ -264,8 +255,8 @@ def expire(state: State, rules: Market) -> State:
     book = state.book
     bid_expires = (book.bids >= 0) & (rules.ages(book.bids) >= rules.order_duration)
     ask_expires = (book.asks >= 0) & (rules.ages(book.asks) >= rules.order_duration)
-    coin_back = jnp.sum(jnp.where(bid_expires, rules.bid_prices(book.bids), 0), axis=(0, 2))
-    goods_back = jnp.sum(ask_expires, axis=-1, dtype=jnp.int32)
+    coin_back = jnp.sum(jnp.where(bid_expires, rules.bid_prices(book.bids), 0), axis=(0, 1))
+    goods_back = jnp.sum(ask_expires, axis=1, dtype=jnp.int32)
     return replace(
         state,
         coin=state.coin + coin_back.astype(state.coin.dtype),

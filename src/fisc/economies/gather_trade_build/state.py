@@ -37,9 +37,9 @@ class Terrain(eqx.Module):
 class Book(eqx.Module):
     """The order book. Escrow is not stored: it is what the open orders say (see `market`)."""
 
-    bids: Int[Array, "g n k"]
+    bids: Int[Array, "g k n"]
     """Open bids of each citizen, price and age packed in one number (see `market`), or NO_ORDER."""
-    asks: Int[Array, "g n k"]
+    asks: Int[Array, "g k n"]
     """Open asks, packed so that a larger number is the better offer, or NO_ORDER."""
     history: Float[Array, "g p"]
     """Trades at each price, fading with every step."""

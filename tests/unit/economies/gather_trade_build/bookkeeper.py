@@ -111,7 +111,7 @@ def _trade(moment: Moment, page: Page) -> tuple[Page, Faults]:
     market, book, labor = moment.market, moment.before.book, page.labor
     purse, bids, asks = page.purse, [], []
     for g, good in enumerate(GOODS):
-        orders = jnp.sum((book.bids[g] >= 0).astype(jnp.int32) + (book.asks[g] >= 0).astype(jnp.int32), axis=1)
+        orders = jnp.sum((book.bids[g] >= 0).astype(jnp.int32) + (book.asks[g] >= 0).astype(jnp.int32), axis=0)
         price = moment.wishes[f"buy {good}"] - 1
         is_bid = (price >= 0) & (orders < market.max_orders) & (price <= purse)
         purse = purse - jnp.where(is_bid, price, 0)
@@ -150,11 +150,11 @@ def _orders(market, old, placed, new, trades) -> Bool[Array, ""]:
     ages = 2 ** market.order_duration.bit_length()
     is_old, is_new = (old >= 0) & (new >= 0), (old < 0) & (new >= 0)
     is_wrong = jnp.any(is_old & (new != old + 1))
-    is_wrong |= jnp.any(is_new & ((new != placed[..., None] * ages + 1) | (placed[..., None] < 0)))
-    arrived = jnp.sum(is_new.astype(jnp.int32), axis=2)
+    is_wrong |= jnp.any(is_new & ((new != placed[:, None] * ages + 1) | (placed[:, None] < 0)))
+    arrived = jnp.sum(is_new.astype(jnp.int32), axis=1)
     gone, due = (old >= 0) & (new < 0), (old >= 0) & (old % ages >= market.order_duration)
-    left = jnp.sum((gone & ~due).astype(jnp.int32), axis=2) + (placed >= 0) - arrived
-    expiring = jnp.sum(due.astype(jnp.int32), axis=2)
+    left = jnp.sum((gone & ~due).astype(jnp.int32), axis=1) + (placed >= 0) - arrived
+    expiring = jnp.sum(due.astype(jnp.int32), axis=1)
     is_wrong |= jnp.any(arrived > (placed >= 0)) | jnp.any(due & (new >= 0))
     return is_wrong | jnp.any(trades < left) | jnp.any(trades > left + expiring)
 
@@ -162,17 +162,17 @@ def _orders(market, old, placed, new, trades) -> Bool[Array, ""]:
 def _board(moment: Moment) -> Faults:
     """The order book as it stands: prices and ages in range, no more orders than allowed, nothing left to trade."""
     market, book = moment.market, moment.after.book
-    ages, num = 2 ** market.order_duration.bit_length(), book.bids.shape[1]
+    ages, num = 2 ** market.order_duration.bit_length(), book.bids.shape[2]
     bid = jnp.where(book.bids >= 0, book.bids // ages, -1)
     ask = jnp.where(book.asks >= 0, market.max_price - book.asks // ages, market.max_price + 1)
-    best_bid, best_ask = jnp.max(bid, axis=2), jnp.min(ask, axis=2)
+    best_bid, best_ask = jnp.max(bid, axis=1), jnp.min(ask, axis=1)
     crosses = (best_bid[:, :, None] >= best_ask[:, None, :]) & (jnp.arange(num)[:, None] != jnp.arange(num)[None, :])
     crosses &= (best_bid >= 0)[:, :, None] & (best_ask <= market.max_price)[:, None, :]
     is_open = jnp.stack([book.bids, book.asks]) >= 0
     age = jnp.where(is_open, jnp.stack([book.bids, book.asks]) % ages, 1)
     is_wrong = jnp.any(bid > market.max_price) | jnp.any(ask < 0) | jnp.any(age < 1)
     is_wrong |= jnp.any(age > market.order_duration)
-    is_wrong |= jnp.any(jnp.sum(is_open.astype(jnp.int32), axis=(0, 3)) > market.max_orders)
+    is_wrong |= jnp.any(jnp.sum(is_open.astype(jnp.int32), axis=(0, 2)) > market.max_orders)
     # Sharing all coin out may leave a purse below zero, which is the rule of that event.
     is_short = jnp.any(moment.after.goods < 0)
     if "redistribute" not in moment.world.events:

@@ -58,4 +58,4 @@ def escrow(state: State, market) -> tuple[Int[Array, " n"], Int[Array, "g n"]]:
     """Coin in open bids and units in open asks."""
     ages = 2 ** market.order_duration.bit_length()
     price = jnp.where(state.book.bids >= 0, state.book.bids // ages, 0)
-    return jnp.sum(price, axis=(0, 2)), jnp.sum((state.book.asks >= 0).astype(jnp.int32), axis=2)
+    return jnp.sum(price, axis=(0, 1)), jnp.sum((state.book.asks >= 0).astype(jnp.int32), axis=1)

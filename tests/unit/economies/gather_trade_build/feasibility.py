@@ -20,7 +20,7 @@ def feasible(world: GatherTradeBuild, state: State) -> Bool[Array, "n a"]:
     flags["build"] = flags["build"][:, None]
     prices = jnp.arange(market.max_price + 1)
     for g, good in enumerate(GOODS):
-        orders = jnp.sum((book.bids[g] >= 0).astype(jnp.int32) + (book.asks[g] >= 0).astype(jnp.int32), axis=1)
+        orders = jnp.sum((book.bids[g] >= 0).astype(jnp.int32) + (book.asks[g] >= 0).astype(jnp.int32), axis=0)
         has_room = (orders < market.max_orders)[:, None]
         flags[f"buy {good}"] = has_room & (prices[None, :] <= state.coin[:, None])
         flags[f"sell {good}"] = jnp.broadcast_to(has_room & (state.goods[g] >= 1)[:, None], (num, prices.size))

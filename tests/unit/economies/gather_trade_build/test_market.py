@@ -134,7 +134,7 @@ def test_random_books_are_matched_as_by_walking_down_sorted_lists():
             lists.append(listed)
         state = rich()
         empty = np.full((1, 3, slots), -1)
-        bids, asks = (jnp.asarray(np.concatenate([book[None], empty]), jnp.int32) for book in books)
+        bids, asks = (jnp.asarray(np.concatenate([book[None], empty]), jnp.int32).swapaxes(1, 2) for book in books)
         state = dataclasses.replace(state, book=dataclasses.replace(state.book, bids=bids, asks=asks))
         expected = np.zeros((4, 3), int)
         for buyer, seller, price in brute_force(*lists):

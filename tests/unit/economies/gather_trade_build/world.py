@@ -101,9 +101,9 @@ def open_orders(state, rules: Market):
         ("ask", state.book.asks, rules.ask_prices(state.book.asks)),
         ("bid", state.book.bids, rules.bid_prices(state.book.bids)),
     ):
-        for good, who, slot in np.argwhere(np.asarray(slots) >= 0).tolist():
-            age = int(rules.ages(slots)[good, who, slot])
-            found.append((side, good, who, int(prices[good, who, slot]), age))
+        for good, slot, who in np.argwhere(np.asarray(slots) >= 0).tolist():
+            age = int(rules.ages(slots)[good, slot, who])
+            found.append((side, good, who, int(prices[good, slot, who]), age))
     return sorted(found)
 
 

@@ -1,0 +1,28 @@
+"""Values that a compiler should compute once."""
+
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Integer, PyTree
+
+Values = TypeVar("Values", bound=PyTree[Array])
+
+
+def computed_once(values: Values, some: Integer[Array, ""]) -> Values:
+    """The same values, computed before anything is made of them.
+
+    On a CPU, XLA moves the computation of a value into everything that uses it, one element at a time; an optimization
+    barrier does not keep it from that. A loop does, though it never runs: the compiler cannot know that no word has more
+    than 32 bits. `benchmarks/gather_trade_build_speed.py` tells whether this is still needed. Elsewhere a loop costs
+    more than it saves, and the values are left alone.
+
+    Args:
+        values: integers or flags, of any shapes.
+        some: any number known only when the program runs, one for each environment of a batch.
+    """
+    if jax.default_backend() != "cpu":
+        return values
+    never = jax.lax.population_count(some) > 32
+    altered = lambda now: (now[0], jax.tree.map(jnp.bitwise_not, now[1]))  # noqa: E731
+    return jax.lax.while_loop(lambda now: now[0], altered, (never, values))[1]
