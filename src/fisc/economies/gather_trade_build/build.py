@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from fisc.economies.gather_trade_build.state import NO_OWNER, NO_SOURCE, State, at_cells
+from fisc.economies.gather_trade_build.state import NO_OWNER, State, at_cells
 
 
 class Building(eqx.Module):
@@ -18,11 +18,8 @@ class Building(eqx.Module):
 
 def can_build(state: State) -> Bool[Array, " n"]:
     """Who holds a unit of each good and stands on plain ground: no house, no source, no water."""
-    terrain = state.terrain
-    is_taken = at_cells(terrain.water, state.cell) | (at_cells(state.owner, state.cell) != NO_OWNER)
-    for slots in terrain.slots:
-        is_taken |= at_cells(slots, state.cell) != NO_SOURCE
-    return jnp.all(state.goods >= 1, axis=0) & ~is_taken
+    is_free = at_cells(state.terrain.plain, state.cell) & (at_cells(state.owner, state.cell) == NO_OWNER)
+    return jnp.all(state.goods >= 1, axis=0) & is_free
 
 
 def build(state: State, wants: Bool[Array, " n"], rules: Building) -> State:

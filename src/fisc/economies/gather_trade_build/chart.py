@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Int, Int8
 
 from fisc.core.errors import ConfigError
-from fisc.economies.gather_trade_build.state import GOODS, NO_OWNER, State
+from fisc.economies.gather_trade_build.state import GOODS, NO_OWNER, State, places
 
 CHANNELS = (*GOODS, "house", "water", *(f"{good}_source" for good in GOODS))
 """What lies on a cell: units of the goods, then flags."""
@@ -99,8 +99,8 @@ def windows(packed: Int[Array, "h w"], cell: Int[Array, " n"], halfwidth: int) -
     """Cut out the square around every citizen; beyond the edge of the map everything is 0."""
     width, side = packed.shape[1], 2 * halfwidth + 1
     padded = jnp.pad(packed, halfwidth)
-    cut = lambda at: jax.lax.dynamic_slice(padded, (at // width, at % width), (side, side))  # noqa: E731
-    return jax.vmap(cut)(cell)
+    cut = lambda row, column: jax.lax.dynamic_slice(padded, (row, column), (side, side))  # noqa: E731
+    return jax.vmap(cut)(*places(cell, width))
 
 
 def channels(packed: Int[Array, "n h w"], form: Packing, *, has_edge: bool) -> Int8[Array, "n c h w"]:

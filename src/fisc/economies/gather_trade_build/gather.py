@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from fisc.economies.gather_trade_build.choices import DIRECTIONS, STAY
-from fisc.economies.gather_trade_build.state import NO_OWNER, NO_SOURCE, State, at_cells
+from fisc.economies.gather_trade_build.state import NO_OWNER, NO_SOURCE, State, at_cells, places
 
 class Gathering(eqx.Module):
     """What walking and gathering cost."""
@@ -33,7 +33,7 @@ def can_walk(state: State) -> Bool[Array, "n d"]:
 def _ahead(state: State, cell: Int[Array, "n *_"], direction: Int[Array, "..."]) -> tuple[Array, Array]:
     """The cell in each direction, and whether terrain and houses let the citizen in; axes [n] or [n, d]."""
     height, width = state.owner.shape
-    row, column = cell // width, cell % width
+    row, column = places(cell, width)
     for number, (down, right) in enumerate(DIRECTIONS, start=1):
         row = row + jnp.where(direction == number, down, 0)
         column = column + jnp.where(direction == number, right, 0)

@@ -16,7 +16,7 @@ from fisc.econ import brackets
 from fisc.econ.sorting import ascending
 from fisc.economies.gather_trade_build import chart
 from fisc.economies.gather_trade_build.market import Market, coin_in_escrow
-from fisc.economies.gather_trade_build.state import GOODS, Book, State
+from fisc.economies.gather_trade_build.state import GOODS, Book, State, places
 
 SCALE = 0.01
 """Factor on purses, units held and price histories; the reference's constant."""
@@ -185,11 +185,12 @@ def columns(
     dtype, scale = state.coin.dtype, SCALE if layout.sight.is_scaled else 1.0
     held = {good: state.goods[g].astype(dtype) * scale for g, good in enumerate(GOODS)}
     income = state.coin + coin_in_escrow(state.book, market).astype(dtype) - state.treasury.tax_base
+    row, column = places(state.cell, layout.width)
     return {
         "coin": state.coin * scale,
         **held,
-        "row": (state.cell // layout.width).astype(dtype) / layout.height,
-        "column": (state.cell % layout.width).astype(dtype) / layout.width,
+        "row": row.astype(dtype) / layout.height,
+        "column": column.astype(dtype) / layout.width,
         "build_payment": state.build_payment / payment,
         "build_skill": state.build_skill,
         "gather_bonus": state.gather_bonus,

@@ -5,6 +5,7 @@ each good, `k` order slots, `p` prices, `b` brackets. A cell is one number: row 
 """
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Int8, Int16, PyTree
 
@@ -27,6 +28,8 @@ class Terrain(eqx.Module):
     """The source cells of each good, listed: only there do units appear. h · w stands for no cell."""
     slots: Int16[Array, "g h w"]
     """Each cell's place in that list, or NO_SOURCE."""
+    plain: Bool[Array, "h w"]
+    """No water and no source: ground to build on."""
 
     @property
     def sources(self) -> Bool[Array, "g h w"]:
@@ -146,7 +149,8 @@ def terrain_of(start: Start, room: int) -> Terrain:
     listed = [jnp.nonzero(row, size=room, fill_value=num_cells)[0] for row in start.sources.reshape(num_goods, -1)]
     blank, place = jnp.full(num_cells, NO_SOURCE, jnp.int16), jnp.arange(room, dtype=jnp.int16)
     slots = jnp.stack([blank.at[cells].set(place, mode="drop") for cells in listed]).reshape(num_goods, *shape)
-    return Terrain(start.water, jnp.stack(listed).astype(jnp.int32), slots)
+    plain = ~start.water & ~jnp.any(start.sources, axis=0)
+    return Terrain(start.water, jnp.stack(listed).astype(jnp.int32), slots, plain)
 
 
 def units_on_map(state: "State") -> Int8[Array, "g h w"]:
@@ -154,6 +158,12 @@ def units_on_map(state: "State") -> Int8[Array, "g h w"]:
     slots = state.terrain.slots
     lying = [jnp.take(units, slot, mode="clip") for units, slot in zip(state.units, slots, strict=True)]
     return jnp.where(slots == NO_SOURCE, 0, jnp.stack(lying)).astype(jnp.int8)
+
+
+def places(cell: Int[Array, "*n"], width: int) -> tuple[Int[Array, "*n"], Int[Array, "*n"]]:
+    """Row and column of cells. No cell is negative, which spares a CPU most of what `//` takes."""
+    width = jnp.asarray(width, cell.dtype)
+    return jax.lax.div(cell, jnp.broadcast_to(width, cell.shape)), jax.lax.rem(cell, jnp.broadcast_to(width, cell.shape))
 
 
 def at_cells(chart, cell):
