@@ -4,7 +4,6 @@ Economy, policies and knobs are arguments, so that a second environment of the s
 numbers of an episode come from one key; `episode_keys` says how. Axis `n`: agents of a role.
 """
 
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -138,7 +137,7 @@ def take_seat(seat: Seat, key: Key[Array, ""], earlier: PyTree | None) -> Place:
     slow = [r for r, entry in economy.spec.roles.items() if entry.acts_each == "period" and r in seat.policies]
     seen = economy.observe(state, seat.knobs)
     memories = {r: policy.first_memory(economy.spec.roles[r].num_agents) for r, policy in seat.policies.items()}
-    seen = {r: replace(observation, memory=memories.get(r)) for r, observation in seen.items()}
+    seen = {r: observation.with_memory(memories.get(r)) for r, observation in seen.items()}
     shapes = {r: jax.eval_shape(lambda r=r: seat.policies[r].act(key, seen[r]).action) for r in slow}
     return Place(state, {r: jnp.zeros(shape.shape, shape.dtype) for r, shape in shapes.items()}, memories)
 
@@ -176,7 +175,7 @@ def _step(seat: Seat, place: Place, keys: Keys, own: Any, t: Int[Array, ""]) -> 
             key = jax.random.fold_in(key_others, number)
             is_slow = entry.acts_each == "period"
             last, policy = place.held[role] if is_slow else None, seat.policies[role]
-            observation = replace(seen[role], memory=place.memories[role])
+            observation = seen[role].with_memory(place.memories[role])
             actions[role] = _decide(policy, key, observation, last, step == 0)
             awake = step == 0 if is_slow else entry.is_awake(step)
             later = policy.remember(observation), place.memories[role]

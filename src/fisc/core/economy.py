@@ -98,6 +98,10 @@ class Observation(eqx.Module):
     """What each agent remembers of the episode, where the policy remembers: whoever plays it keeps this, see `Policy`.
     An economy knows nothing of it."""
 
+    def with_memory(self, memory: PyTree[Shaped[Array, "..."]]) -> "Observation":
+        """The same, of one environment or of many, by somebody who remembers this."""
+        return eqx.tree_at(lambda seen: seen.memory, self, memory, is_leaf=lambda x: x is None)
+
 
 class Transition(eqx.Module, Generic[State]):
     """What one step brings about."""

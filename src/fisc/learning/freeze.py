@@ -122,7 +122,7 @@ def both_remember(memory: PyTree[Array]) -> PyTree[Array]:
 
 def _seen_by(who: str, observation: Observation) -> Observation:
     """With the memory of one of the two policies."""
-    return observation if observation.memory is None else replace(observation, memory=observation.memory[who])
+    return observation if observation.memory is None else observation.with_memory(observation.memory[who])
 
 
 def only(trajectory: Trajectory, agent: Int[Array, ""]) -> Trajectory:

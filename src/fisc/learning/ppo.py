@@ -235,8 +235,8 @@ def _in_sequences(batch: Batch, ended: Bool[Array, "t e"], most: int) -> Batch:
         return jnp.swapaxes(x.reshape(-1, length, *x.shape[1:]), 1, 2)
 
     memory = jax.tree.map(lambda x: x[::length], batch.observation.memory)
-    cut_up = jax.tree.map(cut, replace(batch, observation=replace(batch.observation, memory=None), ended=ended))
-    return replace(cut_up, observation=replace(cut_up.observation, memory=memory))
+    cut_up = jax.tree.map(cut, replace(batch, observation=batch.observation.with_memory(None), ended=ended))
+    return replace(cut_up, observation=cut_up.observation.with_memory(memory))
 
 
 def _rows(x: Shaped[Array, "t e *rest"]) -> Shaped[Array, "m *rest"]:

@@ -7,7 +7,6 @@ Axes: `p` periods, `s` steps in a period, `t` decisions of a role, `e` environme
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
 import equinox as eqx
@@ -242,7 +241,7 @@ def _see_and_decide(economy, policies, roles, knobs, keys, state, memories):
 def _with_memories(seen: Mapping[str, Observation], memories: Memories) -> dict[str, Observation]:
     """What everybody sees, with what those remember who do."""
     return {
-        role: observation if memories.get(role) is None else replace(observation, memory=memories[role])
+        role: observation if memories.get(role) is None else observation.with_memory(memories[role])
         for role, observation in seen.items()
     }
 

@@ -1,7 +1,6 @@
 """A policy made of two networks: one chooses, one values. Axis `n`: agents of a role."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 import equinox as eqx
@@ -54,7 +53,7 @@ class ActorCritic(TrainablePolicy):
 
     def digest(self, observation: Observation) -> Observation:
         """Maps cut and flattened to what the networks read."""
-        return replace(observation, features=self.layout.digest(observation))
+        return Observation(self.layout.digest(observation), observation.mask, observation.luck, observation.memory)
 
     def alone(self, agent: Int[Array, ""]) -> "ActorCritic":
         """With the networks of one agent, if every agent has its own."""
@@ -143,7 +142,7 @@ class ActorCritic(TrainablePolicy):
         """Expected return in the learner's normalized unit."""
         return self._judge(observation, None)
 
-    def _judge(self, observation: Observation, ended: Bool[Array, "*b l"] | None) -> Float[Array, "*b n"]:
+    def _judge(self, observation: Observation, ended: Bool[Array, "*b l"] | None) -> Float[Array, "*c n"]:
         return _run(self.critic, self._for_value(observation), observation, "critic", ended)[..., 0]
 
 
@@ -275,4 +274,6 @@ def _networks(make_one: Callable[[Key[Array, ""]], SharedMLP | Recurrent], key: 
     if not num:
         return make_one(key)
     networks = jax.lax.map(make_one, jax.random.split(key, num))
-    return OwnMLPs(networks) if isinstance(networks, SharedMLP) else replace(networks, trunk=OwnMLPs(networks.trunk))
+    if isinstance(networks, SharedMLP):
+        return OwnMLPs(networks)
+    return eqx.tree_at(lambda network: network.trunk, networks, OwnMLPs(networks.trunk))

@@ -142,9 +142,13 @@ def forget(is_over: Bool[Array, "*b"], memory: Float[Array, "*b n h"], first: Fl
 def _times(x: Float[Array, "*b n h"], weights: Float[Array, "*o h k"]) -> Float[Array, "*b n k"]:
     """Rows times the weights of all agents, or of the only agent; or each agent's rows times its own."""
     if weights.ndim == 3 and weights.shape[0] > 1:
-        return jax.vmap(_times, in_axes=(-2, 0), out_axes=-2)(x, weights)
-    shared = weights if weights.ndim == 2 else weights[0]
-    return (x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) @ shared).reshape(*x.shape[:-1], -1)
+        return jax.vmap(_in_rows, in_axes=(-2, 0), out_axes=-2)(x, weights)
+    return _in_rows(x, weights if weights.ndim == 2 else weights[0])
+
+
+def _in_rows(x: Float[Array, "*b h"], weights: Float[Array, "h k"]) -> Float[Array, "*b k"]:
+    """One product of two matrices, whose gradient is one too."""
+    return (x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) @ weights).reshape(*x.shape[:-1], -1)
 
 
 def _plus(x: Float[Array, "*b n k"], bias: Float[Array, "*o k"]) -> Float[Array, "*b n k"]:
