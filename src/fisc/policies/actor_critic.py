@@ -261,8 +261,9 @@ def _actor(
     actor = network(key, size=num_outputs(space, head), last_scale=0.01, **shape)
     if head != "ordinal" or isinstance(space, Box):
         return actor
-    bias = jnp.tile(jnp.asarray(ordinal_outputs(*opening), actor.biases[-1].dtype), actor.biases[-1].size // 2)
-    return eqx.tree_at(lambda network: network.biases[-1], actor, bias)
+    last = lambda network: network.outward_bias if isinstance(network, Recurrent) else network.biases[-1]  # noqa: E731
+    bias = jnp.tile(jnp.asarray(ordinal_outputs(*opening), last(actor).dtype), last(actor).size // 2)
+    return eqx.tree_at(last, actor, bias)
 
 
 def _networks(make_one: Callable[[Key[Array, ""]], SharedMLP | Recurrent], key: Key[Array, ""], num: int) -> Network:

@@ -63,14 +63,9 @@ class Recurrent(eqx.Module):
         self.outward, self.outward_bias = orthogonal(key_out, width, size, last_scale), jnp.zeros(size)
 
     @property
-    def weights(self) -> list[Float[Array, "*o h h2"]]:
-        """Matrices, in the order in which they are used."""
+    def weights(self) -> list:
+        """Matrices, in the order in which they are used; of a network in outline too."""
         return [*self.trunk.weights, self.inward, self.across, self.outward]
-
-    @property
-    def biases(self) -> list[Float[Array, "*o h"]]:
-        """Of outputs alone."""
-        return [self.outward_bias]
 
     def alone(self, agent: Int[Array, ""]) -> "Recurrent":
         """The network of one agent, if every agent has its own; it then serves any number of agents."""

@@ -1,0 +1,51 @@
+"""The benchmark of training runs and stores what it promises; its numbers mean nothing here."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fisc.scenarios.plan import plan
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "training_speed.py"
+
+
+def load(monkeypatch):
+    """The script as a module."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    spec = importlib.util.spec_from_file_location("training_speed", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_network_can_be_planned(monkeypatch):
+    """Contract: what is changed in the scenario fits it, for the real size and the tiny one."""
+    bench = load(monkeypatch)
+    for network in bench.NETWORKS:
+        for tiny in (False, True):
+            options = {"environments": 128, "updates": 4, "windows": 5, "tiny": tiny}
+            changes = bench.overrides(network, 2, options)
+            planned = plan(bench.PRESET, arms=[bench.ARM], seeds=1, budget="full", overrides=changes)
+            assert planned.budget.planner_updates == 24
+            assert planned.scenario.learning.environments == (2 if tiny else 128)
+
+
+@pytest.mark.slow
+def test_a_smoke_run_stores_all_numbers(tmp_path):
+    """Property: every number is there and positive, for a plain network and for one that remembers."""
+    out = tmp_path / "speed.json"
+    networks = ["default", "convolution_lstm"]
+    command = [sys.executable, str(SCRIPT), "--smoke", "--seeds", "1", "--epochs", "1", "--out", str(out)]
+    done = subprocess.run([*command, "--networks", *networks], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())
+    assert list(found["networks"]) == networks
+    for network in networks:
+        row = found["networks"][network]["1"]
+        numbers = ("steps_per_second", "steps_per_processor_second", "operations_per_step", "share_of_floor")
+        assert min(row[name] for name in numbers) > 0, network
+        assert row["compile_seconds"] > 0 and set(row["approximate_kl"]) == {"citizen", "planner"}
