@@ -10,8 +10,8 @@ five windows of a block of updates each. Tracing and compiling are reported apar
 of its own without compiled programs from before.
 
 `share_of_floor` compares with the time that the multiplications of the networks alone would take at the rate of a large
-product, measured on all devices at once. `steps_per_processor_second` says what a core that is shared with other
-programs achieves while it is ours. With `--devices`, one run is also trained by one device and by two that share its
+product, measured on all devices at once. `steps_per_processor_second` and `compile_processor_seconds` say what a core
+that is shared with other programs achieves while it is ours. With `--devices`, one run is also trained by one device and by two that share its
 environments: the same batch, so that their ratio says what the second device brings.
 """
 
@@ -84,7 +84,9 @@ def measure(network: str, epochs: int, options: Mapping[str, Any]) -> dict[str, 
     with tempfile.TemporaryDirectory() as folder:
         run = train_group(group, RunFolder(Path(folder)), lambda report: None, note=mark, look=mark)
     steps = group.steps_per_update * options["updates"]
-    (first, *seconds), (_, *processor) = ([after[i] - before[i] for before, after in pairwise(marks)] for i in range(2))
+    (first, *seconds), (compiling, *processor) = (
+        [after[i] - before[i] for before, after in pairwise(marks)] for i in range(2)
+    )
     spec, learned = group.jobs[0].economy.spec, group.rows[-1].filter(pl.col("metric") == "approximate_kl")
     policies = {role: run[0].learners[role].policy for role in spec.roles}
     return {
@@ -92,6 +94,7 @@ def measure(network: str, epochs: int, options: Mapping[str, Any]) -> dict[str, 
         "windows": [steps / each for each in seconds],
         "steps_per_processor_second": len(processor) * steps / sum(processor),
         "compile_seconds": first - statistics.median(seconds),
+        "compile_processor_seconds": compiling - statistics.median(processor),
         "operations_per_step": sum(operations(spec, role, policy, epochs) for role, policy in policies.items()),
         "approximate_kl": dict(learned.group_by("role").agg(pl.col("value").mean()).sort("role").iter_rows()),
     }

@@ -145,6 +145,15 @@ def test_both_networks_of_a_policy_remember():
     assert eqx.tree_equal(Greedy(policy()).first_memory(3), first)
 
 
+def test_an_ordinal_choice_that_remembers_opens_where_it_is_told():
+    # By hand: location 0.25 of 0, …, 20; a head that has learned nothing barely departs from it.
+    role = RoleSpec(3, Discrete(21), BLOCKS, "step")
+    make = make_policy((6, 4), "ordinal", read=lambda role: layout_of(role, remembers=True), opening=(0.25, 0.1))
+    fresh = jax.jit(lambda key: make(key, role))(jax.random.key(2))
+    told = eqx.tree_at(lambda o: o.mask, seen(fresh.first_memory(3)), jnp.ones((3, 21), bool))
+    assert fresh.act_greedily(told).tolist() == [5, 5, 5]
+
+
 def test_a_policy_that_remembers_must_be_told_what():
     # Contract: playing it without its memory would be another policy.
     with pytest.raises(ConfigError, match="this policy remembers: give every observation its memory"):
