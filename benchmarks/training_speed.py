@@ -11,8 +11,8 @@ of its own without compiled programs from before.
 
 `share_of_floor` compares with the time that the multiplications of the networks alone would take at the rate of a large
 product, measured on all devices at once. `steps_per_processor_second` and `compile_processor_seconds` say what a core
-that is shared with other programs achieves while it is ours. With `--devices`, one run is also trained by one device and by two that share its
-environments: the same batch, so that their ratio says what the second device brings.
+that is shared with other programs achieves while it is ours. With `--devices`, one run is also trained by one device
+and by two that share its environments: the same batch, so that their ratio says what the second device brings.
 """
 
 import argparse

@@ -36,16 +36,17 @@ def test_every_network_can_be_planned(monkeypatch):
 
 @pytest.mark.slow
 def test_a_smoke_run_stores_all_numbers(tmp_path):
-    """Property: every number is there and positive, for a plain network and for one that remembers."""
-    out = tmp_path / "speed.json"
-    networks = ["default", "convolution_lstm"]
+    """Property: every number is there and positive, for the network that has everything, and for shared devices."""
+    out, network = tmp_path / "speed.json", "convolution_lstm"
     command = [sys.executable, str(SCRIPT), "--smoke", "--seeds", "1", "--epochs", "1", "--out", str(out)]
-    done = subprocess.run([*command, "--networks", *networks], capture_output=True, text=True, check=False)
+    command += ["--networks", network, "--devices"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(out.read_text())
-    assert list(found["networks"]) == networks
-    for network in networks:
-        row = found["networks"][network]["1"]
-        numbers = ("steps_per_second", "steps_per_processor_second", "operations_per_step", "share_of_floor")
-        assert min(row[name] for name in numbers) > 0, network
-        assert row["compile_seconds"] > 0 and set(row["approximate_kl"]) == {"citizen", "planner"}
+    assert list(found["networks"]) == [network]
+    row, shared = found["networks"][network]["1"], found["devices_sharing_one_run"]
+    numbers = ("steps_per_second", "steps_per_processor_second", "operations_per_step", "share_of_floor")
+    assert min(row[name] for name in numbers) > 0
+    assert min(row[name] for name in ("compile_seconds", "compile_processor_seconds")) > 0
+    assert set(row["approximate_kl"]) == {"citizen", "planner"}
+    assert shared["ratio"] == shared["2"] / shared["1"] > 0
