@@ -96,8 +96,8 @@ class OwnMLPs(eqx.Module):
     """All of them: every array has a leading axis, the agents'."""
 
     @property
-    def weights(self) -> list[Float[Array, "n h h2"]]:
-        """Of all networks, layer by layer."""
+    def weights(self) -> list:
+        """Of all networks, layer by layer, [n, h, h2]; in outline too."""
         return self.networks.weights
 
     def alone(self, agent: Int[Array, ""]) -> "OwnMLPs":
