@@ -11,6 +11,7 @@ from gymnasium.utils.env_checker import check_env
 from fisc.adapters.gymnasium import single_agent_env
 from fisc.adapters.pettingzoo import parallel_env
 from fisc.core.errors import ActionError, ConfigError
+from fisc.core.policy import Decision, Policy
 from fisc.core.spaces import Discrete
 from fisc.economies.one_step.best_response import BestResponse
 from fisc.policies.scripted import Constant
@@ -139,6 +140,39 @@ def test_other_planners_keep_their_action_for_a_period():
         env.step(0)
         heard.append(env.economy_state.heard.tolist())
     assert heard[0] == heard[1] == heard[2] and heard[3] == heard[4] == heard[5] and heard[0] != heard[3]
+
+
+class Counting(Policy):
+    """A planner that says how many decisions it has made in the episode."""
+
+    def first_memory(self, num_agents):
+        """None so far."""
+        return jnp.zeros((num_agents, 2), jnp.int32)
+
+    def remember(self, observation):
+        """One more."""
+        return observation.memory + 1
+
+    def act(self, key, observation):
+        """So many."""
+        return Decision(observation.memory, observation.memory, jnp.zeros(1), jnp.zeros(1))
+
+    def act_greedily(self, observation):
+        """So many."""
+        return observation.memory
+
+
+def test_others_remember_until_the_episode_ends():
+    # By hand: a planner decides in the first of three steps, twice an episode.
+    others = {"citizen": Constant(jnp.zeros(2, jnp.int32)), "planner": Counting()}
+    env = single_agent_env(VILLAGES["one choice"], agent="citizen_000", others=others)
+    for _ in range(2):
+        env.reset(seed=1)
+        heard = []
+        for _ in range(6):
+            env.step(0)
+            heard.append(env.economy_state.heard.tolist())
+        assert heard == [[0, 0]] * 3 + [[1, 1]] * 3
 
 
 def test_seeds_reproduce_and_a_reset_without_one_goes_on():

@@ -4,6 +4,7 @@ Economy, policies and knobs are arguments, so that a second environment of the s
 numbers of an episode come from one key; `episode_keys` says how. Axis `n`: agents of a role.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -109,6 +110,8 @@ class Place(eqx.Module):
     state: PyTree
     held: dict[Role, Shaped[Array, "n ..."]]
     """Last actions of the other roles that act once a period."""
+    memories: dict[Role, PyTree]
+    """What the others remember, by their policies' own account."""
 
 
 def decision_steps(spec: EconomySpec, role: Role) -> tuple[int, ...]:
@@ -133,8 +136,10 @@ def take_seat(seat: Seat, key: Key[Array, ""], earlier: PyTree | None) -> Place:
     state = economy.init(key) if earlier is None else economy.reset(key, earlier)
     slow = [r for r, entry in economy.spec.roles.items() if entry.acts_each == "period" and r in seat.policies]
     seen = economy.observe(state, seat.knobs)
+    memories = {r: policy.first_memory(economy.spec.roles[r].num_agents) for r, policy in seat.policies.items()}
+    seen = {r: observation.with_memory(memories.get(r)) for r, observation in seen.items()}
     shapes = {r: jax.eval_shape(lambda r=r: seat.policies[r].act(key, seen[r]).action) for r in slow}
-    return Place(state, {r: jnp.zeros(shape.shape, shape.dtype) for r, shape in shapes.items()})
+    return Place(state, {r: jnp.zeros(shape.shape, shape.dtype) for r, shape in shapes.items()}, memories)
 
 
 @eqx.filter_jit
@@ -163,14 +168,18 @@ def _step(seat: Seat, place: Place, keys: Keys, own: Any, t: Int[Array, ""]) -> 
     """One step: everybody else decides, the agent does `own`."""
     economy, spec = seat.economy, seat.economy.spec
     seen = economy.observe(place.state, seat.knobs)
-    key_others = jax.random.fold_in(keys.others, t)
-    actions, held = {}, {}
+    key_others, step = jax.random.fold_in(keys.others, t), t % spec.steps_per_period
+    actions, held, memories = {}, {}, {}
     for number, (role, entry) in enumerate(spec.roles.items()):
         if role in seat.policies:
             key = jax.random.fold_in(key_others, number)
             is_slow = entry.acts_each == "period"
-            last = place.held[role] if is_slow else None
-            actions[role] = _decide(seat.policies[role], key, seen[role], last, t % spec.steps_per_period == 0)
+            last, policy = place.held[role] if is_slow else None, seat.policies[role]
+            observation = seen[role].with_memory(place.memories[role])
+            actions[role] = _decide(policy, key, observation, last, step == 0)
+            awake = step == 0 if is_slow else entry.is_awake(step)
+            later = policy.remember(observation), place.memories[role]
+            memories[role] = jax.tree.map(partial(jnp.where, awake), *later)
             held |= {role: actions[role]} if is_slow else {}
     if seat.role in actions:
         companions = actions[seat.role]
@@ -178,7 +187,7 @@ def _step(seat: Seat, place: Place, keys: Keys, own: Any, t: Int[Array, ""]) -> 
     else:
         actions[seat.role] = own[None]
     after = economy.step(jax.random.fold_in(keys.steps, t), place.state, actions, seat.knobs)
-    return Place(after.state, held), after.rewards[seat.role][seat.index].astype(jnp.float32)
+    return Place(after.state, held, memories), after.rewards[seat.role][seat.index].astype(jnp.float32)
 
 
 def _decide(policy: Policy, key: Key[Array, ""], seen: Observation, last: Any, is_start: Bool[Array, ""]):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 import equinox as eqx
-from jaxtyping import Array, Bool, Float, Key, PyTree, Shaped
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
 
 from fisc.core.errors import ConfigError
 from fisc.core.knobs import Knobs
@@ -59,7 +60,12 @@ class RoleSpec:
     blocks: Mapping[str, Block]
     acts_each: Literal["step", "period"]
     idle_steps: tuple[int, ...] = ()
-    """Steps of every period in which nobody of the role has a choice: nothing is learned from them."""
+    """Steps of every period in which nobody of the role has a choice: nothing is learned from them, or remembered."""
+
+    def is_awake(self, step: Int[Array, ""]) -> Bool[Array, ""]:
+        """Whether a role that acts at every step has a choice in this step of a period."""
+        idle = jnp.asarray(self.idle_steps, step.dtype)
+        return jnp.all(idle != jnp.broadcast_to(step, idle.shape))
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,13 @@ class Observation(eqx.Module):
     luck: Float[Array, " n"] | None = None
     """Which quantile of its intentions each agent's action will be, in [0, 1), in an economy where luck is given; None:
     the policy draws."""
+    memory: PyTree[Shaped[Array, "..."]] = None
+    """What each agent remembers of the episode, where the policy remembers: whoever plays it keeps this, see `Policy`.
+    An economy knows nothing of it."""
+
+    def with_memory(self, memory: PyTree[Shaped[Array, "..."]]) -> "Observation":
+        """The same, of one environment or of many, by somebody who remembers this."""
+        return eqx.tree_at(lambda seen: seen.memory, self, memory, is_leaf=lambda x: x is None)
 
 
 class Transition(eqx.Module, Generic[State]):

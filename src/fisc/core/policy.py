@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
-from jaxtyping import Array, Float, Int, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
 
 from fisc.core.economy import Economy, Observation, Role
 from fisc.core.knobs import Dial
@@ -34,7 +34,11 @@ class Evaluation(eqx.Module):
 
 
 class Policy(eqx.Module):
-    """Decides for all n agents of a role in one environment; batches come from `vmap`."""
+    """Decides for all n agents of a role in one environment; batches come from `vmap`.
+
+    A policy that remembers is told so with every observation: at the start of an episode `first_memory`, and after a
+    decision what `remember` says. It is no part of the policy: one policy plays in many environments.
+    """
 
     @abc.abstractmethod
     def act(self, key: Key[Array, ""], observation: Observation) -> Decision:
@@ -51,6 +55,14 @@ class Policy(eqx.Module):
         """
         return observation
 
+    def first_memory(self, num_agents: int) -> PyTree[Array]:
+        """What is remembered when an episode begins, leading axis `n`; None for a policy that remembers nothing."""
+        return None
+
+    def remember(self, observation: Observation) -> PyTree[Array]:
+        """What is remembered after deciding on an observation, with its memory."""
+        return None
+
 
 class TrainablePolicy(Policy):
     """A policy that a gradient can improve.
@@ -66,6 +78,15 @@ class TrainablePolicy(Policy):
     @abc.abstractmethod
     def value(self, observation: Observation) -> Float[Array, "*b n"]:
         """Expected return in the learner's normalized unit."""
+
+    def replay(self, observation: Observation, latent: Shaped[Array, "..."], ended: Bool[Array, "*b l"]) -> Evaluation:
+        """As `evaluate`, for sequences of l decisions; for policies that remember.
+
+        Args:
+            observation: with axes [*b, l, n], but its memory, [*b, n], is the one before the first decision.
+            ended: after which decisions the episode ended, so that the next one begins with the first memory.
+        """
+        raise NotImplementedError(f"{type(self).__name__} remembers nothing: evaluate decisions one by one")
 
     def alone(self, agent: Int[Array, ""]) -> "TrainablePolicy":
         """What one agent decides by, for any number of agents: the policy itself, unless agents have their own."""

@@ -10,7 +10,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, PyTree
 
 from fisc.core.economy import Observation
 from fisc.core.policy import Decision, Evaluation, Learner, Policy, TrainablePolicy
@@ -56,7 +56,8 @@ def apart(learner: Learner, agent: int, play: Play) -> Learner:
 
     def update(key, state: Apart, trajectory: Trajectory, dial):
         """The one learns from its own rows. `key`: consumed."""
-        own, metrics = learner.update(key, state.own, only(trajectory, state.agent), dial)
+        mine = replace(trajectory, observation=_seen_by("own", trajectory.observation))
+        own, metrics = learner.update(key, state.own, only(mine, state.agent), dial)
         return replace(state, own=own), metrics
 
     return Learner(init=init, policy=policy, update=update)
@@ -82,27 +83,46 @@ class OneApart(TrainablePolicy):
         """Both policies read the same."""
         return self.own.digest(observation)
 
+    def first_memory(self, num_agents: int):
+        """Of each policy, if they remember."""
+        return both_remember(self.own.first_memory(num_agents))
+
+    def remember(self, observation: Observation):
+        """What each policy remembers: networks apart remember different things."""
+        own, rest = (getattr(self, who).remember(_seen_by(who, observation)) for who in ("own", "rest"))
+        return None if own is None else {"own": own, "rest": rest}
+
     def act(self, key, observation: Observation) -> Decision:
         """Draw decisions. `key`: consumed by both policies, so that equal ones decide as if there were only one."""
-        decision = self.own.act(key, observation)
-        return eqx.tree_at(
-            lambda d: d.action, decision, self._put(decision.action, self.rest.act(key, observation).action)
-        )
+        decision = self.own.act(key, _seen_by("own", observation))
+        others = self.rest.act(key, _seen_by("rest", observation)).action
+        return eqx.tree_at(lambda d: d.action, decision, self._put(decision.action, others))
 
     def act_greedily(self, observation: Observation):
         """The most likely actions."""
-        return self._put(self.own.act_greedily(observation), self.rest.act_greedily(observation))
+        mine, theirs = _seen_by("own", observation), _seen_by("rest", observation)
+        return self._put(self.own.act_greedily(mine), self.rest.act_greedily(theirs))
 
     def evaluate(self, observation: Observation, latent) -> Evaluation:
         """Earlier draws, seen by the one's own policy."""
-        return self.own.evaluate(observation, latent)
+        return self.own.evaluate(_seen_by("own", observation), latent)
 
     def value(self, observation: Observation):
         """What the one's own critic expects."""
-        return self.own.value(observation)
+        return self.own.value(_seen_by("own", observation))
 
     def _put(self, own: Array, rest: Array) -> Array:
         return rest.at[self.agent].set(own[self.agent])
+
+
+def both_remember(memory: PyTree[Array]) -> PyTree[Array]:
+    """What a role in which one agent is apart remembers at first: both policies the same."""
+    return None if memory is None else {"own": memory, "rest": memory}
+
+
+def _seen_by(who: str, observation: Observation) -> Observation:
+    """With the memory of one of the two policies."""
+    return observation if observation.memory is None else observation.with_memory(observation.memory[who])
 
 
 def only(trajectory: Trajectory, agent: Int[Array, ""]) -> Trajectory:

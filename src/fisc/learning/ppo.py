@@ -4,11 +4,14 @@ Axes: `t` decisions, `e` environments, `n` agents, `k` features. Differs from Sc
 are normalized by running moments, optionally agent by agent; decisions without a choice (only one action legal) count
 in neither the policy's loss nor the entropy, nor in what an average advantage is. They do count in the critic's loss
 and in the moments of features and returns: what a situation is worth does not depend on having a choice in it.
+
+A policy that remembers is replayed over sequences of decisions, from what it remembered before them: its gradient goes
+back to the start of the sequence (truncated backpropagation through time), and rows are sequences.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -17,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Array, Bool, Float, Key, Shaped
 
 from fisc.core.economy import Economy, Observation, Role, RoleSpec
 from fisc.core.knobs import Dial
@@ -59,6 +62,8 @@ class Settings:
     value_loss: Literal["squared", "huber"] = "squared"
     discounts: Literal["every_step", "once"] = "every_step"
     """Whether the discount compounds, or all that follows a decision is discounted alike; then `trace` must be 1."""
+    sequence: int = 25
+    """Most decisions over which the gradient of a policy that remembers goes back; see `sequence_length`."""
 
 
 class State(eqx.Module):
@@ -116,6 +121,8 @@ class Batch(eqx.Module):
     advantage: Float[Array, "*m n"]
     target: Float[Array, "*m n"]
     weight: Float[Array, "*m n"]
+    ended: Bool[Array, "*m"] | None = None
+    """Of a policy that remembers, for whom a row is a sequence of decisions: after which of them an episode ended."""
 
 
 def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
@@ -125,6 +132,8 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
         for name, moments in state.features.items()
     }
     batch, returns, explained = _make_batch(trajectory, state, settings)
+    if batch.observation.memory is not None:
+        batch = _in_sequences(batch, trajectory.ended, settings.sequence)
     stretches = None if settings.shuffles_rows else jax.tree.map(partial(_stretches, settings.minibatches), batch)
     batch = jax.tree.map(_rows, batch)
     rows = batch.advantage.shape[0]
@@ -209,6 +218,27 @@ def _make_batch(trajectory: Trajectory, state: State, settings: Settings) -> tup
     return batch, returns, explained
 
 
+def sequence_length(decisions: int, most: int) -> int:
+    """The largest number, of `most` at most, that divides the decisions of an update."""
+    return max(length for length in range(1, min(most, decisions) + 1) if decisions % length == 0)
+
+
+def _in_sequences(batch: Batch, ended: Bool[Array, "t e"], most: int) -> Batch:
+    """The same with axes [s, e, l]: s sequences of l decisions one after the other in place of t decisions.
+
+    Of memories only those before each sequence are kept: all later ones follow.
+    """
+    length = sequence_length(ended.shape[0], most)
+
+    def cut(x: Shaped[Array, "t e *rest"]) -> Shaped[Array, "s e l *rest"]:
+        """Sequences of every environment."""
+        return jnp.swapaxes(x.reshape(-1, length, *x.shape[1:]), 1, 2)
+
+    memory = jax.tree.map(lambda x: x[::length], batch.observation.memory)
+    cut_up = jax.tree.map(cut, replace(batch, observation=batch.observation.with_memory(None), ended=ended))
+    return replace(cut_up, observation=cut_up.observation.with_memory(memory))
+
+
 def _rows(x: Shaped[Array, "t e *rest"]) -> Shaped[Array, "m *rest"]:
     """One row for each decision, environment by environment: devices that share the environments share the rows."""
     return jnp.swapaxes(x, 0, 1).reshape(-1, *x.shape[2:])
@@ -242,7 +272,10 @@ def has_choice(mask, space: Space):
 
 def _loss(policy: TrainablePolicy, batch: Batch, dial: Dial, settings: Settings):
     """Surrogate, value loss and entropy bonus over one minibatch."""
-    seen = policy.evaluate(batch.observation, batch.latent)
+    if batch.ended is None:
+        seen = policy.evaluate(batch.observation, batch.latent)
+    else:
+        seen = policy.replay(batch.observation, batch.latent, batch.ended)
     log_ratio = seen.log_prob - batch.log_prob
     if settings.surrogate == "clipped":
         surrogate = losses.clipped_surrogate(log_ratio, batch.advantage, settings.clip, batch.weight)

@@ -20,6 +20,9 @@ from fisc.core.knobs import Knobs, full_knobs
 from fisc.core.policy import Decision, Policy, TrainablePolicy
 from fisc.core.trajectory import Trajectory
 
+Memories = dict[str, PyTree[Array]]
+"""What the agents of each role remember; None for a role whose policy remembers nothing."""
+
 
 class Experience(eqx.Module):
     """What a batch of environments went through."""
@@ -41,6 +44,8 @@ class Fragment(eqx.Module):
     """Whether an episode ended with the period."""
     metrics: dict[str, Float[Array, "p e"]]
     """The economy's aggregates at the end of each period."""
+    memories: Memories
+    """Leading axis `e`."""
 
 
 class _Moment(eqx.Module):
@@ -64,9 +69,11 @@ def play_episodes(
 ) -> Experience:
     """Play whole episodes, each from its start; trajectories come with axes [t, e, n]. `key`: consumed."""
     periods = economy.spec.periods
-    keys = jax.vmap(lambda k: jax.random.split(k, periods))(jax.random.split(key, num_environments(states)))
-    play = lambda states, keys: _play_period(economy, policies, keys, states, knobs)  # noqa: E731
-    final, played = jax.lax.scan(play, states, jnp.swapaxes(keys, 0, 1))
+    num = num_environments(states)
+    keys = jax.vmap(lambda k: jax.random.split(k, periods))(jax.random.split(key, num))
+    play = lambda carry, keys: _play_period(economy, policies, keys, carry, knobs)  # noqa: E731
+    carry = states, first_memories(economy, policies, num)
+    (final, _), played = jax.lax.scan(play, carry, jnp.swapaxes(keys, 0, 1))
     ended = jnp.broadcast_to(jnp.arange(periods)[:, None] == periods - 1, played.residual.shape)
     return _experience(economy, final, played, ended, {})
 
@@ -79,30 +86,34 @@ def play_fragments(
     clock: Int[Array, " e"],
     knobs: Knobs,
     num_periods: int,
+    memories: Memories | None = None,
 ) -> Fragment:
     """Play some periods in every environment. Whose episode is over begins another one before the next period.
 
     Args:
         key: consumed.
         clock: periods played of the episode that each environment is in.
+        memories: what everybody remembers of it; None: nothing, as at its start.
     """
     spec, num = economy.spec, num_environments(states)
+    blank = first_memories(economy, policies, num)
 
     def play(carry, keys):
         """Reset whose episode is over, then play one period everywhere."""
-        states, clock = carry
+        states, memories, clock = carry
         key_reset, key_play = keys
         is_over = clock >= spec.periods
         fresh = jax.vmap(economy.reset)(jax.random.split(key_reset, num), states)
-        states = jax.tree.map(partial(_choose, is_over), fresh, states)
-        states, period = _play_period(economy, policies, jax.random.split(key_play, num), states, knobs)
+        carry = jax.tree.map(partial(choose, is_over), (fresh, blank), (states, memories))
+        (states, memories), period = _play_period(economy, policies, jax.random.split(key_play, num), carry, knobs)
         clock = jnp.where(is_over, 0, clock) + 1
-        return (states, clock), (period, clock >= spec.periods, jax.vmap(economy.metrics)(states))
+        return (states, memories, clock), (period, clock >= spec.periods, jax.vmap(economy.metrics)(states))
 
     keys = jax.random.split(key, (num_periods, 2))
-    (final, clock), (played, ended, metrics) = jax.lax.scan(play, (states, clock), (keys[:, 0], keys[:, 1]))
-    experience = _experience(economy, final, played, ended, _values(economy, policies, final, knobs))
-    return Fragment(experience, clock, ended, metrics)
+    carry = states, blank if memories is None else memories, clock
+    (final, memories, clock), (played, ended, metrics) = jax.lax.scan(play, carry, (keys[:, 0], keys[:, 1]))
+    values = _values(economy, policies, final, memories, knobs)
+    return Fragment(_experience(economy, final, played, ended, values), clock, ended, metrics, memories)
 
 
 @eqx.filter_jit
@@ -120,26 +131,37 @@ def play_actions(
     """
     spec, knobs = economy.spec, full_knobs()
 
-    def choose(state, step):
-        """What everybody would do now."""
-        seen = economy.observe(state, knobs)
-        keys = jax.random.split(jax.random.fold_in(key_act, step), len(spec.roles))
-        return {role: policies[role].act(key, seen[role]).action for key, role in zip(keys, spec.roles, strict=True)}
+    def decide(state, memories, step):
+        """What everybody would do now, and would then remember."""
+        seen = _with_memories(economy.observe(state, knobs), memories)
+        keys = dict(zip(spec.roles, jax.random.split(jax.random.fold_in(key_act, step), len(spec.roles)), strict=True))
+        chosen = {role: policies[role].act(keys[role], seen[role]).action for role in spec.roles}
+        return chosen, {role: policies[role].remember(seen[role]) for role in spec.roles}
 
     def step(carry, index):
         """Act on what was chosen now, or at the start of the period."""
-        state, held = carry
-        chosen = choose(state, index)
+        state, held, memories = carry
+        chosen, remembered = decide(state, memories, index)
         is_start = index % spec.steps_per_period == 0
-        held = {
-            role: jnp.where(is_start, chosen[role], held[role]) if entry.acts_each == "period" else chosen[role]
-            for role, entry in spec.roles.items()
-        }
+        for role, entry in spec.roles.items():
+            now = is_start if entry.acts_each == "period" else None
+            held[role] = chosen[role] if now is None else jnp.where(now, chosen[role], held[role])
+            awake = entry.is_awake(index % spec.steps_per_period) if now is None else now
+            memories[role] = _remembered(awake, remembered[role], memories[role])
         after = economy.step(jax.random.fold_in(key_world, index), state, held, knobs)
-        return (after.state, held), held
+        return (after.state, held, memories), held
 
-    silent = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(choose, start, jnp.int32(0)))
-    return jax.lax.scan(step, (start, silent), jnp.arange(spec.steps))[1]
+    memories = {role: policies[role].first_memory(entry.num_agents) for role, entry in spec.roles.items()}
+    silent = jax.tree.map(
+        lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(decide, start, memories, jnp.int32(0))[0]
+    )
+    return jax.lax.scan(step, (start, silent, memories), jnp.arange(spec.steps))[1]
+
+
+def first_memories(economy: Economy, policies: Mapping[str, Policy], num: int) -> Memories:
+    """What everybody remembers when an episode begins, in so many environments."""
+    first = {role: policies[role].first_memory(entry.num_agents) for role, entry in economy.spec.roles.items()}
+    return jax.tree.map(lambda x: jnp.broadcast_to(x[None], (num, *x.shape)), first)
 
 
 def num_environments(states: PyTree[Array]) -> int:
@@ -147,56 +169,81 @@ def num_environments(states: PyTree[Array]) -> int:
     return jax.tree.leaves(states)[0].shape[0]
 
 
-def _choose(flag: Bool[Array, " e"], yes: Array, no: Array) -> Array:
+def choose(flag: Bool[Array, " e"], yes: Array, no: Array) -> Array:
     """Environment by environment."""
     return jnp.where(flag.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)
 
 
 def _play_period(
-    economy: Economy, policies: Mapping[str, Policy], keys: Key[Array, " e"], states: PyTree[Array], knobs: Knobs
-) -> tuple[PyTree[Array], _Period]:
-    """Play one period in every environment. `keys`: consumed."""
-    spec = economy.spec
+    economy: Economy,
+    policies: Mapping[str, Policy],
+    keys: Key[Array, " e"],
+    before: tuple[PyTree[Array], Memories],
+    knobs: Knobs,
+) -> tuple[tuple[PyTree[Array], Memories], _Period]:
+    """Play one period in every environment. `keys`: consumed. `before`: states, and what everybody remembers."""
+    spec, (states, memories) = economy.spec, before
     slow = [role for role, entry in spec.roles.items() if entry.acts_each == "period"]
     fast = [role for role in spec.roles if role not in slow]
     step = partial(_step, economy, policies, fast, knobs)
 
-    def play(carry, step_keys):
+    def play(carry, inputs):
         """One step everywhere."""
-        states, held = carry
-        states, moments, slow_rewards, residuals = jax.vmap(step)(step_keys, states, held)
-        return (states, held), (moments, slow_rewards, residuals)
+        states, held, memories = carry
+        step_keys, awake = inputs
+        states, moments, slow_rewards, residuals, new = jax.vmap(step)(step_keys, states, held, memories)
+        memories = {role: _remembered(awake.get(role), new[role], memories[role]) for role in fast}
+        return (states, held, memories), (moments, slow_rewards, residuals)
 
     # The steps have keys of their own: who decides once a period must not change anybody's luck.
     halves = jax.vmap(jax.random.split)(keys)
     slow_keys = jax.vmap(lambda k: jax.random.split(k, len(slow)))(halves[:, 0])
     step_keys = jax.vmap(lambda k: jax.random.split(k, spec.steps_per_period))(halves[:, 1])
     decide = partial(_see_and_decide, economy, policies, slow, knobs)
-    seen, decisions = jax.vmap(decide)(slow_keys, states)
+    seen, decisions, later = jax.vmap(decide)(slow_keys, states, {role: memories[role] for role in slow})
     held = {role: d.action for role, d in decisions.items()}
-    step_keys = jnp.swapaxes(step_keys, 0, 1)
-    (states, _), (moments, slow_rewards, residuals) = jax.lax.scan(play, (states, held), step_keys)
+    now = {role: memories[role] for role in fast}
+    steps, with_pauses = jnp.arange(spec.steps_per_period), [role for role in fast if spec.roles[role].idle_steps]
+    awake = {r: jax.vmap(spec.roles[r].is_awake)(steps) for r in with_pauses if now[r] is not None}
+    inputs = jnp.swapaxes(step_keys, 0, 1), awake
+    (states, _, now), (moments, slow_rewards, residuals) = jax.lax.scan(play, (states, held, now), inputs)
     slow_moments = {role: _Moment(seen[role], decisions[role], jnp.sum(slow_rewards[role], axis=0)) for role in slow}
-    return states, _Period(moments, slow_moments, jnp.max(residuals, axis=0))
+    return (states, now | later), _Period(moments, slow_moments, jnp.max(residuals, axis=0))
 
 
-def _step(economy, policies, fast, knobs, key, state, held):
-    """One step of one environment: what happened to the roles that act now, what the others earned, and the books."""
+def _remembered(awake: Bool[Array, ""] | None, new: PyTree[Array], old: PyTree[Array]) -> PyTree[Array]:
+    """The new memory, or the old one if the role was not awake; None: it was."""
+    return new if awake is None else jax.tree.map(lambda new, old: jnp.where(awake, new, old), new, old)
+
+
+def _step(economy, policies, fast, knobs, key, state, held, memories):
+    """One step of one environment: what happened to the roles that act now, what the others earned, the books, and what
+    those who act now remember."""
     key_draw, *act_keys = jax.random.split(key, 1 + len(fast))
-    seen, decisions = _see_and_decide(economy, policies, fast, knobs, act_keys, state)
+    seen, decisions, remembered = _see_and_decide(economy, policies, fast, knobs, act_keys, state, memories)
     actions = {**{role: d.action for role, d in decisions.items()}, **held}
     after = economy.step(key_draw, state, actions, knobs)
     moments = {role: _Moment(seen[role], decisions[role], after.rewards[role]) for role in fast}
     slow_rewards = {role: reward for role, reward in after.rewards.items() if role not in fast}
-    return after.state, moments, slow_rewards, after.ledger.residual()
+    return after.state, moments, slow_rewards, after.ledger.residual(), remembered
 
 
-def _see_and_decide(economy, policies, roles, knobs, keys, state):
-    """What some roles see in one environment, digested, and what they decide."""
-    seen = economy.observe(state, knobs)
+def _see_and_decide(economy, policies, roles, knobs, keys, state, memories):
+    """What some roles see in one environment, digested and with what they remember; what they decide; and what they
+    then remember."""
+    seen = _with_memories(economy.observe(state, knobs), memories)
     digested = {role: policies[role].digest(seen[role]) for role in roles}
     keys = dict(zip(roles, keys, strict=True))
-    return digested, {role: _decide(role, policies[role], keys[role], digested[role], knobs) for role in roles}
+    decisions = {role: _decide(role, policies[role], keys[role], digested[role], knobs) for role in roles}
+    return digested, decisions, {role: policies[role].remember(digested[role]) for role in roles}
+
+
+def _with_memories(seen: Mapping[str, Observation], memories: Memories) -> dict[str, Observation]:
+    """What everybody sees, with what those remember who do."""
+    return {
+        role: observation if memories.get(role) is None else observation.with_memory(memories[role])
+        for role, observation in seen.items()
+    }
 
 
 def _decide(role: str, policy: Policy, key: Key[Array, ""], seen: Observation, knobs: Knobs) -> Decision:
@@ -208,10 +255,9 @@ def _decide(role: str, policy: Policy, key: Key[Array, ""], seen: Observation, k
     return eqx.tree_at(lambda d: d.action, decision, action)
 
 
-def _values(economy, policies, states, knobs) -> dict[str, Float[Array, "e n"]]:
+def _values(economy, policies, states, memories, knobs) -> dict[str, Float[Array, "e n"]]:
     """What the critics expect from here on; a policy without one expects nothing."""
-
-    seen = jax.vmap(lambda state: economy.observe(state, knobs))(states)
+    seen = _with_memories(jax.vmap(lambda state: economy.observe(state, knobs))(states), memories)
     return {role: policies[role].value(seen[role]) for role in seen if isinstance(policies[role], TrainablePolicy)}
 
 

@@ -7,6 +7,7 @@ those of several processes, on one machine or on many.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -83,12 +84,12 @@ def _over_environments(function: Callable[..., Any], num_devices: int) -> Callab
     """
     mesh = Mesh(np.asarray(jax.devices()[:num_devices]), ("environment",))
     everywhere, in_shares = NamedSharding(mesh, P()), NamedSharding(mesh, P(None, "environment"))
-    shared = lambda run: (run.environments, run.clock, run.is_whole)  # noqa: E731
 
     def places(runs):
         """Environments in equal shares, everything else on every device."""
         full = jax.tree.map(lambda _: everywhere, runs)
-        return eqx.tree_at(shared, full, jax.tree.map(lambda _: in_shares, shared(runs)))
+        shared = {name: getattr(runs, name) for name in ("environments", "memories", "clock", "is_whole")}
+        return replace(full, **jax.tree.map(lambda _: in_shares, shared))
 
     @eqx.filter_jit
     def compiled(arrays, static):

@@ -5,6 +5,7 @@ episode, so that every update sees all of it, and what an episode brought is rep
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -15,8 +16,15 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from fisc.core.economy import Economy
 from fisc.core.errors import ConfigError
 from fisc.core.knobs import Dial, Knobs, Progress
-from fisc.core.policy import Learner
-from fisc.learning.rollout import Fragment, num_environments, play_episodes, play_fragments
+from fisc.core.policy import Learner, Policy
+from fisc.learning.rollout import (
+    Fragment,
+    Memories,
+    first_memories,
+    num_environments,
+    play_episodes,
+    play_fragments,
+)
 
 Curriculum = Callable[[Progress], Knobs]
 NUM_WATCHED = 4
@@ -42,6 +50,8 @@ class TrainState(eqx.Module):
     reserve: dict[str, Any]
     """New learners of the roles that start fresh one day, made beforehand: making one inside a step takes seconds to
     compile."""
+    memories: Memories
+    """Leading axis `e`; amid an episode, as environments are."""
 
 
 class TwoLevel(eqx.Module):
@@ -67,7 +77,9 @@ class TwoLevel(eqx.Module):
         reserve = {role: self.learners[role].init(keys[role], economy, role) for role in waiting}
         clock = self._first_clock(economy)
         reported = _means(economy, environments)
-        return TrainState(first, key_run, environments, clock, clock == 0, reported, states, reserve)
+        policies = {role: self.learners[role].policy(states[role]) for role in roles}
+        memories = first_memories(economy, policies, self.num_environments)
+        return TrainState(first, key_run, environments, clock, clock == 0, reported, states, reserve, memories)
 
     def num_periods(self, economy: Economy) -> int:
         """Periods that an update plays in each environment."""
@@ -118,10 +130,11 @@ class TwoLevel(eqx.Module):
             starts = jax.vmap(economy.reset)(jax.random.split(key_reset, self.num_environments), run.environments)
             played = play_episodes(economy, policies, key_play, starts, knobs)
             clock, is_whole, reported = run.clock, run.is_whole, _means(economy, played.state)
+            memories = run.memories
         else:
-            length = self.num_periods(economy)
-            fragment = play_fragments(economy, policies, key_play, run.environments, run.clock, knobs, length)
-            played, clock = fragment.experience, fragment.clock
+            length, memories = self.num_periods(economy), self._memories(economy, policies, run, knobs)
+            fragment = play_fragments(economy, policies, key_play, run.environments, run.clock, knobs, length, memories)
+            played, clock, memories = fragment.experience, fragment.clock, fragment.memories
             is_whole, reported = _report(fragment, run)
 
         keys = dict(zip(sorted(roles), jax.random.split(key_learn, len(roles)), strict=True))
@@ -145,8 +158,19 @@ class TwoLevel(eqx.Module):
             }
         metrics |= {"knob/max_rate": knobs.max_rate, "knob/labor_cost": knobs.labor_cost, "phase": knobs.phase}
         environments = economy.pool(played.state)
-        after = TrainState(run.update + 1, run.key, environments, clock, is_whole, reported, states, run.reserve)
+        after = TrainState(
+            run.update + 1, run.key, environments, clock, is_whole, reported, states, run.reserve, memories
+        )
         return after, metrics
+
+    def _memories(self, economy: Economy, policies: Mapping[str, Policy], run: TrainState, knobs: Knobs) -> Memories:
+        """What everybody remembers; a role that starts fresh now has forgotten it."""
+        blank = first_memories(economy, policies, self.num_environments)
+        forgets = lambda role, new, old: jnp.where(knobs.fresh[role], new, old)  # noqa: E731
+        return {
+            role: jax.tree.map(partial(forgets, role), blank[role], memory) if role in knobs.fresh else memory
+            for role, memory in run.memories.items()
+        }
 
 
 def _renewed(role: str, run: TrainState, knobs: Knobs) -> Any:

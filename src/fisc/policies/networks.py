@@ -3,11 +3,14 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, Shaped
+
+Activation = Literal["tanh", "relu"]
 
 
 def orthogonal(key: Key[Array, ""], rows: int, columns: int, scale: float) -> Float[Array, "rows columns"]:
@@ -25,8 +28,18 @@ class SharedMLP(eqx.Module):
     weights: list[Float[Array, "h h2"]]
     """The rows of the first one: public features, then own."""
     biases: list[Float[Array, " h"]]
+    activation: Activation = eqx.field(static=True)
+    """What every layer but the last one ends with."""
 
-    def __init__(self, key: Key[Array, ""], num_features: int, hidden: tuple[int, ...], size: int, last_scale: float):
+    def __init__(
+        self,
+        key: Key[Array, ""],
+        num_features: int,
+        hidden: tuple[int, ...],
+        size: int,
+        last_scale: float,
+        activation: Activation = "tanh",
+    ):
         """Layers `hidden` and `size` outputs, the last layer scaled by `last_scale`. `key`: consumed."""
         widths = (num_features, *hidden, size)
         keys = jax.random.split(key, len(hidden) + 1)
@@ -35,6 +48,7 @@ class SharedMLP(eqx.Module):
             orthogonal(k, *shape, scale) for k, shape, scale in zip(keys, pairwise(widths), scales, strict=True)
         ]
         self.biases = [jnp.zeros(width) for width in widths[1:]]
+        self.activation = activation
 
     def __call__(
         self, public: Sequence[Shaped[Array, "*b 1 _"]], own: Sequence[Shaped[Array, "*b n _"]]
@@ -53,8 +67,9 @@ class SharedMLP(eqx.Module):
         first, *others = self._products(own, num_public)
         mine = sum(others, first).reshape(environments, num_agents, -1)
         signal = (mine + jnp.broadcast_to(shared[:, None, :], mine.shape)).reshape(-1, mine.shape[-1])
+        bend = jnp.tanh if self.activation == "tanh" else jax.nn.relu
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
-            signal = jnp.tanh(signal) @ weight + jnp.broadcast_to(bias, (signal.shape[0], bias.shape[0]))
+            signal = bend(signal) @ weight + jnp.broadcast_to(bias, (signal.shape[0], bias.shape[0]))
         return signal.reshape(*batch, num_agents, -1)
 
     def _products(self, parts: Sequence[Shaped[Array, "*b _"]], start: int) -> list[Float[Array, "m h"]]:
@@ -81,8 +96,8 @@ class OwnMLPs(eqx.Module):
     """All of them: every array has a leading axis, the agents'."""
 
     @property
-    def weights(self) -> list[Float[Array, "n h h2"]]:
-        """Of all networks, layer by layer."""
+    def weights(self) -> list:
+        """Of all networks, layer by layer, [n, h, h2]; in outline too."""
         return self.networks.weights
 
     def alone(self, agent: Int[Array, ""]) -> "OwnMLPs":

@@ -1,12 +1,14 @@
 """How a network reads an observation: numbers on the scale of experience, maps cut, flagged and flattened.
 
 A map is read layer by layer. A channel of quantities or flags is one layer; a channel of labels becomes two flags a
-cell: whether it is oneself, and whether it is somebody else. Layers stay small integers until the first layer of the
+cell: whether it is oneself, and whether it is somebody else. For a network that looks at places (`Look`) it becomes a
+flag for each label, and layers are side by side in every cell. Layers stay small integers until the first layer of the
 network. Axes: `n` agents, `k` numbers, `c` cells of all layers.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
 
 import jax.numpy as jnp
@@ -30,12 +32,14 @@ class Layer:
     """One number a cell, in a rectangle of a map."""
 
     name: str
-    """`block/channel`, and for labels `block/channel/oneself` or `block/channel/another`."""
+    """`block/channel`, and for labels `block/channel/oneself` or `block/channel/another`, or `block/channel/LABEL`."""
     block: str
     channel: int
     rows: tuple[int, int]
     """From the first to the one before the last."""
     columns: tuple[int, int]
+    label: int = 0
+    """If above 0, what is read is whether a cell has this label."""
 
     @property
     def size(self) -> int:
@@ -46,8 +50,8 @@ class Layer:
         """Cut this layer out of its block, as small integers if it is a flag."""
         (top, bottom), (left, right) = self.rows, self.columns
         cut = chart[..., self.channel, top:bottom, left:right].reshape(*chart.shape[:-3], -1)
-        if self.name.endswith(f"/{ONESELF}"):
-            return (cut == OWN_LABEL).astype(jnp.int8)
+        if self.label:
+            return (cut == self.label).astype(jnp.int8)
         return (cut > OWN_LABEL).astype(jnp.int8) if self.name.endswith(f"/{ANOTHER}") else cut
 
 
@@ -67,6 +71,18 @@ class Flags:
 
 
 @dataclass(frozen=True)
+class Look:
+    """How a map is looked at, place by place: by filters of so many cells a side, so many cells apart."""
+
+    filters: tuple[int, ...]
+    """How many there are in each layer."""
+    size: int = 3
+    stride: int = 2
+    is_padded: bool = False
+    """Whether the map is filled up with empty cells until filters cover all of it."""
+
+
+@dataclass(frozen=True)
 class Layout:
     """What a network reads for one role, in its order."""
 
@@ -79,6 +95,10 @@ class Layout:
     public_flags: tuple[Flags, ...] = ()
     acts_on: tuple[str, ...] = ()
     """Blocks of plain numbers that a choice answers to, while its value answers to everything; empty: to everything."""
+    look: Look | None = None
+    """How maps are looked at; None: as so many numbers."""
+    remembers: bool = False
+    """Whether all is read in the light of what was read before in the episode."""
 
     @property
     def num_flags(self) -> int:
@@ -93,6 +113,7 @@ class Layout:
     def digest(self, observation: Observation) -> dict[str, Shaped[Array, "..."]]:
         """Features with flags, and all layers side by side in place of the maps: what is worth storing. Digests stay.
 
+        For a look at places, layers are side by side in every cell, and cells in the order of rows and columns.
         Leading axes of many environments are left alone.
         """
         features = {name: observation.features[name] for name in self.numbers}
@@ -102,7 +123,11 @@ class Layout:
             elif layers:
                 cuts = [layer.read(observation.features[layer.block]) for layer in layers]
                 widest = np.result_type(*[cut.dtype for cut in cuts])
-                features[name] = jnp.concatenate([cut.astype(widest) for cut in cuts], axis=-1)
+                cuts = [cut.astype(widest) for cut in cuts]
+                if self.look is None:
+                    features[name] = jnp.concatenate(cuts, axis=-1)
+                else:
+                    features[name] = jnp.stack(cuts, axis=-1).reshape(*cuts[0].shape[:-1], -1)
         for name, flags in ((FLAGS, self.flags), (PUBLIC_FLAGS, self.public_flags)):
             if flags:
                 read = [each.read(observation.features[each.block]) for each in flags]
@@ -115,6 +140,8 @@ def layout_of(
     radius: Mapping[str, int] = MappingProxyType({}),
     thresholds: Mapping[str, Sequence[float]] = MappingProxyType({}),
     acts_on: Sequence[str] = (),
+    look: Look | None = None,
+    remembers: bool = False,
 ) -> Layout:
     """What is read of a role's observation.
 
@@ -125,28 +152,51 @@ def layout_of(
         thresholds: numbers that are also read as flags, by `block/name`, or by `block` for all that have no entry of
             their own.
         acts_on: blocks of plain numbers that a choice answers to, and to nothing else; empty: to everything.
+        look: how maps are looked at; None: as so many numbers.
+        remembers: whether all is read in the light of what was read before.
 
     Raises:
-        ConfigError: for a name that belongs to no layer, number or block, or a radius on a map whose middle is not the
-            observer's place.
+        ConfigError: for a name that belongs to no layer, number or block, a radius on a map whose middle is not the
+            observer's place, or a look at no map, or at layers of which not the same cells are read.
     """
     plain = {name: block for name, block in role.blocks.items() if not block.grid}
     charts = {name: block for name, block in role.blocks.items() if block.grid}
-    layers = [layer for name, block in charts.items() for layer in _layers(name, block, radius)]
-    known = {prefix for name, block in charts.items() for full in _names(name, block) for prefix in _prefixes(full)}
+    names = {name: _names(name, block, tells_apart=look is not None) for name, block in charts.items()}
+    layers = [layer for name, block in charts.items() for layer in _layers(name, names[name], block, radius)]
+    known = {prefix for full in chain(*names.values()) for prefix in _prefixes(full)}
     if stray := sorted(set(radius) - known):
         raise ConfigError(f"no map is called '{stray[0]}': the radius of what is read can be given for {sorted(known)}")
     if unread := sorted(set(acts_on) - set(plain)):
         raise unknown("block of numbers", unread[0], plain)
+    own_layers, public_layers = (
+        tuple(layer for layer in layers if charts[layer.block].is_public == is_public) for is_public in (False, True)
+    )
+    if look is not None:
+        _check_look(own_layers, public_layers)
     return Layout(
         public=tuple(name for name, block in plain.items() if block.is_public),
         own=tuple(name for name, block in plain.items() if not block.is_public),
-        layers=tuple(layer for layer in layers if not charts[layer.block].is_public),
-        public_layers=tuple(layer for layer in layers if charts[layer.block].is_public),
+        layers=own_layers,
+        public_layers=public_layers,
         flags=tuple(flags for flags in _flags(plain, thresholds) if not plain[flags.block].is_public),
         public_flags=tuple(flags for flags in _flags(plain, thresholds) if plain[flags.block].is_public),
         acts_on=tuple(acts_on),
+        look=look,
+        remembers=remembers,
     )
+
+
+def _check_look(*kinds: tuple[Layer, ...]) -> None:
+    """Refuse to look at no map, or at layers that do not lie on each other."""
+    if not any(kinds):
+        raise ConfigError("nothing is read of a map: a network that looks at places needs one; take 'mlp' or 'lstm'")
+    for layers in kinds:
+        odd = [layer for layer in layers if (layer.rows, layer.columns) != (layers[0].rows, layers[0].columns)]
+        if odd:
+            raise ConfigError(
+                f"'{odd[0].name}' is read in other places than '{layers[0].name}': a network that looks at places "
+                "needs one radius for all maps that it reads"
+            )
 
 
 def _flags(plain: Mapping[str, Block], thresholds: Mapping[str, Sequence[float]]) -> list[Flags]:
@@ -158,10 +208,11 @@ def _flags(plain: Mapping[str, Block], thresholds: Mapping[str, Sequence[float]]
     return [Flags(*known[full], tuple(given[full])) for full in sorted(given) if given[full]]
 
 
-def _names(name: str, block: Block) -> list[str]:
-    """Full names of a block's layers."""
+def _names(name: str, block: Block, *, tells_apart: bool) -> list[str]:
+    """Full names of a block's layers. `tells_apart`: whether the labels of others are told apart."""
     channels = [f"{name}/{channel}" for channel in block.names]
-    return [f"{c}/{who}" for c in channels for who in (ONESELF, ANOTHER)] if block.num_labels else channels
+    labels = range(OWN_LABEL, block.num_labels) if tells_apart else (ONESELF, ANOTHER)
+    return [f"{channel}/{who}" for channel in channels for who in labels] if block.num_labels else channels
 
 
 def _prefixes(name: str) -> list[str]:
@@ -170,9 +221,9 @@ def _prefixes(name: str) -> list[str]:
     return ["/".join(parts[:count]) for count in range(len(parts), 0, -1)]
 
 
-def _layers(name: str, block: Block, radius: Mapping[str, int]) -> list[Layer]:
+def _layers(name: str, names: list[str], block: Block, radius: Mapping[str, int]) -> list[Layer]:
     layers = []
-    for full in _names(name, block):
+    for full in names:
         given = next((prefix for prefix in _prefixes(full) if prefix in radius), None)
         reach = max(block.grid) if given is None else radius[given]
         if given is not None and reach >= 0 and not block.is_centered:
@@ -181,8 +232,10 @@ def _layers(name: str, block: Block, radius: Mapping[str, int]) -> list[Layer]:
                 "read it in full (radius = {} reads all maps so), or give -1 to leave it out"
             )
         if reach >= 0:
-            channel = block.names.index(full.split("/")[1])
-            layers.append(Layer(full, name, channel, *(_around(size, reach) for size in block.grid)))
+            _, channel, *who = full.split("/")
+            places = (_around(size, reach) for size in block.grid)
+            label = 0 if not who or who[0] == ANOTHER else OWN_LABEL if who[0] == ONESELF else int(who[0])
+            layers.append(Layer(full, name, block.names.index(channel), *places, label))
     return layers
 
 

@@ -55,3 +55,11 @@ class Greedy(Policy):
     def act_greedily(self, observation: Observation):
         """The most likely actions."""
         return self.policy.act_greedily(observation)
+
+    def first_memory(self, num_agents: int):
+        """As the other policy."""
+        return self.policy.first_memory(num_agents)
+
+    def remember(self, observation: Observation):
+        """As the other policy: what it remembers does not depend on what was drawn."""
+        return self.policy.remember(observation)

@@ -25,7 +25,7 @@ from fisc.core.knobs import full_knobs
 from fisc.core.ledger import tolerance
 from fisc.core.policy import Policy
 from fisc.learning.curriculum import Retraining
-from fisc.learning.freeze import apart, frozen, split
+from fisc.learning.freeze import apart, both_remember, frozen, split
 from fisc.learning.rollout import play_episodes
 from fisc.learning.train import unstack
 from fisc.learning.two_level import TrainState, TwoLevel
@@ -255,7 +255,9 @@ def load_case(folder: RunFolder, planned: Plan, group: Group, asked: Question) -
         )
         key = jax.random.fold_in(jax.random.key(seed), RETRAINING)
         learners = run.learners | {asked.role: own}
-        return _at_home(replace(run, update=jnp.zeros((), jnp.int32), key=key, learners=learners, reserve={}))
+        memory = run.memories[asked.role] if asked.agent is None else both_remember(run.memories[asked.role])
+        start = replace(run, update=jnp.zeros((), jnp.int32), key=key, learners=learners, reserve={})
+        return _at_home(replace(start, memories=run.memories | {asked.role: memory}))
 
     fresh = new_states(group)
     group.starts = [unstack(fresh, j) for j in range(len(group.jobs))]

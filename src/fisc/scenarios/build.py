@@ -25,7 +25,7 @@ from fisc.learning.curriculum import Phases, RoleSchedule
 from fisc.learning.ppo import Settings, ppo
 from fisc.learning.two_level import Curriculum, TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
-from fisc.policies.reading import layout_of
+from fisc.policies.reading import Look, layout_of
 from fisc.policies.scripted import Greedy
 from fisc.records.metrics import flat_percent
 from fisc.scenarios.config import BudgetConfig, Scenario, TaxesConfig
@@ -229,18 +229,36 @@ def make_learner(config: LearnerConfig) -> Learner:
         surrogate=config.surrogate,
         value_loss=config.value_loss,
         discounts=config.discounts,
+        sequence=config.sequence,
+    )
+    read = partial(
+        layout_of,
+        radius=config.radius,
+        thresholds=config.thresholds,
+        acts_on=config.acts_on,
+        look=_look(config),
+        remembers=config.remembers,
     )
     policy = make_policy(
         config.hidden,
         config.head,
         critic_hidden=config.critic_hidden or None,
-        read=partial(layout_of, radius=config.radius, thresholds=config.thresholds, acts_on=config.acts_on),
+        read=read,
         critic_sees_maps=config.critic_sees_maps,
         actor_sees_mask=config.actor_sees_mask,
         opening=(config.begins_at, config.begins_within),
         own_networks=config.own_networks,
     )
     return ppo(settings, policy, set_scale)
+
+
+def _look(config: LearnerConfig) -> Look | None:
+    """How maps are looked at: patches lie side by side and cover the map, filters overlap as published."""
+    if not config.looks_at_places:
+        return None
+    if config.network == "patches":
+        return Look(config.filters or (16,), size=3, stride=3, is_padded=True)
+    return Look(config.filters or (16, 32), size=3, stride=2)
 
 
 def make_system(scenario: Scenario, budget: BudgetConfig, has_government: bool) -> TwoLevel:

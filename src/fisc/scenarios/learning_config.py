@@ -15,6 +15,16 @@ ALGORITHMS = ("ppo", "policy_gradient")
 class LearnerConfig:
     """One role's networks, and how they learn from a batch of experience."""
 
+    network: Literal["mlp", "patches", "convolution", "lstm", "convolution_lstm"] = "mlp"
+    """Dense layers over numbers and flattened maps; over maps seen in squares of 3 by 3 cells side by side; over maps
+    seen by layers of filters, 3 by 3 cells and 2 apart; or with a memory (LSTM) behind the dense layers. The last one
+    is the published network. Filters tell every citizen's label apart, and need one radius for all maps that are
+    read."""
+    filters: tuple[int, ...] = ()
+    """How many filters each layer over a map has; empty: [16] for patches, else [16, 32]."""
+    sequence: int = 25
+    """Decisions, one after the other, over which the gradient of a memory goes back: the largest number up to this one
+    that divides the decisions of an update."""
     hidden: tuple[int, ...] = (64, 64)
     critic_hidden: tuple[int, ...] = ()
     """Hidden layers of the critic; empty: as the actor's."""
@@ -66,6 +76,16 @@ class LearnerConfig:
         check("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
         check("begins_at", self.begins_at, 0 < self.begins_at < 1, "inside (0, 1)")
         check("begins_within", self.begins_within, self.begins_within > 0, "above 0")
+        check("filters", list(self.filters), min(self.filters, default=1) >= 1, "positive numbers")
+        check(
+            "filters",
+            list(self.filters),
+            self.looks_at_places or not self.filters,
+            f"[] where network = '{self.network}'",
+        )
+        check("sequence", self.sequence, self.sequence >= 1, "at least 1")
+        allowed = "'mlp' where acts_on is given: the choice then reads numbers of the present alone"
+        check("network", self.network, self.network == "mlp" or not self.acts_on, allowed)
         sees_mask = bool(self.acts_on) and self.actor_sees_mask
         check("acts_on", list(self.acts_on), not sees_mask, "[] where actor_sees_mask is true")
         check("acts_on", list(self.acts_on), len(set(self.acts_on)) == len(self.acts_on), "different names")
@@ -80,6 +100,16 @@ class LearnerConfig:
         if self.surrogate == "policy_gradient":
             for name in ("epochs", "minibatches"):
                 check(name, getattr(self, name), getattr(self, name) == 1, "1 where surrogate = 'policy_gradient'")
+
+    @property
+    def looks_at_places(self) -> bool:
+        """Whether maps are seen by filters."""
+        return self.network in ("patches", "convolution", "convolution_lstm")
+
+    @property
+    def remembers(self) -> bool:
+        """Whether there is a memory."""
+        return self.network in ("lstm", "convolution_lstm")
 
     @property
     def algorithm(self) -> str:

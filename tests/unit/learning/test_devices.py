@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
 
 import equinox as eqx
 import jax
@@ -19,19 +19,25 @@ from fisc.learning.ppo import Settings, ppo
 from fisc.learning.train import compile_block, over_jobs, stack
 from fisc.learning.two_level import TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
+from fisc.policies.reading import layout_of
 
-from .toy import Bandit
+from .toy import Bandit, Lookout
 
-RUN = f"from {__name__} import trained; import json, sys; print(json.dumps(trained()))"
+RUN = "from {} import trained; import json, sys; print(json.dumps(trained({})))"
 
 
-def trained() -> dict[str, list[float]]:
-    """One job, three updates in two compiled blocks: its parameters, its metrics over time, and who played it."""
+def trained(remembers: bool = False) -> dict[str, list[float]]:
+    """One job, three updates in two compiled blocks: its parameters, its metrics over time, and who played it.
+
+    Or the same of a policy that remembers, amid episodes that go on from update to update.
+    """
     settings = Settings(epochs=2, minibatches=2, learning_rate=0.01, shuffles_rows=False)
-    learner = ppo(settings, make_policy((4,)), set_scale)
-    system = TwoLevel({"citizen": learner}, Phases({"citizen": RoleSchedule()}), 3, 8)
-    worlds, keys = stack([Bandit(jnp.array([0.0, 1.0, 0.2]), Discrete(3))]), stack([jax.random.key(0)])
-    template = eqx.filter_eval_shape(system.init, Bandit(jnp.zeros(3), Discrete(3)), jax.random.key(0))
+    read, world = partial(layout_of, remembers=remembers), Bandit(jnp.array([0.0, 1.0, 0.2]), Discrete(3))
+    world = Lookout() if remembers else world
+    learner = ppo(settings, make_policy((4,), read=read), set_scale)
+    system = TwoLevel({"citizen": learner}, Phases({"citizen": RoleSchedule()}), 3, 8, 1)
+    worlds, keys = stack([world]), stack([jax.random.key(0)])
+    template = eqx.filter_eval_shape(system.init, world, jax.random.key(0))
     static = eqx.filter(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct), inverse=True)
     run, seen = over_jobs(system.init, 1)(worlds, keys), []
     for updates in (1, 2):
@@ -39,7 +45,7 @@ def trained() -> dict[str, list[float]]:
         seen.append(metrics)
     weights = jax.tree.leaves(run.learners["citizen"].policy.actor)
     curves = {name: np.concatenate([np.asarray(part[name])[0] for part in seen]).tolist() for name in seen[0]}
-    devices = [len(leaf.sharding.device_set) for leaf in jax.tree.leaves(run.environments)]
+    devices = [len(leaf.sharding.device_set) for leaf in jax.tree.leaves((run.environments, run.memories))]
     share = run.clock.addressable_shards[0].data.size
     return {"actor": np.concatenate([np.ravel(weight) for weight in weights]).tolist(), **curves} | {
         "devices": devices,
@@ -48,15 +54,15 @@ def trained() -> dict[str, list[float]]:
 
 
 @cache
-def alone() -> dict[str, list[float]]:
+def alone(remembers: bool = False) -> dict[str, list[float]]:
     """The same on one device."""
     assert jax.device_count() == 1
-    return trained()
+    return trained(remembers)
 
 
-def check(found: str) -> None:
+def check(found: str, remembers: bool = False) -> None:
     """What a process printed agrees with one device alone, and learning took place."""
-    numbers, single = json.loads(found), dict(alone())
+    numbers, single = json.loads(found), dict(alone(remembers))
     assert set(numbers.pop("devices")) == {2} and set(single.pop("devices")) == {1}
     assert (numbers.pop("environments on each"), single.pop("environments on each")) == ([4], [8])
     assert set(numbers) == set(single)
@@ -80,9 +86,11 @@ def printed(process: subprocess.Popen) -> str:
 
 
 @pytest.mark.slow
-def test_two_devices_that_share_the_environments_learn_what_one_does():
-    # Contract, to rounding: the same batch, minibatches and random numbers.
-    check(printed(start(f"import jax; assert jax.device_count() == 2; {RUN}", devices=2)))
+@pytest.mark.parametrize("remembers", [False, True])
+def test_two_devices_that_share_the_environments_learn_what_one_does(remembers):
+    # Contract, to rounding: the same batch, minibatches and random numbers; memories are shared as environments are.
+    run = RUN.format(__name__, remembers)
+    check(printed(start(f"import jax; assert jax.device_count() == 2; {run}", devices=2)), remembers)
 
 
 @pytest.mark.slow
@@ -94,6 +102,7 @@ def test_two_processes_that_share_the_environments_learn_what_one_does():
     join = (
         "import jax; jax.distributed.initialize('{}', num_processes=2, process_id={}); assert jax.device_count() == 2"
     )
-    both = [start(f"{join.format(address, number)}; {RUN}", devices=1) for number in range(2)]
+    run = RUN.format(__name__, False)
+    both = [start(f"{join.format(address, number)}; {run}", devices=1) for number in range(2)]
     for process in both:
         check(printed(process))
