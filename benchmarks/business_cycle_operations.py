@@ -4,8 +4,8 @@
 
 Counts the matrix products of the very program that trains, while everybody learns: 2·m·n·k for each, times the turns
 of the loops around it; of two branches the dearer one. Nothing is compiled or run, so that the count is the same on
-every machine. What is not a matrix product (masks, draws, the economy itself) is not counted: memory that moves, a small
-part of an update where networks are wide, and no small part where they are not.
+every machine. What is not a matrix product (masks, draws, the economy itself) is not counted: memory that moves, small
+beside the rest where networks are wide, and not where they are narrow.
 
 The time is that count over what a device sustains. What share of its peak that is cannot be known without one; the
 table has three, of a device with a peak of 60 trillion single-precision operations a second.
