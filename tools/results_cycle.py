@@ -51,10 +51,11 @@ def cycle_contrasts() -> str:
         best, luckiest = (max(arms, key=lambda arm: pick(welfare[arm])) for pick in (_mean, _highest))
         contrast, learned = found["contrasts"][f"planner-{best}"], found["arms"]["planner"]["welfare"]
         size = f"{contrast['mean']:+,.0f} (95 % interval {contrast['low']:+,.0f} to {contrast['high']:+,.0f})"
+        ours, theirs = _highest(learned), _highest(welfare[luckiest])
         said.append(
             f"- Learned taxes less {_of_cycle(best)}, {what} by its mean: {size}, {contrast['relative']:+.1%}. Best "
-            f"seed against best seed, as in the paper: {_highest(learned):,.0f} against {_highest(welfare[luckiest]):,.0f} "
-            f"({_of_cycle(luckiest)}), {_highest(learned) / _highest(welfare[luckiest]) - 1:+.1%}.\n"
+            f"seed against best seed, as in the paper: {ours:,.0f} against {theirs:,.0f} ({_of_cycle(luckiest)}), "
+            f"{ours / theirs - 1:+.1%}.\n"
         )
     return "".join(said)
 

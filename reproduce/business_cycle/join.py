@@ -6,6 +6,7 @@ already and in none of the runs stay as they are; `earlier_arms` in the file nam
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +16,8 @@ from fisc.plots.firms import draw_firms
 from fisc.plots.fixed_taxes import draw_fixed_taxes
 from fisc.plots.learning import draw_learning
 from fisc.records.store import RunFolder
+from fisc.scenarios.config import Scenario
+from fisc.scenarios.reading import parse
 
 HERE = Path(__file__).parent
 STORED = HERE / "rbc_small.json"
@@ -39,7 +42,7 @@ def together(folders: list[RunFolder], stored: dict) -> tuple[dict, pl.DataFrame
         SystemExit: if two of the runs have an arm in common, or another scenario, budget or other seeds than the rest.
     """
     infos = [folder.read_json("provenance.json") for folder in folders]
-    same = [{"seeds": info["plan"]["seeds"], "budget": info["plan"]["budget"], **_rules(info)} for info in infos]
+    same = [{"seeds": info["plan"]["seeds"], **_rules(_complete(info["plan"]["scenario"]), info)} for info in infos]
     if any(one != same[0] for one in same):
         raise SystemExit("the runs differ in scenario, budget or seeds: they cannot be put together")
     names = ["arm", "seed", "metric", "value"]
@@ -57,14 +60,18 @@ def together(folders: list[RunFolder], stored: dict) -> tuple[dict, pl.DataFrame
     return summarize_frames(evaluation, schedules, info) | {"earlier_arms": earlier}, evaluation
 
 
-def _rules(info: dict) -> dict:
+def _complete(scenario: dict) -> dict:
+    """A stored scenario with the keys that scenarios have got since, at their defaults."""
+    return asdict(parse(Scenario, scenario))
+
+
+def _rules(scenario: dict, info: dict) -> dict:
     """What must be the same: everything but which arms a run has, what it keeps, and how a government learns, which one
     arm alone has."""
-    scenario = {key: value for key, value in info["plan"]["scenario"].items() if key not in ("arms", "budgets")}
+    length = scenario["budgets"][info["plan"]["budget"]] | {"keep_every": 0}
     learning = {key: value for key, value in scenario["learning"].items() if key != "government"}
-    scenario["learning"] = learning
-    budget = dict(info["plan"]["scenario"]["budgets"][info["plan"]["budget"]], keep_every=0)
-    return {"scenario": scenario, "length": budget}
+    rest = {key: value for key, value in scenario.items() if key not in ("arms", "budgets", "learning")}
+    return rest | {"learning": learning, "length": length}
 
 
 def main() -> None:

@@ -83,3 +83,16 @@ def test_pairs_of_rates_are_met_by_consumers_and_firms_who_learned_without_taxes
     assert control["gain"]["mean"] == 0 and control["transfer"] == [0.0]
     difference = np.subtract(taxed["total_welfare"], control["total_welfare"])
     assert taxed["gain"]["mean"] == pytest.approx(difference.mean()) and taxed["income"] == 1.0
+
+
+def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored():
+    """By hand: stored values by seed become rows again, and two runs that differ in their learners are refused."""
+    join = script("join")
+    stored = {"seeds": [0, 2], "arms": {"flat_40": {"welfare": {"mean": 2.0, "values": [1.0, 3.0]}, "rates": [0.4]}}}
+    assert join.rows_of("flat_40", stored).rows() == [("flat_40", 0, "welfare", 1.0), ("flat_40", 2, "welfare", 3.0)]
+    info = {"plan": {"budget": "full"}}
+    first = {"arms": ["planner"], "learning": {"firm": 1, "government": 2}, "budgets": {"full": {"keep_every": 5}}}
+    other = {"arms": ["free_market"], "learning": {"firm": 1, "government": 3}, "budgets": {"full": {"keep_every": 0}}}
+    assert join._rules(first, info) == join._rules(other, info)
+    other["learning"]["firm"] = 2
+    assert join._rules(first, info) != join._rules(other, info)
