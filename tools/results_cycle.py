@@ -110,7 +110,7 @@ def cycle_lines(within: str = "") -> str:
 def cycle_without() -> str:
     """The learned government with the curriculum and without it."""
     rows = []
-    for name, text in (("rbc_small", "with"), ("no_curriculum", "without")):
+    for name, text in (("drawn_to_the_end", "with"), ("no_curriculum", "without")):
         found = stored(f"{CYCLE}/{name}.json")["arms"]["planner"]
         collapsed = found["collapsed"]["values"]
         welfare = interval(found["welfare"], ",.0f")
