@@ -51,6 +51,7 @@ class BusinessCycleKind(Kind):
                     disutility_shape=config.disutility_shape or None,
                     welfare="total" if scenario.objective == "total_welfare" else "consumers",
                     fixed_taxes=(0.0, 0.0) if is_given else None,
+                    rates_held_for=scenario.taxes.held_for,
                 )
             )
         except ConfigError as error:
