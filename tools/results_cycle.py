@@ -65,15 +65,32 @@ def cycle_pairs() -> str:
     found, rows = stored(f"{CYCLE}/pairs.json"), []
     for pair in found["pairs"]:
         mean = {name: sum(values) / len(values) for name, values in pair.items() if isinstance(values, list)}
-        is_control = pair["income"] == pair["profit"] == 0
+        is_control = pair["income_rate"] == pair["profit_rate"] == 0
         gain = "–" if is_control else interval(pair["gain"], "+,.0f")
-        rates = f"{pair['income']:.0%}, {pair['profit']:.0%}"
+        rates = f"{pair['income_rate']:.0%}, {pair['profit_rate']:.0%}"
         numbers = (f"{mean['total_welfare']:,.0f}", gain, f"{mean['utility']:.2f}", f"{mean['profit']:,.0f}")
         rows.append((rates, *numbers, f"{mean['labor']:,.0f}", f"{mean['transfer']:,.0f}"))
     head = (
         "tax on income, profit", "total welfare", "less that of 0 %, 0 % (all seeds)", "utility", "profit", "hours",
         "transfer",
     )  # fmt: skip
+    return table(head, rows)
+
+
+def cycle_unanswered() -> str:
+    """What pairs of constant rates bring while consumers and firms stay as they were trained."""
+    rows = []
+    for pair in stored(f"{CYCLE}/unanswered.json")["pairs"]:
+        mean = {name: sum(values) / len(values) for name, values in pair.items() if isinstance(values, list)}
+        seeds = ", ".join(f"{value:+,.0f}" for value in pair["gain"])
+        numbers = (
+            f"{mean['utility']:.2f}",
+            f"{mean['profit']:,.0f}",
+            f"{mean['labor']:,.0f}",
+            f"{mean['transfer']:,.0f}",
+        )
+        rows.append((f"{pair['income']:.0%}, {pair['profit']:.0%}", f"{mean['gain']:+,.0f}", seeds, *numbers))
+    head = ("tax on income, profit", "welfare less that of 0 %", "seeds", "utility", "profit", "hours", "transfer")
     return table(head, rows)
 
 
@@ -222,6 +239,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "cycle-best-responses": cycle_best_responses,
     "cycle-course": cycle_course,
     "cycle-pairs": cycle_pairs,
+    "cycle-unanswered": cycle_unanswered,
     "cycle-algorithms": cycle_algorithms,
     "cycle-time": cycle_time,
 }

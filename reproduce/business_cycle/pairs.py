@@ -92,7 +92,7 @@ def main() -> None:
     rows = []
     for k, pair in enumerate(PAIRS):
         over_control = dict(zip(("mean", "low", "high"), bootstrap_interval(gain[:, k]), strict=True))
-        row = {"income": pair[0], "profit": pair[1], "gain": over_control}
+        row = {"income_rate": pair[0], "profit_rate": pair[1], "gain": over_control}
         rows.append(row | {name: x[:, k].tolist() for name, x in values.items()})
         print(pair, f"{values['total_welfare'][:, k].mean():8.0f}", over_control)
     if given.out:

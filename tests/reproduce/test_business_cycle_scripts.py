@@ -82,7 +82,7 @@ def test_pairs_of_rates_are_met_by_consumers_and_firms_who_learned_without_taxes
     control, taxed = pairs.json.loads(out.read_text())["pairs"]
     assert control["gain"]["mean"] == 0 and control["transfer"] == [0.0]
     difference = np.subtract(taxed["total_welfare"], control["total_welfare"])
-    assert taxed["gain"]["mean"] == pytest.approx(difference.mean()) and taxed["income"] == 1.0
+    assert taxed["gain"]["mean"] == pytest.approx(difference.mean()) and taxed["income_rate"] == 1.0
 
 
 def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored():
