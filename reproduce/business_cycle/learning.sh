@@ -33,6 +33,7 @@ cp "$out/none/summary.json" "$here/no_curriculum.json"
 cp "$out/gradient/summary.json" "$here/policy_gradient.json"
 .venv/bin/python "$here/join.py" "$out/curriculum" # rbc_small.json and the figures
 .venv/bin/python "$here/pairs.py" "$out/curriculum" --updates 200 --seeds 3 --out "$here/pairs.json"
+.venv/bin/python "$here/unanswered.py" "$out/curriculum" --out "$here/unanswered.json"
 $fisc sweep "$here/signs.toml" --out "$out/signs" --resume
 .venv/bin/python "$here/signs.py" "$out/signs"
 .venv/bin/python tools/make_docs.py # the tables on the business cycle's page
