@@ -83,13 +83,9 @@ def cycle_unanswered() -> str:
     for pair in stored(f"{CYCLE}/unanswered.json")["pairs"]:
         mean = {name: sum(values) / len(values) for name, values in pair.items() if isinstance(values, list)}
         seeds = ", ".join(f"{value:+,.0f}" for value in pair["gain"])
-        numbers = (
-            f"{mean['utility']:.2f}",
-            f"{mean['profit']:,.0f}",
-            f"{mean['labor']:,.0f}",
-            f"{mean['transfer']:,.0f}",
-        )
-        rows.append((f"{pair['income']:.0%}, {pair['profit']:.0%}", f"{mean['gain']:+,.0f}", seeds, *numbers))
+        rates = f"{pair['income_rate']:.0%}, {pair['profit_rate']:.0%}"
+        numbers = (f"{mean['utility']:.2f}", *(f"{mean[name]:,.0f}" for name in ("profit", "labor", "transfer")))
+        rows.append((rates, f"{mean['gain']:+,.0f}", seeds, *numbers))
     head = ("tax on income, profit", "welfare less that of 0 %", "seeds", "utility", "profit", "hours", "transfer")
     return table(head, rows)
 
