@@ -10,6 +10,8 @@ out=${1:-runs/reproduce-business-cycle}
 fisc=.venv/bin/fisc
 # A government that draws its rates to the end, as that of the published learner does.
 draws="--set learning.government.epochs=2 --set learning.government.final_entropy=0.01 --set learning.government.settles_at=1"
+# One that sets a pair for a whole episode, from a finer menu, at the paper's learning rate.
+held="--set taxes.held_for=10 --set taxes.rate_step=0.1 --set taxes.max_rate=0.5 --set learning.government.learning_rate=5e-4"
 gradient=""
 for role in consumer firm government; do
   gradient="$gradient --set learning.$role.surrogate=policy_gradient --set learning.$role.epochs=1"
@@ -21,6 +23,7 @@ $fisc compare rbc-small --budget full --seeds 5 --set budgets.full.keep_every=75
   $fisc compare rbc-small --budget full --seeds 5 --arms planner,free_market $draws --out "$out/draws" --resume
   $fisc compare rbc-small --budget full --seeds 5 --arms planner --set learning.schedule=none $draws --out "$out/none" \
     --resume
+  $fisc compare rbc-small --budget full --seeds 5 --arms planner $held --out "$out/held" --resume
   $fisc compare rbc-small --budget full --seeds 2 --arms planner $gradient --out "$out/gradient" --resume
 }
 for role in consumer firm government; do
@@ -30,6 +33,7 @@ for role in consumer firm government; do
 done
 cp "$out/draws/summary.json" "$here/drawn_to_the_end.json"
 cp "$out/none/summary.json" "$here/no_curriculum.json"
+cp "$out/held/summary.json" "$here/held_rates.json"
 cp "$out/gradient/summary.json" "$here/policy_gradient.json"
 .venv/bin/python "$here/join.py" "$out/curriculum" # rbc_small.json and the figures
 .venv/bin/python "$here/pairs.py" "$out/curriculum" --updates 200 --seeds 3 --out "$here/pairs.json"
