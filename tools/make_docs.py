@@ -30,6 +30,7 @@ from fisc.scenarios.registry import ARMS, PRESETS, load_scenario
 from fisc.taxes.us_federal import load_law
 
 sys.path.insert(0, str(Path(__file__).parent))
+import results_cycle
 import results_quadrant
 
 import results
@@ -341,6 +342,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "metrics": metrics,
     "records": records,
     **results.TABLES,
+    **results_cycle.TABLES,
     **results_quadrant.TABLES,
 }
 

@@ -1,20 +1,43 @@
 #!/usr/bin/env bash
-# What learns in the business cycle: fixed rates against a government that learns, the same without a curriculum, and
-# what each side could still gain. Stores the results beside this file.
-# Run from the repository root after `make setup`: up to three hours on two cores.
+# What learns in the business cycle: fixed rates against a government that learns, the same without a curriculum, PPO and
+# policy gradient, pairs of constant rates, how outcomes go together, and what each side could still gain. Stores the
+# results beside this file.
+# Run from the repository root after `make setup`: up to four hours on two cores. Arms may be trained apart, in folders of
+# their own, and put together by join.py.
 set -euo pipefail
 here=$(dirname "$0")
 out=${1:-runs/reproduce-business-cycle}
 fisc=.venv/bin/fisc
-
-$fisc compare rbc-small --budget full --seeds 5 --out "$out/curriculum" --resume
-$fisc compare rbc-small --budget full --seeds 5 --arms planner --set learning.schedule=none --out "$out/none" --resume
+# A government that draws its rates to the end, as that of the published learner does.
+draws="--set learning.government.epochs=2 --set learning.government.final_entropy=0.01 --set learning.government.settles_at=1"
+# One that sets a pair for a whole episode, from a finer menu, at the paper's learning rate.
+held="--set taxes.held_for=10 --set taxes.rate_step=0.1 --set taxes.max_rate=0.5 --set learning.government.learning_rate=5e-4"
+gradient=""
 for role in consumer firm government; do
-  $fisc best-response "$out/curriculum" --arm planner --role $role --algorithm ppo,policy_gradient \
+  gradient="$gradient --set learning.$role.surrogate=policy_gradient --set learning.$role.epochs=1"
+done
+
+$fisc compare rbc-small --budget full --seeds 5 --set budgets.full.keep_every=750 --out "$out/curriculum" --resume
+# shellcheck disable=SC2086
+{
+  $fisc compare rbc-small --budget full --seeds 5 --arms planner,free_market $draws --out "$out/draws" --resume
+  $fisc compare rbc-small --budget full --seeds 5 --arms planner --set learning.schedule=none $draws --out "$out/none" \
+    --resume
+  $fisc compare rbc-small --budget full --seeds 5 --arms planner $held --out "$out/held" --resume
+  $fisc compare rbc-small --budget full --seeds 2 --arms planner $gradient --out "$out/gradient" --resume
+}
+for role in consumer firm government; do
+  $fisc best-response "$out/draws" --arm planner --role $role --algorithm ppo,policy_gradient \
     --learning-rate 0.003,0.001 --updates 150 --seeds 3 --episodes 400 --out "$out/best-response-$role" --resume
   cp "$out/best-response-$role/summary.json" "$here/best_response_$role.json"
 done
-cp "$out/curriculum/summary.json" "$here/rbc_small.json"
+cp "$out/draws/summary.json" "$here/drawn_to_the_end.json"
 cp "$out/none/summary.json" "$here/no_curriculum.json"
-for figure in learning fixed_taxes outcomes firms; do cp "$out/curriculum/figures/$figure.png" "$here/"; done
-.venv/bin/python tools/make_docs.py  # the tables on the business cycle's page
+cp "$out/held/summary.json" "$here/held_rates.json"
+cp "$out/gradient/summary.json" "$here/policy_gradient.json"
+.venv/bin/python "$here/join.py" "$out/curriculum" # rbc_small.json and the figures
+.venv/bin/python "$here/pairs.py" "$out/curriculum" --updates 200 --seeds 3 --out "$here/pairs.json"
+.venv/bin/python "$here/unanswered.py" "$out/curriculum" --out "$here/unanswered.json"
+$fisc sweep "$here/signs.toml" --out "$out/signs" --resume
+.venv/bin/python "$here/signs.py" "$out/signs"
+.venv/bin/python tools/make_docs.py # the tables on the business cycle's page

@@ -195,9 +195,12 @@ def compare(rng: np.random.Generator, trial: Trial, num: int) -> tuple[Counter, 
     for t in range(trial.setting.quarters):
         actions = random_actions(rng, trial, num)
         after, seen = ours(trial.economy, states, {r: jnp.asarray(a) for r, a in actions.items()}, trial.knobs)
-        c_theta, listed = float(trial.knobs.labor_cost), {role: a.tolist() for role, a in actions.items()}
+        c_theta, ceiling = float(trial.knobs.labor_cost), float(trial.knobs.max_rate)
+        listed = {role: a.tolist() for role, a in actions.items()}
         worlds = [
-            twin.step(trial.setting, trial.menus, world, {r: a[e] for r, a in listed.items()}, trial.masks, c_theta)
+            twin.step(
+                trial.setting, trial.menus, world, {r: a[e] for r, a in listed.items()}, trial.masks, c_theta, ceiling
+            )
             for e, world in enumerate(worlds)
         ]
         for kind, left, right, goes_round in pairs(trial, after, seen, worlds):

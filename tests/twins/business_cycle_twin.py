@@ -105,8 +105,8 @@ def exports(s, p, left):
     return abroad, price
 
 
-def step(s, menus, world, actions, masks, c_theta):
-    """One quarter, in the order of the definition; returns the next world."""
+def step(s, menus, world, actions, masks, c_theta, ceiling=1.0):
+    """One quarter, in the order of the definition; returns the next world. Given rates stay under the ceiling too."""
     n, f = range(s.consumers), range(s.firms)
     p, w, y, tau, sigma = world.p, world.w, world.y, world.tau, world.sigma
     theta, alpha = [c_theta * x for x in thetas(s)], alphas(s)
@@ -151,7 +151,7 @@ def step(s, menus, world, actions, masks, c_theta):
     M = [m * (1 + s.interest) if m > 0 else m for m in M]
     wished = [sum(d[j][i] for j in n) for i in f]
     published = short if s.shortage_of == "affordable" else [wished[i] > 0 and wished[i] > y[i] for i in f]
-    rates = s.fixed_taxes
+    rates = None if s.fixed_taxes is None else [min(rate, ceiling) for rate in s.fixed_taxes]
     if rates is None:
         rates = read_government(menus, masks["government"], actions["government"][0], (tau, sigma))
 

@@ -245,11 +245,15 @@ class ScheduledRoleConfig(LearnerConfig):
     """Weight of the entropy bonus when the role starts to learn; it fades as the schedule says."""
     final_entropy: float = 0.05
     """Least weight."""
+    settles_at: float = 1.0
+    """Share of the run after which it keeps to what it finds most likely, so that the others can answer it; it is
+    judged so too. 1: never."""
 
     def __post_init__(self):
         super().__post_init__()
         for name in ("entropy", "final_entropy"):
             check(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
+        check("settles_at", self.settles_at, 0 < self.settles_at <= 1, "above 0, at most 1")
 
 
 @dataclass(frozen=True)

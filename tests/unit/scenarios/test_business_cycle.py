@@ -14,6 +14,7 @@ from fisc.core.errors import ConfigError
 from fisc.plots import style
 from fisc.plots.figures import draw_all
 from fisc.plots.learning import draw_learning
+from fisc.policies.scripted import Constant
 from fisc.records.store import RunFolder
 from fisc.scenarios import build, compare
 from fisc.scenarios.best_response import Question, best_response
@@ -69,6 +70,7 @@ def played(tmp_path_factory):
         ({"learning.kind": "phases", "learning.consumer": {}}, "unknown key 'learning.schedule'"),
         ({"learning.firm.discounts": "once", "learning.firm.trace": 0.9}, "trace is 0.9: it must be 1 where discounts"),
         ({"learning.firm.surrogate": "policy_gradient"}, "learning.firm.epochs is 2: it must be 1 where surrogate"),
+        ({"learning.government.settles_at": 0.0}, "settles_at is 0.0: it must be above 0, at most 1"),
         ({"objective": "rawlsian"}, "choose one of utilitarian, total_welfare"),
         ({"arms": ["saez"]}, "arm 'saez' does not fit the economy business_cycle"),
         ({"arms": ["flat_101"]}, "flat_NN is a flat tax of NN %, a whole number from 0 to 100"),
@@ -90,6 +92,7 @@ def test_what_cannot_be_is_refused_in_one_line(overrides, message):
         ({"economy.firms": 7}, "[economy]: there are 7 firms, but the labor exponents of the release are for 10"),
         ({"economy.menus.prices": [5.0, 5.0]}, "[economy]: the menu of prices is [5.0, 5.0]: give every entry once"),
         ({"economy.price": 700.0}, "the schedule starts at 700, which is not on the menu"),
+        ({"learning.government.settles_at": 0.3}, "government would settle in episode 6, before it may learn"),
         ({"budgets.smoke.planner_updates": 3}, "learning.schedule 'short' in 3 updates: "),
     ],
 )
@@ -186,11 +189,25 @@ def test_training_is_recorded_role_by_role_and_phase_by_phase(played):
 
 
 def test_a_role_whose_turn_has_not_come_keeps_everything_bit_for_bit(played):
-    """Property: parameters and optimizer state; firms learn in update 4 for the first time, the government in 7."""
+    """Property: parameters and optimizer state; firms learn in update 4 for the first time, the government in 7, and in
+    14, the last of 65 % of the run, for the last time."""
     learned = played[1]
-    for role, first in (("consumer", 1), ("firm", 4), ("government", 7)):
+    for role, first, last in (("consumer", 1, UPDATES), ("firm", 4, UPDATES), ("government", 7, 14)):
         kept = [bool(eqx.tree_equal(learned[n][role], learned[n + 1][role])) for n in range(1, UPDATES)]
-        assert kept == [n + 1 < first for n in range(1, UPDATES)], role
+        assert kept == [not first <= n + 1 <= last for n in range(1, UPDATES)], role
+
+
+def test_only_a_government_that_learns_settles():
+    """By hand: it plays its likeliest pair from update 15 of 21 on and is judged so; the others draw, as is said."""
+    scenario = load_scenario("rbc-small", TINY)
+    learned = build.make_system(scenario, scenario.budget("smoke"), has_government=True)
+    knobs = [learned.curriculum(learned.progress(jnp.asarray(n, jnp.int32))) for n in (13, 14)]
+    assert [bool(found.exploring["government"]) for found in knobs] == [True, False]
+    given = build.make_system(scenario, scenario.budget("smoke"), has_government=False)
+    assert not given.curriculum(given.progress(jnp.asarray(20, jnp.int32))).exploring
+    policy = Constant(jnp.zeros((1, 1), jnp.int32))
+    judged = {role: build.judged_policy(scenario, role, policy) for role in scenario.learning.roles}
+    assert {role for role in judged if judged[role] is not policy} == {"government"}
 
 
 def test_best_responses_are_found_of_the_middle_of_training(played, tmp_path):

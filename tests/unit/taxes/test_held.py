@@ -1,12 +1,16 @@
 """Schedules that are held for some periods. Derived by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from fisc.core.errors import ConfigError
+from fisc.core.knobs import full_knobs
+from fisc.economies.business_cycle.setting import Setting, make_economy
 from fisc.scenarios.build import make_tax, population
 from fisc.scenarios.registry import load_scenario
+from fisc.scenarios.settings import make_setting
 from fisc.taxes.held import Held
 from fisc.taxes.planner import PlannerContinuous, PlannerGrid
 
@@ -68,6 +72,23 @@ def test_a_schedule_is_held_for_a_period_at_least_and_an_episode_at_most(preset,
         load_scenario(preset, {"taxes.held_for": held_for})
 
 
-def test_a_business_cycle_has_no_such_option():
-    with pytest.raises(ConfigError, match=r"taxes\.held_for is 2.*set it to 1"):
-        load_scenario("rbc-small", {"taxes.held_for": 2})
+def test_the_government_of_a_business_cycle_holds_its_rates_too():
+    # By hand: 10 quarters, a choice in the 1st, 5th and 9th for the next ones; what it does between changes nothing.
+    economy = make_economy(Setting(consumers=3, firms=2, labor_exponent=0.5, rates_held_for=4))
+    state, seen, posted = economy.init(jax.random.key(0)), [], []
+    for quarter in range(10):
+        seen.append(int(economy.observe(state, full_knobs())["government"].mask.sum()))
+        actions = {"consumer": jnp.zeros((3, 4), jnp.int32), "firm": jnp.zeros(2, jnp.int32)}
+        actions["government"] = jnp.asarray([quarter + 1], jnp.int32)
+        state = economy.transition(state, actions, economy.draw(None, state), full_knobs()).state
+        posted.append((float(state.posted.income_tax), float(state.posted.corporate_tax)))
+    assert seen == [36, 1, 1, 1, 36, 1, 1, 1, 36, 1]
+    # Entries 1, 5 and 9 of six rates each: 0 and 20 %, 0 and 100 %, 20 and 60 %.
+    expected = [(0, 0.2)] * 4 + [(0, 1.0)] * 4 + [(0.2, 0.6)] * 2
+    np.testing.assert_allclose(posted, expected, atol=1e-6)
+
+
+def test_rates_of_the_scenario_are_held_in_its_business_cycle():
+    # Contract: the key reaches the economy.
+    scenario = load_scenario("rbc-small", {"taxes.held_for": 5})
+    assert make_setting(scenario, "planner").economy.rates_held_for == 5

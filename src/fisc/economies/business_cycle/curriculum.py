@@ -84,6 +84,9 @@ class Structured:
     """Multiplier of each role; 1 for one that is not named."""
     opens: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """First episode of each entry of a role's mask; a role that is not named chooses freely."""
+    settles: Mapping[str, int] = field(default_factory=dict)
+    """First episode in which a role neither learns nor draws any more, but does what it finds most likely, so that the
+    others can answer it; a role that is not named never settles."""
     ceiling: tuple[int, int] | None = None
     """First episode and length of the rise of the ceiling on tax rates from 0 to 1, for the record; `opens` rules."""
     labor: float = 0.0
@@ -94,6 +97,7 @@ class Structured:
         n = progress.update
         weight = 1.0 - jnp.exp(-n.astype(jnp.float32) / self.labor) if self.labor > 0 else jnp.ones(())
         learning = {role: turns.learns(n) for role, turns in self.turns.items()}
+        learning |= {role: learning[role] & (n < end) for role, end in self.settles.items()}
         starts = [turns.start for turns in self.turns.values() if turns.start > 0]
         return Knobs(
             labor_cost=weight,
@@ -101,7 +105,7 @@ class Structured:
             entropy={role: warmth.at(n, self.turns[role].start) for role, warmth in self.warmth.items()},
             learning_rate={role: jnp.asarray(self.learning_rate.get(role, 1.0), jnp.float32) for role in self.turns},
             learning=learning,
-            exploring={},
+            exploring={role: n < end for role, end in self.settles.items()},
             fresh={},
             phase=sum((jnp.where(n >= start, 1, 0) for start in sorted(set(starts))), jnp.asarray(1)),
             menu={role: n >= jnp.asarray(first, jnp.int32) for role, first in self.opens.items()},
@@ -117,13 +121,20 @@ class Structured:
         """Refuse a curriculum that does not fit a run.
 
         Raises:
-            ConfigError: if a role never learns, or an action never opens, in so many episodes.
+            ConfigError: if a role never learns, or an action never opens, in so many episodes, or if it settles first.
         """
         for role, turns in self.turns.items():
             if turns.start >= episodes or (turns.stretches and min(first for first, _ in turns.stretches) >= episodes):
                 raise ConfigError(
                     f"{role} would learn from episode {turns.start} on, but there are only {episodes}: shorten the "
                     "schedule or train longer"
+                )
+        for role, end in self.settles.items():
+            ready = max(self.turns[role].start, *self.opens.get(role, (0,)))
+            if end <= ready:
+                raise ConfigError(
+                    f"{role} would settle in episode {end}, before it may learn and choose freely, in episode {ready}: "
+                    "let it settle later"
                 )
         for role, first in self.opens.items():
             if not first:
@@ -137,7 +148,7 @@ class Structured:
                 raise ConfigError(f"{role} has no open action before episode {min(first)}: open one from 0 on")
 
     def __hash__(self):
-        tables = (self.turns, self.warmth, self.learning_rate, self.opens)
+        tables = (self.turns, self.warmth, self.learning_rate, self.opens, self.settles)
         return hash((*(tuple(sorted(table.items(), key=str)) for table in tables), self.ceiling, self.labor))
 
 

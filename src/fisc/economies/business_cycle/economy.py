@@ -101,6 +101,8 @@ class BusinessCycle(Economy[State, Draws]):
     steps: int = eqx.field(static=True, default=10)
     num_digits: int = eqx.field(static=True, default=10)
     readings: Readings = eqx.field(static=True, default=Readings())
+    rates_held_for: int = eqx.field(static=True, default=1)
+    """Quarters for which rates stay as they are posted before the government may post others."""
     luck_is_frozen: bool = eqx.field(static=True, default=False)
     """Whether firms and the government draw their luck once and for ever, as a fault of the release had it: their
     actions then stay at one quantile of what they intend."""
@@ -178,11 +180,22 @@ class BusinessCycle(Economy[State, Draws]):
         return {
             role: Observation(
                 {**public, **own[role]},
-                see.everybody(self.open_entries(role, knobs), spec.num_agents),
+                see.everybody(self._choices(role, state, knobs), spec.num_agents),
                 state.luck.get(role),
             )
             for role, spec in self.spec.roles.items()
         }
+
+    def _choices(self, role: str, state: State, knobs: Knobs) -> Bool[Array, " a"]:
+        """What is open to a role in this quarter: to a government that may not choose one entry, which does nothing."""
+        flags = self.open_entries(role, knobs)
+        if role != "government" or self.rates_held_for == 1:
+            return flags
+        return jnp.where(self._sets_rates(state), flags, jnp.arange(flags.shape[0]) == 0)
+
+    def _sets_rates(self, state: State) -> Bool[Array, ""]:
+        """Whether the government may post other rates in this quarter, for the next one on."""
+        return state.step % self.rates_held_for == 0
 
     def open_entries(self, role: str, knobs: Knobs) -> Bool[Array, " a"]:
         """What a role may choose now: what the curriculum offers, and no rate above its ceiling."""
@@ -308,6 +321,10 @@ class BusinessCycle(Economy[State, Draws]):
         if self.fixed_taxes is None:
             is_open = self.open_entries("government", knobs)[None, :]
             income, corporate = rates(actions["government"], self.menus, is_open, state.posted)
+            if self.rates_held_for > 1:
+                sets, posted = self._sets_rates(state), state.posted
+                income = jnp.where(sets, income, posted.income_tax)
+                corporate = jnp.where(sets, corporate, posted.corporate_tax)
         else:
             under = jnp.minimum(self.fixed_taxes, knobs.max_rate.astype(self.fixed_taxes.dtype))
             income, corporate = under[0], under[1]

@@ -75,11 +75,13 @@ class Setting:
     debt_step: Mapping[str, float] = field(default_factory=dict)
     fixed_taxes: tuple[float, ...] | None = None
     """Income and corporate rate if there is no government."""
+    rates_held_for: int = 1
+    """Quarters for which the government's rates stay as they are posted."""
     luck_is_frozen: bool = False
     num_digits: int = 10
 
     def __post_init__(self):
-        for name in ("consumers", "firms", "quarters", "num_digits"):
+        for name in ("consumers", "firms", "quarters", "num_digits", "rates_held_for"):
             _check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
         for name in NOT_NEGATIVE:
             value = getattr(self, name)
@@ -150,6 +152,7 @@ def make_economy(setting: Setting) -> BusinessCycle:
         steps=setting.quarters,
         num_digits=setting.num_digits,
         readings=Readings(setting.investment_of, setting.corporate_tax_on, setting.shortage_of),
+        rates_held_for=setting.rates_held_for,
         luck_is_frozen=setting.luck_is_frozen,
     )
 

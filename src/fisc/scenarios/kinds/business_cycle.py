@@ -1,6 +1,7 @@
 """The business-cycle economy of a scenario, and how its roles learn one after the other."""
 
 from dataclasses import replace
+from math import ceil
 
 import jax.numpy as jnp
 import numpy as np
@@ -50,6 +51,7 @@ class BusinessCycleKind(Kind):
                     disutility_shape=config.disutility_shape or None,
                     welfare="total" if scenario.objective == "total_welfare" else "consumers",
                     fixed_taxes=(0.0, 0.0) if is_given else None,
+                    rates_held_for=scenario.taxes.held_for,
                 )
             )
         except ConfigError as error:
@@ -63,7 +65,12 @@ class BusinessCycleKind(Kind):
         published = SCHEDULES[learning.schedule]
         try:
             lengths = published.shrunk(published.total / num_updates)
-            made = _scheduled(scenario, lengths, has_government)
+            settles = {
+                role: ceil(config.settles_at * num_updates)
+                for role, config in learning.roles.items()
+                if config.settles_at < 1 and (has_government or role != self.government_role)
+            }
+            made = replace(_scheduled(scenario, lengths, has_government), settles=settles)
             made.check(num_updates)
         except ConfigError as error:
             raise ConfigError(f"learning.schedule '{learning.schedule}' in {num_updates} updates: {error}") from None

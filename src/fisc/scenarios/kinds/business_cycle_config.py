@@ -150,11 +150,6 @@ class BusinessCycleConfig(EconomyConfig):
                 f"taxes.planner is '{scenario.taxes.planner}': the government of the economy business_cycle chooses "
                 "from a menu; set it to 'grid', with the distance of rates in taxes.rate_step"
             )
-        if scenario.taxes.held_for != 1:
-            raise ConfigError(
-                f"taxes.held_for is {scenario.taxes.held_for}: the government of the economy business_cycle may choose "
-                "in every quarter; set it to 1"
-            )
         for name, budget in scenario.budgets.items():
             if budget.common_updates:
                 raise ConfigError(

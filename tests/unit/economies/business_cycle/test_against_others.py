@@ -21,6 +21,14 @@ def test_the_twin_agrees():
         assert steps >= 8 and set(counts) == {"state", "reward", "observation", "mask"}
 
 
+def test_the_twin_agrees_where_given_rates_meet_a_ceiling():
+    """Reference: the twin, in the first random world in which the ceiling binds on rates that are given."""
+    rng = np.random.default_rng(0)
+    trials = (comparison.make_trial(rng, number) for number in range(1, 200))
+    trial = next(t for t in trials if t.setting.fixed_taxes and max(t.setting.fixed_taxes) > t.knobs.max_rate)
+    assert comparison.compare(rng, trial, 4)[1] >= 4
+
+
 def test_a_fault_would_be_noticed(monkeypatch):
     """Evidence that the comparison can fail: a twin whose first firm has a tenth of a cent too much."""
     rng = np.random.default_rng(0)

@@ -107,6 +107,17 @@ def learns(curriculum, role, episodes):
     return knobs_at(curriculum, episodes).learning[role].tolist()
 
 
+def test_a_role_that_settled_neither_learns_nor_draws():
+    """Closed form: the government learns from episode 60,000 on and settles in 130,000; everybody else goes on."""
+    curriculum = replace(structured(SHORT), settles={"government": 130_000})
+    knobs = knobs_at(curriculum, [0, 59_999, 60_000, 129_999, 130_000, 199_999])
+    assert knobs.learning["government"].tolist() == [False, False, True, True, False, False]
+    assert knobs.exploring["government"].tolist() == [True, True, True, True, False, False]
+    assert set(knobs.exploring) == {"government"} and knobs.learning["consumer"].all()
+    assert knobs.learning["firm"].tolist()[2:] == [True] * 4
+    assert curriculum != structured(SHORT) and hash(curriculum) != hash(structured(SHORT))
+
+
 def test_other_ways_of_taking_turns():
     """Closed form: listed stretches, and alternation within a cycle."""
     n = jnp.arange(10)
@@ -150,6 +161,10 @@ def test_a_schedule_can_be_shrunk():
         (
             lambda: structured(replace(SHORT, taxes_rise=10**6)).check(200_000),
             "government would open in episode 1030000",
+        ),
+        (
+            lambda: replace(structured(SHORT), settles={"government": 60_000}).check(200_000),
+            "government would settle in episode 60000, before it may learn and choose freely, in episode 60000",
         ),
         (lambda: structured(SHORT, start=(1001.0, 22.0)), "starts at 1001, which is not on the menu"),
         (lambda: Structured({}, {}, opens={"firm": ()}).check(10), "opens no action"),

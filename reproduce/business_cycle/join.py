@@ -1,0 +1,93 @@
+"""Put finished comparisons of rbc-small together, whose arms were trained apart: python join.py RUN…
+
+Writes rbc_small.json beside this file, and draws learning.png, fixed_taxes.png and firms.png. Arms that are stored
+already and in none of the runs stay as they are; `earlier_arms` in the file names them.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+
+from fisc.analysis.summary import summarize_frames
+from fisc.plots.firms import draw_firms
+from fisc.plots.fixed_taxes import draw_fixed_taxes
+from fisc.plots.learning import draw_learning
+from fisc.records.store import RunFolder
+from fisc.scenarios.config import Scenario
+from fisc.scenarios.reading import parse
+
+HERE = Path(__file__).parent
+STORED = HERE / "rbc_small.json"
+
+
+def rows_of(arm: str, stored: dict) -> pl.DataFrame:
+    """Evaluation rows of an arm from its stored values, which are in the order of the seeds."""
+    numbers = stored["arms"][arm]
+    rows = [
+        (arm, seed, metric, value)
+        for metric, found in numbers.items()
+        if isinstance(found, dict)
+        for seed, value in zip(stored["seeds"], found["values"], strict=True)
+    ]
+    return pl.DataFrame(rows, schema=["arm", "seed", "metric", "value"], orient="row")
+
+
+def together(folders: list[RunFolder], stored: dict) -> tuple[dict, pl.DataFrame]:
+    """The summary of all arms, and their evaluation rows.
+
+    Raises:
+        SystemExit: if two of the runs have an arm in common, or another scenario, budget or other seeds than the rest.
+    """
+    infos = [folder.read_json("provenance.json") for folder in folders]
+    same = [{"seeds": info["plan"]["seeds"], **_rules(_complete(info["plan"]["scenario"]), info)} for info in infos]
+    if any(one != same[0] for one in same):
+        raise SystemExit("the runs differ in scenario, budget or seeds: they cannot be put together")
+    names = ["arm", "seed", "metric", "value"]
+    found = pl.concat([folder.read_table("evaluation").select(names) for folder in folders])
+    if found.select("arm", "seed", "metric").is_duplicated().any():
+        raise SystemExit("two of the runs have an arm in common: leave one of them out")
+    earlier = [arm for arm in stored["arms"] if arm not in set(found["arm"])]
+    evaluation = pl.concat([found, *[rows_of(arm, stored) for arm in earlier]])
+    schedules = pl.concat([folder.read_table("schedules") for folder in folders])
+    info = infos[0] | {
+        "command": "; ".join(info["command"] for info in infos),
+        "env_steps": sum(info["env_steps"] for info in infos),
+        "wall_seconds": sum(info["wall_seconds"] for info in infos),
+    }
+    return summarize_frames(evaluation, schedules, info) | {"earlier_arms": earlier}, evaluation
+
+
+def _complete(scenario: dict) -> dict:
+    """A stored scenario with the keys that scenarios have got since, at their defaults."""
+    return asdict(parse(Scenario, scenario))
+
+
+def _rules(scenario: dict, info: dict) -> dict:
+    """What must be the same: everything but which arms a run has, what it keeps, and how a government learns, which one
+    arm alone has."""
+    length = scenario["budgets"][info["plan"]["budget"]] | {"keep_every": 0}
+    learning = {key: value for key, value in scenario["learning"].items() if key != "government"}
+    rest = {key: value for key, value in scenario.items() if key not in ("arms", "budgets", "learning")}
+    return rest | {"learning": learning, "length": length}
+
+
+def main() -> None:
+    """Summarize, store and draw."""
+    folders = [RunFolder.open(path) for path in sys.argv[1:]]
+    summary, evaluation = together(folders, json.loads(STORED.read_text(encoding="utf-8")))
+    STORED.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    tables = {name: pl.concat([folder.read_table(name) for folder in folders]) for name in ("metrics", "firms")}
+    figures = {
+        "fixed_taxes": draw_fixed_taxes(evaluation, "total_welfare", "dollars"),
+        "learning": draw_learning(tables["metrics"], "total_welfare", "dollars"),
+        "firms": draw_firms(tables["firms"], "dollars"),
+    }
+    for name, (figure, _) in figures.items():
+        figure.savefig(HERE / f"{name}.png", dpi=200)
+
+
+if __name__ == "__main__":
+    main()

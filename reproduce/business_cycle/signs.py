@@ -1,0 +1,114 @@
+"""How outcomes go together over runs that differ as the paper's do: python reproduce/business_cycle/signs.py SWEEP
+
+SWEEP is the finished folder of `fisc sweep reproduce/business_cycle/signs.toml`. In all its runs taxes are learned.
+Stores beside this file the runs (signs.csv), the least-squares lines with 95 % bootstrap intervals over settings, both
+seeds of a setting drawn together (signs.json), and the scatter (signs.png).
+
+Over all runs at once what differs between settings counts too: a low quota leaves more goods at home, whatever prices
+are. So every line is also given within settings of exports: both outcomes less their means over the runs with the same
+quota and floor.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import polars as pl
+from matplotlib.lines import Line2D
+
+from fisc.analysis.outcomes import PAIRS, TAX, relate, tabulate_outcomes
+from fisc.plots import style
+from fisc.plots.wording import line_claim, line_notes
+
+HERE = Path(__file__).parent
+EXPORTS = ("export_floor", "export_quota")
+LABELS = {
+    "price": "Mean price (dollars)",
+    "goods_consumed": "Units of each good consumed per quarter",
+    "wage": "Mean wage (dollars per hour)",
+    "labor": "Hours worked per consumer and quarter",
+    "utility": "Consumers' utility per quarter",
+    "profit": "Profit per firm and quarter (dollars)",
+    TAX: "Tax rate, mean of income and profit tax",
+    "objective": "Total welfare per quarter",
+}
+
+
+def runs_of(sweep: Path) -> pl.DataFrame:
+    """A row for each run: its setting, its seed, and what came of it.
+
+    Raises:
+        SystemExit: if a point of the sweep is not finished.
+    """
+    found = []
+    for number, (name, state) in enumerate(sorted(json.loads((sweep / "sweep.json").read_text())["points"].items())):
+        if state["state"] != "finished":
+            raise SystemExit(f"{name} is {state['state']}: go on with fisc sweep --resume first")
+        scenario = json.loads((sweep / name / "provenance.json").read_text())["plan"]["scenario"]
+        learner = scenario["learning"]["consumer"]
+        runs = tabulate_outcomes(pl.read_parquet(sweep / name / "evaluation.parquet"), "total_welfare")
+        setting = {"setting": number, **{key: scenario["economy"][key] for key in EXPORTS}}
+        setting |= {"government": scenario["objective"], "clip": learner["clip"], "epochs": learner["epochs"]}
+        found.append(runs.with_columns(**{key: pl.lit(value) for key, value in setting.items()}))
+    return pl.concat(found).sort("setting", "seed")
+
+
+def lines_of(runs: pl.DataFrame) -> list[dict]:
+    """The line of every pair; settings take the place of seeds, so that intervals are over settings."""
+    return [relate(runs.with_columns(seed="setting"), pair) for pair in PAIRS]
+
+
+def within(runs: pl.DataFrame) -> pl.DataFrame:
+    """Outcomes less their means over runs with the same exports."""
+    names = sorted({name for pair in PAIRS for name in (pair.x, pair.y)})
+    return runs.with_columns(pl.col(name) - pl.col(name).mean().over(EXPORTS) for name in names)
+
+
+@style.styled()
+def draw(runs: pl.DataFrame):
+    """A dot for each run, by export quota, with the line through all of them."""
+    figure, grid = style.new_figure(6.9, 2, 2)
+    styles = style.arm_styles(f"quota {quota:04.0f}" for quota in runs["export_quota"].unique())
+    looks = {quota: styles[f"quota {quota:04.0f}"] for quota in sorted(runs["export_quota"].unique())}
+    for line, panel in zip(lines_of(runs), grid.flat, strict=True):
+        for quota, look in looks.items():
+            mine = runs.filter(export_quota=quota)
+            panel.scatter(mine[line["x"]], mine[line["y"]], s=30, color=look.color, marker=look.marker, alpha=0.85,
+                          edgecolor=style.PAPER, linewidth=0.6, zorder=3)  # fmt: skip
+        ends = (runs[line["x"]].min(), runs[line["x"]].max())
+        heights = [line["intercept"] + line["slope"] * x for x in ends]
+        panel.plot(ends, heights, color=style.INK, linewidth=1.4, zorder=2)
+        claim = line_claim(line)
+        panel.set_title(f"{claim[0].upper()}{claim[1:]}\n", fontsize=9.5)
+        panel.annotate(line_notes(line), (0, 1), xytext=(0, 5), xycoords="axes fraction", fontsize=8.5,
+                       textcoords="offset points", color=style.MUTED)  # fmt: skip
+        panel.set_xlabel(LABELS[line["x"]])
+        panel.set_ylabel(LABELS[line["y"]])
+        style.grid_y(panel)
+        style.compact_ticks(panel, "y")
+        if line["x"] == TAX:
+            style.percent_ticks(panel, "x")
+        else:
+            style.compact_ticks(panel, "x")
+    handles = [
+        Line2D([], [], color=look.color, linestyle="", marker=look.marker, markeredgewidth=0, label=f"quota {quota:g}")
+        for quota, look in looks.items()
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=4)
+    return figure
+
+
+def main() -> None:
+    """Collect, relate, draw and store."""
+    runs = runs_of(Path(sys.argv[1]))
+    found = {"all": lines_of(runs), "within_exports": lines_of(within(runs)), "settings": runs["setting"].n_unique()}
+    for kind in ("all", "within_exports"):
+        for line in found[kind]:
+            print(kind, {key: line[key] for key in ("y", "x", "slope", "low", "high", "r2", "runs")})
+    runs.with_columns(pl.col(pl.Float64).round_sig_figs(6)).write_csv(HERE / "signs.csv")
+    (HERE / "signs.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    draw(runs).savefig(HERE / "signs.png", dpi=200)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""What the scripts of the business cycle's results compute."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import fisc
+
+HERE = Path(__file__).parents[2] / "reproduce" / "business_cycle"
+TINY = {
+    "economy.consumers": 3,
+    "economy.firms": 2,
+    "economy.quarters": 3,
+    "economy.labor_exponent": 0.5,
+    "economy.num_digits": 2,
+    "learning.environments": 2,
+    **{f"learning.{role}.hidden": [4] for role in ("consumer", "firm", "government")},
+    "evaluation.episodes": 2,
+    "budgets.smoke.updates": 14,
+    "budgets.smoke.block": 14,
+}
+
+
+def script(name: str):
+    """One of the scripts as a module."""
+    spec = importlib.util.spec_from_file_location(f"business_cycle_{name}", HERE / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """By hand: two settings of exports, two seeds each; consumption falls by 1 with the price within each of them, and
+    is 10 higher where the price is 20 higher."""
+    return pl.DataFrame(
+        {
+            "setting": [0, 0, 1, 1],
+            "seed": [0, 1, 0, 1],
+            "export_floor": [500.0] * 4,
+            "export_quota": [10.0, 10.0, 100.0, 100.0],
+            "price": [1.0, 3.0, 21.0, 23.0],
+            "goods_consumed": [6.0, 4.0, 16.0, 14.0],
+            "wage": [1.0, 2.0, 3.0, 4.0],
+            "labor": [2.0, 4.0, 6.0, 8.0],
+            "utility": [1.0, 2.0, 3.0, 5.0],
+            "profit": [4.0, 3.0, 2.0, 1.0],
+            "tax_rate": [0.0, 0.1, 0.2, 0.3],
+            "objective": [1.0, 1.0, 2.0, 2.0],
+        }
+    )
+
+
+def test_lines_over_all_runs_and_within_settings_of_exports_can_have_other_signs(runs):
+    """By hand: over all four slope 196 / 404, within settings of exports -1; hours are twice the wage in both."""
+    signs = script("signs")
+    price, wage, *_ = signs.lines_of(runs)
+    assert price["slope"] == pytest.approx(196 / 404) and wage["slope"] == pytest.approx(2)
+    inside, wage, *_ = signs.lines_of(signs.within(runs))
+    assert inside["slope"] == pytest.approx(-1) and inside["r2"] == pytest.approx(1)
+    assert wage["slope"] == pytest.approx(2) and inside["runs"] == 4
+
+
+def test_intervals_of_the_lines_are_over_settings(runs):
+    """By hand: a setting drawn alone has slope -1, both have 196 / 404, so that the interval ends at these two."""
+    price, *_ = script("signs").lines_of(runs)
+    assert (price["low"], price["high"]) == pytest.approx((-1, 196 / 404))
+
+
+def test_pairs_of_rates_are_met_by_consumers_and_firms_who_learned_without_taxes(tmp_path, monkeypatch):
+    """Property: without rates nothing is transferred, and what a pair gains is the difference from just that."""
+    fisc.compare("rbc-small", arms=["free_market"], seeds=1, budget="smoke", overrides=TINY, out=tmp_path, resume=True,
+                 draw=False)  # fmt: skip
+    pairs, out = script("pairs"), tmp_path / "pairs.json"
+    monkeypatch.setattr("sys.argv", ["pairs.py", str(tmp_path), "--updates", "2", "--seeds", "1", "--out", str(out)])
+    monkeypatch.setattr(pairs, "prepare_jax", lambda: None)
+    monkeypatch.setattr(pairs, "PAIRS", ((0.0, 0.0), (1.0, 0.0)))
+    pairs.main()
+    control, taxed = pairs.json.loads(out.read_text())["pairs"]
+    assert control["gain"]["mean"] == 0 and control["transfer"] == [0.0]
+    difference = np.subtract(taxed["total_welfare"], control["total_welfare"])
+    assert taxed["gain"]["mean"] == pytest.approx(difference.mean()) and taxed["income_rate"] == 1.0
+
+
+def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored():
+    """By hand: stored values by seed become rows again, and two runs that differ in their learners are refused."""
+    join = script("join")
+    stored = {"seeds": [0, 2], "arms": {"flat_40": {"welfare": {"mean": 2.0, "values": [1.0, 3.0]}, "rates": [0.4]}}}
+    assert join.rows_of("flat_40", stored).rows() == [("flat_40", 0, "welfare", 1.0), ("flat_40", 2, "welfare", 3.0)]
+    info = {"plan": {"budget": "full"}}
+    first = {"arms": ["planner"], "learning": {"firm": 1, "government": 2}, "budgets": {"full": {"keep_every": 5}}}
+    other = {"arms": ["free_market"], "learning": {"firm": 1, "government": 3}, "budgets": {"full": {"keep_every": 0}}}
+    assert join._rules(first, info) == join._rules(other, info)
+    other["learning"]["firm"] = 2
+    assert join._rules(first, info) != join._rules(other, info)

@@ -1,0 +1,241 @@
+"""Tables of the business cycle, in Markdown: what its stored results and benchmarks say."""
+
+from collections.abc import Callable
+
+from results import interval, stored, table
+
+CYCLE = "reproduce/business_cycle"
+"""Where the results of the business cycle are."""
+
+
+def cycle_arms() -> str:
+    """Every tax system of the business cycle, best first."""
+    arms = stored(f"{CYCLE}/rbc_small.json")["arms"]
+    rows = []
+    for arm in sorted(arms, key=lambda arm: -arms[arm]["welfare"]["mean"]):
+        found = arms[arm]
+        mean = {name: numbers["mean"] for name, numbers in found.items() if isinstance(numbers, dict)}
+        rate = f"{mean['income_tax_rate']:.0%}, {mean['corporate_tax_rate']:.0%}"
+        rows.append(
+            (
+                _of_cycle(arm),
+                interval(found["welfare"], ",.0f"),
+                f"{max(found['welfare']['values']):,.0f}",
+                f"{mean['utility']:.2f}",
+                f"{mean['profit']:,.0f}",
+                f"{mean['price']:,.0f}",
+                f"{mean['wage']:.1f}",
+                f"{mean['labor']:,.0f}",
+                rate,
+                f"{mean['transfer']:,.0f}",
+                f"{sum(found['collapsed']['values']):.0f} of {len(found['collapsed']['values'])}",
+            )
+        )
+    head = (
+        "tax system", "total welfare (95 % interval)", "best seed", "utility", "profit", "price", "wage", "hours",
+        "tax on income, profit", "transfer", "collapsed",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def cycle_contrasts() -> str:
+    """What learned taxes bring beyond the best rate that is given: of all, and of those that the paper compares."""
+    found = stored(f"{CYCLE}/rbc_small.json")
+    given = [arm for arm in found["arms"] if arm != "planner"]
+    said = []
+    for what, arms in (
+        ("the best of all given rates", given),
+        ("the best of the paper's, 20 to 80 %", [arm for arm in given if arm != "free_market"]),
+    ):
+        welfare = {arm: found["arms"][arm]["welfare"] for arm in arms}
+        best, luckiest = (max(arms, key=lambda arm: pick(welfare[arm])) for pick in (_mean, _highest))
+        contrast, learned = found["contrasts"][f"planner-{best}"], found["arms"]["planner"]["welfare"]
+        size = f"{contrast['mean']:+,.0f} (95 % interval {contrast['low']:+,.0f} to {contrast['high']:+,.0f})"
+        ours, theirs = _highest(learned), _highest(welfare[luckiest])
+        said.append(
+            f"- Learned taxes less {_of_cycle(best)}, {what} by its mean: {size}, {contrast['relative']:+.1%}. Best "
+            f"seed against best seed, as in the paper: {ours:,.0f} against {theirs:,.0f} ({_of_cycle(luckiest)}), "
+            f"{ours / theirs - 1:+.1%}.\n"
+        )
+    return "".join(said)
+
+
+def cycle_pairs() -> str:
+    """What pairs of constant rates are worth to consumers and firms of the free market who learn on under them."""
+    found, rows = stored(f"{CYCLE}/pairs.json"), []
+    for pair in found["pairs"]:
+        mean = {name: sum(values) / len(values) for name, values in pair.items() if isinstance(values, list)}
+        is_control = pair["income_rate"] == pair["profit_rate"] == 0
+        gain = "–" if is_control else interval(pair["gain"], "+,.0f")
+        rates = f"{pair['income_rate']:.0%}, {pair['profit_rate']:.0%}"
+        numbers = (f"{mean['total_welfare']:,.0f}", gain, f"{mean['utility']:.2f}", f"{mean['profit']:,.0f}")
+        rows.append((rates, *numbers, f"{mean['labor']:,.0f}", f"{mean['transfer']:,.0f}"))
+    head = (
+        "tax on income, profit", "total welfare", "less that of 0 %, 0 % (all seeds)", "utility", "profit", "hours",
+        "transfer",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def cycle_unanswered() -> str:
+    """What pairs of constant rates bring while consumers and firms stay as they were trained."""
+    rows = []
+    for pair in stored(f"{CYCLE}/unanswered.json")["pairs"]:
+        mean = {name: sum(values) / len(values) for name, values in pair.items() if isinstance(values, list)}
+        seeds = ", ".join(f"{value:+,.0f}" for value in pair["gain"])
+        rates = f"{pair['income_rate']:.0%}, {pair['profit_rate']:.0%}"
+        numbers = (f"{mean['utility']:.2f}", *(f"{mean[name]:,.0f}" for name in ("profit", "labor", "transfer")))
+        rows.append((rates, f"{mean['gain']:+,.0f}", seeds, *numbers))
+    head = ("tax on income, profit", "welfare less that of 0 %", "seeds", "utility", "profit", "hours", "transfer")
+    return table(head, rows)
+
+
+def cycle_algorithms() -> str:
+    """The learned government where everybody learns by PPO, and by the policy gradient."""
+    rows = []
+    for name, text in (("rbc_small", "PPO"), ("policy_gradient", "policy gradient")):
+        arm = stored(f"{CYCLE}/{name}.json")["arms"]["planner"]
+        num = len(stored(f"{CYCLE}/policy_gradient.json")["arms"]["planner"]["welfare"]["values"])
+        mean = {
+            metric: sum(numbers["values"][:num]) / num for metric, numbers in arm.items() if isinstance(numbers, dict)
+        }
+        seeds = ", ".join(f"{value:,.0f}" for value in arm["welfare"]["values"][:num])
+        rates = f"{mean['income_tax_rate']:.0%}, {mean['corporate_tax_rate']:.0%}"
+        numbers = (f"{mean['utility']:.2f}", f"{mean['profit']:,.0f}", f"{mean['price']:,.0f}", f"{mean['wage']:.1f}")
+        rows.append((text, f"{mean['welfare']:,.0f}", seeds, *numbers, f"{mean['labor']:,.0f}", rates))
+    head = (
+        "all roles by", "total welfare", "seeds", "utility", "profit", "price", "wage", "hours",
+        "tax on income, profit",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def cycle_lines(within: str = "") -> str:
+    """How outcomes go together over runs that differ as the paper's do; `within` settings of exports, or over all."""
+    rows = []
+    for line in stored(f"{CYCLE}/signs.json")["within_exports" if within else "all"]:
+        slope = f"{line['slope']:.3g} ({line['low']:.3g} to {line['high']:.3g})"
+        expected = {None: "–", 1: "rising", -1: "falling"}[line["expected"]]
+        rows.append((f"{line['y']} on {line['x']}".replace("_", " "), slope, f"{line['r2']:.2f}", expected))
+    return table(("line", "slope (95 % interval)", "r²", "expected"), rows)
+
+
+def cycle_without() -> str:
+    """The learned government with the curriculum and without it."""
+    rows = []
+    for name, text in (("drawn_to_the_end", "with"), ("no_curriculum", "without")):
+        found = stored(f"{CYCLE}/{name}.json")["arms"]["planner"]
+        collapsed = found["collapsed"]["values"]
+        welfare = interval(found["welfare"], ",.0f")
+        rates = f"{found['income_tax_rate']['mean']:.0%}, {found['corporate_tax_rate']['mean']:.0%}"
+        seeds = ", ".join(f"{value:,.0f}" for value in found["welfare"]["values"])
+        rows.append((text, welfare, seeds, rates, f"{sum(collapsed):.0f} of {len(collapsed)}"))
+    return table(("curriculum", "total welfare (95 % interval)", "seeds", "tax on income, profit", "collapsed"), rows)
+
+
+def cycle_best_responses() -> str:
+    """What each role of the business cycle could still gain at the end of training."""
+    rows = []
+    for role, published in (("consumer", "< 3 %"), ("firm", "< 10 %"), ("government", "< 1 %")):
+        found = stored(f"{CYCLE}/best_response_{role}.json")
+        before, gain, share = found["rewards"]["trained"]["mean"], found["gain"], found["relative"]
+        digits = ",.2f" if abs(before) < 100 else ",.0f"
+        recipes = "; ".join(sorted(set(found["kept_recipe"])))
+        rows.append(
+            (
+                role,
+                format(before, digits),
+                f"{gain['mean']:+{digits}} ({gain['low']:+{digits}} to {gain['high']:+{digits}})",
+                "–" if share["mean"] is None else f"{share['mean']:+.1%} ({share['low']:+.1%} to {share['high']:+.1%})",
+                published,
+                f"{found['relative_to_before']['mean']:+.1%}",
+                recipes,
+            )
+        )
+    head = (
+        "role", "reward of an episode", "gain by retraining alone (all seeds)", "relative to the gain in training",
+        "published", "relative to before", "kept",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def cycle_course() -> str:
+    """What each role of the business cycle could gain before, amid and after training."""
+    rows = []
+    for role in ("consumer", "firm", "government"):
+        for moment in (0, 750, 1500):
+            found = stored(f"{CYCLE}/course/{role}-{moment}.json")
+            start = found["rewards"]["untrained" if moment == 0 else "trained"]["mean"]
+            gain, share, size = found["gain"]["mean"], found["relative"]["mean"], found["relative_to_before"]["mean"]
+            digits = ",.2f" if abs(start) < 100 else ",.0f"
+            relative = "–" if share is None else f"{share:+.1%}"
+            rows.append(
+                (role, f"{moment:,}", format(start, digits), format(gain, f"+{digits}"), relative, f"{size:+.1%}")
+            )
+    head = ("role", "after updates", "reward", "gain by retraining alone", "of the gain in training", "of the reward")
+    return table(head, rows)
+
+
+def cycle_speed() -> str:
+    """Steps a second of the business cycle by its size, and episodes a second while all learn."""
+    found = stored("benchmarks/results/business_cycle_speed.json")
+    rows = []
+    for row in found["step"] + [row for row in found["consumers"] if row["consumers"] > 100]:
+        rows.append(("steps, random policies", *_of_speed(row, f"{row['consumers']:,}")))
+    for row in found["training"]:
+        rows.append(("episodes of 10 steps, all learn", *_of_speed(row, "100")))
+    head = ("what", "consumers", "replicas a core", "a second", "a second of processor time", "trace and compile (s)")
+    return table(head, rows)
+
+
+def cycle_time() -> str:
+    """How long the published length takes: operations that are counted, over what a device sustains."""
+    counted = stored("benchmarks/results/business_cycle_operations.json")
+    small, *_, published = counted["presets"]
+    speed = max(row["per_second"] for row in stored("benchmarks/results/business_cycle_speed.json")["training"])
+    here = speed * small["operations_per_episode"]
+    shares = [
+        f"{hours:.1f} hours at {float(share):.0%}" for share, hours in published["hours_by_share_of_peak"].items()
+    ]
+    return (
+        f"Matrix products of the program that trains, counted: {small['operations_per_episode'] / 1e6:,.0f} million "
+        f"operations for an episode of `rbc-small`, so that these two cores sustain {here / 1e9:.0f} billion a second; "
+        f"{published['operations_per_episode'] / 1e6:,.0f} million for one of `rbc-paper-short`, and "
+        f"{published['operations']:.1e} for its {published['updates']:,} updates of {published['replicas']} economies: "
+        f"{published['operations'] / here / 3600:,.0f} hours here, and on a device with a peak of "
+        f"{counted['peak'] / 1e12:.0f} trillion operations a second {', '.join(shares)} of it. No GPU was at hand to "
+        "say which share it is.\n"
+    )
+
+
+def _of_speed(row: dict, consumers: str) -> tuple[str, ...]:
+    speeds = (f"{row[name]:,.0f}" for name in ("per_second", "per_cpu_second"))
+    return (consumers, f"{row['replicas']}", *speeds, f"{row['trace_and_compile_seconds']:.1f}")
+
+
+def _of_cycle(arm: str) -> str:
+    names = {"planner": "learned taxes", "free_market": "0 %"}
+    return names.get(arm, f"{arm.removeprefix('flat_')} %")
+
+
+def _mean(numbers: dict) -> float:
+    return numbers["mean"]
+
+
+def _highest(numbers: dict) -> float:
+    return max(numbers["values"])
+
+
+TABLES: dict[str, Callable[..., str]] = {
+    "cycle-arms": cycle_arms,
+    "cycle-speed": cycle_speed,
+    "cycle-contrasts": cycle_contrasts,
+    "cycle-lines": cycle_lines,
+    "cycle-without": cycle_without,
+    "cycle-best-responses": cycle_best_responses,
+    "cycle-course": cycle_course,
+    "cycle-pairs": cycle_pairs,
+    "cycle-unanswered": cycle_unanswered,
+    "cycle-algorithms": cycle_algorithms,
+    "cycle-time": cycle_time,
+}
