@@ -27,7 +27,7 @@ PARITY = 0x1BD11BDA
 """Threefry's constant against keys of zeros."""
 
 
-def split_words(key: Key[Array, ""], num: int) -> UInt32[Array, "num 2"]:
+def split_words(key: Key[Array, ""], num: int) -> UInt32[Array, "num _"]:
     """The words of `jax.random.split(key, num)`, without its loop. `key`: consumed.
 
     On a CPU jax runs the rounds of Threefry in a loop, whose small steps cost ten times what they compute. Written out

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 from fisc.economies.gather_trade_build.choices import DIRECTIONS, STAY
 from fisc.economies.gather_trade_build.state import NO_OWNER, NO_SOURCE, State, at_cells, places
 
+
 class Gathering(eqx.Module):
     """What walking and gathering cost."""
 

@@ -162,8 +162,8 @@ def units_on_map(state: "State") -> Int8[Array, "g h w"]:
 
 def places(cell: Int[Array, "*n"], width: int) -> tuple[Int[Array, "*n"], Int[Array, "*n"]]:
     """Row and column of cells. No cell is negative, which spares a CPU most of what `//` takes."""
-    width = jnp.asarray(width, cell.dtype)
-    return jax.lax.div(cell, jnp.broadcast_to(width, cell.shape)), jax.lax.rem(cell, jnp.broadcast_to(width, cell.shape))
+    divisor = jnp.full_like(cell, width)
+    return jax.lax.div(cell, divisor), jax.lax.rem(cell, divisor)
 
 
 def at_cells(chart, cell):
