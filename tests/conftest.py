@@ -2,7 +2,9 @@
 
 # ruff: noqa: E402 - the flags must be there before jax is imported
 
+import gc
 import os
+from pathlib import Path
 
 from fisc.cli.machine import with_quick_compiling  # imports nothing of what is checked below
 
@@ -34,3 +36,18 @@ def compile_cache(tmp_path_factory):
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "jax"
     jax.config.update("jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR", str(folder)))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+MOST_MAPPINGS = 30_000
+"""Of memory, in one worker. Every compiled program has some, and Linux allows a process 65,530 by default: one more and
+compiling ends in a segmentation fault."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_mappings():
+    """Forget compiled programs before there are too many of them."""
+    yield
+    listed = Path("/proc/self/maps")
+    if listed.exists() and listed.read_bytes().count(b"\n") > MOST_MAPPINGS:
+        jax.clear_caches()
+        gc.collect()
