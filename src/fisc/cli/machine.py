@@ -32,8 +32,11 @@ def jax_settings(environment: Mapping[str, str], cores: int) -> dict[str, str]:
         flags += f" --xla_force_host_platform_device_count={cores} --xla_cpu_multi_thread_eigen=false"
     flags = with_quick_compiling(flags)
     if "backend_optimization_level" not in flags:
-        # A training block compiles in two thirds of the time and runs no slower; stepping alone is a tenth slower.
-        flags += " --xla_backend_optimization_level=1"
+        # A training block compiles in four fifths of the time of level 3 and runs no slower.
+        flags += " --xla_backend_optimization_level=2"
+    if "prefer_vector_width" not in flags:
+        # Vectors as long as the processor's: LLVM by itself stays at half of AVX-512's.
+        flags += " --xla_cpu_prefer_vector_width=512"
     home = environment.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
     wanted = {
         "JAX_COMPILATION_CACHE_DIR": os.path.join(home, "fisc", "jax"),
