@@ -196,7 +196,14 @@ def _sweep_command(commands) -> None:
         epilog=SWEEP_EPILOG,
     )
     sweep.add_argument("file", help="the job file, .toml (docs/sweeps.md shows one)")
-    sweep.add_argument("--jobs", type=int, metavar="N", help="comparisons at a time (default: one for each core)")
+    sweep.add_argument(
+        "--jobs", type=int, metavar="N", help="comparisons at a time (default: one for each core; on a cluster all)"
+    )
+    sweep.add_argument(
+        "--cluster",
+        choices=("slurm", "local"),
+        help="submit each point as a job: slurm, or local to try it out here (needs fisc[cluster])",
+    )
     sweep.add_argument("--out", metavar="DIR", help="folder of the sweep, new or empty (default: runs/FILE)")
     sweep.add_argument("--resume", action="store_true", help="go on with the sweep in --out, if there is one")
     sweep.add_argument("--dry-run", action="store_true", help="check everything and print what would be run")

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from fisc.analysis.sweep import Outcome, tabulate, word
-from fisc.cli import workers
+from fisc.cli import cluster, workers
 from fisc.cli.machine import num_cores, prepare_jax
 from fisc.core.errors import ConfigError
 from fisc.plots.wording import NOTHING, format_interval, format_mean, interval_name
@@ -40,7 +40,9 @@ class Share:
     jobs: int
     """Comparisons at a time."""
     cores: int
-    """Of each."""
+    """Of each, on this machine."""
+    cluster: str | None = None
+    """The cluster that runs them, if it is not this machine by itself."""
 
 
 @dataclass
@@ -81,20 +83,22 @@ def sweep(options: Namespace) -> int:
     with console.status(f"checking {len(read.points)} points"):
         tasks = prepare(read, out, options.resume)
     open_tasks = [task for task in tasks if not task.is_finished]
-    jobs = min(options.jobs or num_cores(), max(1, len(open_tasks)))
-    share = Share(jobs, max(1, num_cores() // jobs))
+    most = options.jobs or (len(open_tasks) if options.cluster else num_cores())
+    jobs = max(1, min(most, len(open_tasks)))
+    share = Share(jobs, max(1, num_cores() // jobs), options.cluster)
     console.print(_announcement(tasks, open_tasks, share, out, options.dry_run), soft_wrap=True, markup=False)
     if options.dry_run:  # lines for a shell, such as that of a cluster's job
         for task in open_tasks:
             console.print(shlex.join(["fisc", *task.arguments]), soft_wrap=True, markup=False)
         return 0
+    executor = cluster.executor_of(share.cluster, out / "jobs", read.cluster) if share.cluster else None
     (out / "logs").mkdir(parents=True, exist_ok=True)
     with workers.locked(out) as lock:
         replace_file(out / "sweep.toml", read.text.encode())
         book = Book(out / STATE_FILE, {})
         book.points = {task.point.name: {"state": "finished" if task.is_finished else "waiting"} for task in tasks}
         book.write()
-        _run(open_tasks, share, book, given, lock)
+        _run(open_tasks, share, book, given, lock, executor)
         frame = _write_table(read, tasks, book, out)
     failed = [task for task in open_tasks if book.points[task.point.name]["state"] == "failed"]
     _print_outcome(read, frame, out)
@@ -117,12 +121,12 @@ def _end_with_the_terminal() -> None:
 def _announcement(tasks: Sequence, open_tasks: Sequence, share: Share, out: Path, is_comment: bool) -> str:
     finished = f", {len(tasks) - len(open_tasks)} finished already" if len(open_tasks) < len(tasks) else ""
     cores = "core" if share.cores == 1 else "cores"
-    how = f"{share.jobs} at a time with {share.cores} {cores} each"
+    how = f"with {share.cores} {cores} each" if share.cluster is None else f"as jobs of {share.cluster}"
     points = "1 point" if len(tasks) == 1 else f"{len(tasks)} points"
-    return f"{'# ' if is_comment else ''}{points}{finished}; {how}; folder {out}"
+    return f"{'# ' if is_comment else ''}{points}{finished}; {share.jobs} at a time {how}; folder {out}"
 
 
-def _run(tasks: Sequence, share: Share, book: Book, given: Mapping[str, str], lock: int | None) -> None:
+def _run(tasks: Sequence, share: Share, book: Book, given: Mapping[str, str], lock: int | None, executor: Any) -> None:
     """Run the open points; what comes of each is in the book."""
     by_name = {task.point.name: task for task in tasks}
     environment = workers.environment_of(given, share.cores, 1 / share.jobs)
@@ -131,6 +135,9 @@ def _run(tasks: Sequence, share: Share, book: Book, given: Mapping[str, str], lo
     def start(name: str) -> workers.Worker:
         """Start a point's process."""
         book.note(name, state="running")
+        if executor is not None:
+            with cluster.environment_as(given):
+                return cluster.Job(executor, by_name[name].arguments, logs / f"{name}.log")
         return workers.Process(by_name[name].arguments, environment, logs / f"{name}.log", lock)
 
     with Board(len(tasks)) as board:

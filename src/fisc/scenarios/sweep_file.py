@@ -18,7 +18,7 @@ OPTIONS: dict[str, Any] = {
 }
 """What a comparison is told besides keys of its scenario, and what each must be."""
 
-SECTIONS = ("set", "grid", "list")
+SECTIONS = ("set", "grid", "list", "cluster")
 EXAMPLE = 'such as "taxes.saez_elasticity" = [0.5, 1, 2]'
 LONGEST_NAME = 80
 
@@ -45,6 +45,8 @@ class Sweep:
     keys: tuple[str, ...]
     """Everything in which points differ, in the order of the file."""
     points: tuple[Point, ...]
+    cluster: dict[str, Any]
+    """What each point asks of a cluster, in submitit's words."""
 
 
 def read_sweep(path: str) -> Sweep:
@@ -59,7 +61,7 @@ def read_sweep(path: str) -> Sweep:
         if key not in (*OPTIONS, *SECTIONS):
             hint = str(unknown("key", key, (*OPTIONS, *SECTIONS)))
             raise ConfigError(f"{path}: {hint}; keys of the scenario stand in [set], [grid] or [[list]]")
-    for section in ("set", "grid"):
+    for section in ("set", "grid", "cluster"):
         if not isinstance(data.get(section, {}), dict):
             raise ConfigError(f"{path}: {section} is {data[section]!r}: it must be a table, [{section}]")
     common = {**{key: data[key] for key in OPTIONS if key in data}, **flat(data.get("set", {}))}
@@ -76,7 +78,7 @@ def read_sweep(path: str) -> Sweep:
         if names.count(name) > 1:
             raise ConfigError(f"{path}: {names.count(name)} points are the same ({name}): keep one of them")
     points = [_point(path, name, keys, common | swept) for name, swept in zip(names, found, strict=True)]
-    return Sweep(text, keys, tuple(points))
+    return Sweep(text, keys, tuple(points), data.get("cluster", {}))
 
 
 def flat(table: dict[str, Any], path: str = "") -> dict[str, Any]:
