@@ -10,6 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
+from fisc.scenarios.provenance import with_new_keys
+
 HERE = Path(__file__).parent
 CURVES = (
     "equality_times_productivity", "productivity", "equality", "average_tax_rate", "tax_rate_poorest",
@@ -27,9 +29,9 @@ def collect(run: Path, folder: Path = HERE) -> None:
         raise SystemExit(f"{run} is not finished: go on with --resume first")
     made = json.loads((run / "provenance.json").read_text())
     plan = {name: made["plan"][name] for name in ("budget", "scenario")} | {"arms": made["plan"]["scenario"]["arms"]}
-    plan["scenario"] = {key: value for key, value in plan["scenario"].items() if key not in ("caveats", "description")}
+    plan = what_counts(plan)
     path = folder / "plan.json"
-    if path.exists() and json.loads(path.read_text()) != plan:
+    if path.exists() and what_counts(json.loads(path.read_text())) != plan:
         raise SystemExit(f"{run} has another plan than {path}: delete what is stored, or leave it alone")
     for name in ("evaluation", "schedules", "groups"):
         add(pl.read_parquet(run / f"{name}.parquet"), folder / f"{name}.csv")
@@ -40,6 +42,12 @@ def collect(run: Path, folder: Path = HERE) -> None:
     of_run = {key: made[key] for key in ("commit", "device", "versions", "wall_seconds", "env_steps")}
     runs |= {str(seed): of_run for seed in made["plan"]["seeds"]}
     about.write_text(json.dumps(dict(sorted(runs.items())), indent=1) + "\n", encoding="utf-8")
+
+
+def what_counts(plan: dict) -> dict:
+    """A plan with the keys that scenarios have got since, at their defaults, and without words."""
+    scenario = with_new_keys(plan)["scenario"]
+    return plan | {"scenario": {key: scenario[key] for key in scenario if key not in ("caveats", "description")}}
 
 
 def curves(metrics: pl.DataFrame) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from fisc.records.errors import RecordError
 from fisc.records.store import RunFolder
 from fisc.scenarios.outline import outline
 from fisc.scenarios.plan import plan
-from fisc.scenarios.provenance import arguments_of, identity_of, refuse_another_run
+from fisc.scenarios.provenance import arguments_of, identity_of, refuse_another_run, with_new_keys
 from fisc.scenarios.sweep_file import Point, Sweep
 
 STATE_FILE = "sweep.json"
@@ -80,7 +80,7 @@ def _is_finished(folder: Path, identity: dict) -> bool:
         return False  # stopped while it was being made
     try:
         run = RunFolder.open(folder)
-        refuse_another_run(folder, run.read_json("provenance.json")["plan"], identity)
+        refuse_another_run(folder, with_new_keys(run.read_json("provenance.json")["plan"]), identity)
         return run.has_file("summary.json") and run.read_json("status.json")["state"] == "finished"
     except RecordError as error:
         raise RunError(str(error)) from None

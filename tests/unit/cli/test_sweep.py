@@ -195,6 +195,15 @@ def test_resuming_leaves_out_what_is_finished_and_goes_on_with_the_rest(half_don
     assert sweeps.prepare(read_sweep("job.toml"), half_done, resume=True) == tasks
 
 
+def test_a_point_from_before_scenarios_had_a_key_goes_on(half_done):
+    for path in half_done.glob("*/provenance.json"):
+        kept = json.loads(path.read_text())
+        del kept["plan"]["scenario"]["learning"]["citizen"]["network"]
+        path.write_text(json.dumps(kept))
+    tasks = sweeps.prepare(read_sweep("job.toml"), half_done, resume=True)
+    assert [task.is_finished for task in tasks] == [True, False, False]
+
+
 def test_resuming_another_sweep_is_refused(half_done, capsys):
     assert sweep(GRID.replace("workers = 7", "workers = 8"), "--resume") == 2
     assert "holds another run (plan.scenario.economy.workers was 7, now 8)" in capsys.readouterr().err
