@@ -5,10 +5,11 @@ import json
 import os
 import shlex
 import signal
+import tempfile
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from fisc.scenarios.sweep_file import Point, Sweep, read_sweep
 console = Console(highlight=False)
 
 SECONDS_BETWEEN_LINES = 30.0
+Launch = Callable[[Sequence[str], Path], workers.Worker]
+"""Starts a comparison with these arguments, whose words go to a log."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,9 @@ def sweep(options: Namespace) -> int:
     prepare_jax(cores=1)
     from fisc.scenarios.sweep import STATE_FILE, prepare
 
+    if options.cluster:  # what it cannot do is refused before anything is made
+        with tempfile.TemporaryDirectory() as scratch:
+            cluster.executor_of(options.cluster, Path(scratch), read.cluster)
     with console.status(f"checking {len(read.points)} points"):
         tasks = prepare(read, out, options.resume)
     open_tasks = [task for task in tasks if not task.is_finished]
@@ -91,14 +97,14 @@ def sweep(options: Namespace) -> int:
         for task in open_tasks:
             console.print(shlex.join(["fisc", *task.arguments]), soft_wrap=True, markup=False)
         return 0
-    executor = cluster.executor_of(share.cluster, out / "jobs", read.cluster) if share.cluster else None
     (out / "logs").mkdir(parents=True, exist_ok=True)
     with workers.locked(out) as lock:
         replace_file(out / "sweep.toml", read.text.encode())
         book = Book(out / STATE_FILE, {})
         book.points = {task.point.name: {"state": "finished" if task.is_finished else "waiting"} for task in tasks}
         book.write()
-        _run(open_tasks, share, book, given, lock, executor)
+        launch = _launch_jobs(share.cluster, read, out, given) if share.cluster else _launch_here(share, given, lock)
+        _run(open_tasks, share, book, launch)
         frame = _write_table(read, tasks, book, out)
     failed = [task for task in open_tasks if book.points[task.point.name]["state"] == "failed"]
     _print_outcome(read, frame, out)
@@ -126,19 +132,32 @@ def _announcement(tasks: Sequence, open_tasks: Sequence, share: Share, out: Path
     return f"{'# ' if is_comment else ''}{points}{finished}; {share.jobs} at a time {how}; folder {out}"
 
 
-def _run(tasks: Sequence, share: Share, book: Book, given: Mapping[str, str], lock: int | None, executor: Any) -> None:
+def _launch_here(share: Share, given: Mapping[str, str], lock: int | None) -> Launch:
+    """Start points as processes of this machine."""
+    environment = workers.environment_of(given, share.cores, 1 / share.jobs)
+    return lambda arguments, log: workers.Process(arguments, environment, log, lock)
+
+
+def _launch_jobs(where: str, read: Sweep, out: Path, given: Mapping[str, str]) -> Launch:
+    """Submit points as jobs of a cluster."""
+    executor = cluster.executor_of(where, out / "jobs", read.cluster)
+
+    def submit(arguments: Sequence[str], log: Path) -> workers.Worker:
+        with cluster.environment_as(given):
+            return cluster.Job(executor, arguments, log, hold=out / "jobs" / "held" / log.stem)
+
+    return submit
+
+
+def _run(tasks: Sequence, share: Share, book: Book, launch: Launch) -> None:
     """Run the open points; what comes of each is in the book."""
     by_name = {task.point.name: task for task in tasks}
-    environment = workers.environment_of(given, share.cores, 1 / share.jobs)
     logs = book.path.parent / "logs"
 
     def start(name: str) -> workers.Worker:
-        """Start a point's process."""
+        """Start a point's process or job."""
         book.note(name, state="running")
-        if executor is not None:
-            with cluster.environment_as(given):
-                return cluster.Job(executor, by_name[name].arguments, logs / f"{name}.log")
-        return workers.Process(by_name[name].arguments, environment, logs / f"{name}.log", lock)
+        return launch(by_name[name].arguments, logs / f"{name}.log")
 
     with Board(len(tasks)) as board:
 

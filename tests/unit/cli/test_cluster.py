@@ -13,16 +13,16 @@ import pytest
 
 from fisc.cli import cluster, sweeping, workers
 from fisc.cli.main import main
-from fisc.core.errors import ConfigError
+from fisc.core.errors import ConfigError, RunError
 
 from .test_sweep import GRID, actor, alive, environment, played, states  # noqa: F401 - fixtures
 
 WANTED = "[cluster]\ntimeout_min = 5\nslurm_partition = 'gpu'\n"
 
 
-def sweep(text, *words):
+def sweep(text, *words, where="local"):
     Path("job.toml").write_text(text)
-    return main(["sweep", "job.toml", "--cluster", "local", *words])
+    return main(["sweep", "job.toml", "--cluster", where, *words])
 
 
 @pytest.mark.usefixtures("actor")
@@ -64,9 +64,13 @@ def test_ctrl_c_cancels_the_jobs(monkeypatch):
 
 PATIENT = """
 import pathlib, signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
-print(sys.argv[1:], flush=True)
-if "--resume" not in sys.argv:
+def stop(*_):
+    begun.write_text("")
+    sys.exit(130)
+begun = pathlib.Path(sys.argv[2])
+signal.signal(signal.SIGTERM, stop)
+print(sys.argv[3:], "going on" if begun.exists() else "begun", flush=True)
+if not begun.exists():
     time.sleep(60)
 """
 
@@ -75,17 +79,19 @@ if "--resume" not in sys.argv:
 def test_a_job_whose_place_is_taken_goes_on_where_it_was(tmp_path, monkeypatch):
     # submitit sends the signal that Slurm sends before it takes a job's place, and puts the job into the queue again.
     (tmp_path / "patient.py").write_text(PATIENT)
-    monkeypatch.setattr(workers, "command_of", lambda words: [sys.executable, str(tmp_path / "patient.py"), *words])
+    patient = [sys.executable, str(tmp_path / "patient.py"), "--", str(tmp_path / "begun")]
+    monkeypatch.setattr(workers, "command_of", lambda words: [*patient, *words])
     executor = cluster.executor_of("local", tmp_path / "jobs", {"timeout_min": 5})
     with cluster.environment_as(os.environ):
-        job = cluster.Job(executor, ["compare"], tmp_path / "log")
+        job = cluster.Job(executor, ["compare"], tmp_path / "log", tmp_path / "held")
     try:
-        wait_for(lambda: workers.last_line(job.log) == "['compare']")
+        wait_for(lambda: workers.last_line(job.log) == "['compare', '--resume'] begun")
         assert job.poll() is None
+        time.sleep(1)  # so that the job, too, knows that it has begun
         os.kill(worker_of(job), cluster_signal())
         wait_for(lambda: job.poll() is not None)
         assert job.poll() == 0
-        assert workers.last_line(job.log) == "['compare', '--resume']"
+        assert workers.last_line(job.log) == "['compare', '--resume'] going on"
     finally:
         job.kill()
 
@@ -109,7 +115,24 @@ def wait_for(condition, seconds=30):
         time.sleep(0.05)
 
 
-def test_a_job_that_a_cluster_ended_says_so_in_its_log(tmp_path):
+TRACE = """Job (task=0) failed during processing with trace:
+----------------------
+Traceback (most recent call last):
+  File "submission.py", line 72, in submitit_main
+submitit.core.utils.UncompletedJobError: Job not requeued because: timed-out too many times.
+
+----------------------
+You can check full logs with 'job.stderr(0)'"""
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (TRACE, "submitit.core.utils.UncompletedJobError: Job not requeued because: timed-out too many times."),
+        ("Job 17 has not produced any output\nand a long story", "Job 17 has not produced any output"),
+    ],
+)
+def test_a_job_that_a_cluster_ended_says_so_in_its_log(error, said, tmp_path):
     class Lost:
         job_id, state = "17", "OUT_OF_MEMORY"
 
@@ -117,28 +140,56 @@ def test_a_job_that_a_cluster_ended_says_so_in_its_log(tmp_path):
             return True
 
         def result(self):
-            raise RuntimeError("no output\nand a long story")
+            raise RuntimeError(error)
 
-    job = cluster.Job.__new__(cluster.Job)
-    job.log, job.is_cancelled, job.job = tmp_path / "log", False, Lost()
+    class Executor:
+        def submit(self, task):
+            return Lost()
+
+    job = cluster.Job(Executor(), ["compare"], tmp_path / "log", tmp_path / "held")
     assert job.poll() == 1
-    assert workers.why_failed(1, job.log) == "job 17 ended as OUT_OF_MEMORY: no output"
+    assert workers.why_failed(1, job.log) == f"job 17 ended as OUT_OF_MEMORY: {said}"
+
+
+def test_a_job_that_is_refused_fails_alone(tmp_path):
+    # As where a partition is unknown, which only the cluster can tell.
+    class Executor:
+        def submit(self, task):
+            raise RuntimeError("sbatch: error: invalid partition specified: gpu\nand more")
+
+    job = cluster.Job(Executor(), ["compare"], tmp_path / "log", tmp_path / "held")
+    job.stop()
+    assert job.poll() == 1
+    assert workers.why_failed(1, job.log) == "not submitted: sbatch: error: invalid partition specified: gpu"
+
+
+def test_two_jobs_never_work_on_one_point(tmp_path):
+    # As after kill -9 of a sweep whose jobs go on.
+    task = cluster.Comparison((sys.executable, "-c", "print('playing')"), tmp_path / "log", tmp_path / "held")
+    task.hold.mkdir()
+    with workers.locked(task.hold), pytest.raises(RunError, match="another sweep"):
+        task()
+    assert task() == 0
+    assert task.log.read_text() == "playing\n"
 
 
 @pytest.mark.parametrize(
     "where, wanted, expected",
     [
-        ("local", {"slurm_partitoin": "gpu"}, "Unknown argument 'partitoin' for executor 'slurm'"),
-        ("local", {"cpus": 4}, "need to be prefixed"),
-        ("local", {"timeout_min": "long"}, 'Parameter "timeout_min" expected type'),
-        ("local", {"nodes": 2}, "only one node"),
-        ("slurm", {}, "there is no srun on this machine"),
+        ("local", "slurm_partitoin = 'gpu'", "Unknown argument 'partitoin' for executor 'slurm'"),
+        ("local", "cpus = 4", "need to be prefixed"),
+        ("local", "timeout_min = 'long'", 'Parameter "timeout_min" expected type'),
+        ("local", "nodes = 2", "nodes in [cluster] is 2: each point is one task on one node"),
+        ("slurm", "slurm_tasks_per_node = 2", "each point is one task on one node"),
+        ("slurm", "", "there is no srun on this machine"),
     ],
 )
-def test_what_a_cluster_cannot_do_is_refused(where, wanted, expected, tmp_path, monkeypatch):
+def test_what_a_cluster_cannot_do_is_refused_first(where, wanted, expected, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigError, match=expected):
-        cluster.executor_of(where, tmp_path / "jobs", wanted)
+    for words in ([], ["--dry-run"]):
+        assert sweep(f"{GRID}[cluster]\n{wanted}\n", *words, where=where) == 2
+        assert expected in capsys.readouterr().err
+    assert not Path("runs").exists()
 
 
 def test_without_submitit_the_extra_is_named(tmp_path, monkeypatch):
