@@ -143,6 +143,7 @@ def _launch_jobs(where: str, read: Sweep, out: Path, given: Mapping[str, str]) -
     executor = cluster.executor_of(where, out / "jobs", read.cluster)
 
     def submit(arguments: Sequence[str], log: Path) -> workers.Worker:
+        """Submit one point."""
         with cluster.environment_as(given):
             return cluster.Job(executor, arguments, log, hold=out / "jobs" / "held" / log.stem)
 
