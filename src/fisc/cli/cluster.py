@@ -40,15 +40,7 @@ class Comparison:
         environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
         self.hold.mkdir(parents=True, exist_ok=True)
         with self.log.open("a", encoding="utf-8") as file, workers.locked(self.hold) as lock:
-            process = subprocess.Popen(
-                self.command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=() if lock is None else (lock,),
-            )
+            process = workers.begin(self.command, environment, file, lock)
             try:
                 return process.wait()
             finally:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from fisc.cli.machine import jax_settings
 from fisc.core.errors import RunError
@@ -42,16 +42,7 @@ class Process:
         self.log = log
         with log.open("a", encoding="utf-8") as file:
             print(f"$ fisc {shlex.join(arguments)}", file=file, flush=True)
-            # A session of its own: Ctrl-C in the terminal reaches the sweep alone, which then stops its processes.
-            self.process = subprocess.Popen(
-                command_of(arguments),
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=() if lock is None else (lock,),
-            )
+            self.process = begin(command_of(arguments), environment, file, lock)
 
     def poll(self) -> int | None:
         """Exit code; None while it works."""
@@ -64,6 +55,24 @@ class Process:
     def kill(self) -> None:
         """Stop it at once."""
         self.process.kill()
+
+
+def begin(
+    command: Sequence[str], environment: Mapping[str, str], log: IO[str], lock: int | None
+) -> subprocess.Popen[bytes]:
+    """Start a process that speaks to a log alone and holds the lock as long as it lives.
+
+    It has a session of its own: Ctrl-C in the terminal reaches whoever started it, who then stops it.
+    """
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        pass_fds=() if lock is None else (lock,),
+    )
 
 
 def command_of(arguments: Sequence[str]) -> list[str]:

@@ -12,7 +12,16 @@ from fisc.core.economy import Observation, RoleSpec
 from fisc.core.errors import ConfigError
 from fisc.core.policy import Decision, Evaluation, TrainablePolicy
 from fisc.core.spaces import Box, Space
-from fisc.policies.distributions import FIRST_WIDTH, Distribution, Head, distribution, num_outputs, ordinal_outputs
+from fisc.policies.distributions import (
+    CATEGORICAL,
+    Choosing,
+    Distribution,
+    GreedyChoice,
+    Head,
+    distribution,
+    num_outputs,
+    ordinal_outputs,
+)
 from fisc.policies.eyes import Eye, OwnEyes
 from fisc.policies.memory import Memory, Recurrent
 from fisc.policies.networks import OwnMLPs, SharedMLP
@@ -47,6 +56,7 @@ class ActorCritic(TrainablePolicy):
     head: Head = eqx.field(static=True, default="categorical")
     critic_sees_maps: bool = eqx.field(static=True, default=True)
     actor_sees_mask: bool = eqx.field(static=True, default=False)
+    greedy_choice: GreedyChoice = eqx.field(static=True, default="likeliest")
     actor_eyes: Eyes = eqx.field(default_factory=dict)
     """Empty: maps are read as so many numbers."""
     critic_eyes: Eyes = eqx.field(default_factory=dict)
@@ -120,9 +130,9 @@ class ActorCritic(TrainablePolicy):
         return Decision(choice.action(latent), latent, choice.log_prob(latent), self.value(observation))
 
     def act_greedily(self, observation: Observation):
-        """The most likely actions."""
+        """The most likely actions, or the median ones."""
         choice = self._choose(observation)
-        return choice.action(choice.mode())
+        return choice.action(choice.mode() if self.greedy_choice == "likeliest" else choice.median())
 
     def evaluate(self, observation: Observation, latent) -> Evaluation:
         """Earlier draws under the present parameters."""
@@ -174,23 +184,22 @@ def unit_scale(role: RoleSpec) -> Scale:
 
 def make_policy(
     hidden: tuple[int, ...],
-    head: Head = "categorical",
+    choosing: Choosing = CATEGORICAL,
     *,
     critic_hidden: tuple[int, ...] | None = None,
     read: Callable[[RoleSpec], Layout] = layout_of,
     critic_sees_maps: bool = True,
     actor_sees_mask: bool = False,
-    opening: tuple[float, float] = (0.5, FIRST_WIDTH),
     own_networks: bool = False,
 ):
     """A maker of fresh policies with these hidden layers, as a learner wants it.
 
     Args:
+        choosing: how the actor's outputs are read.
         critic_hidden: hidden layers of the critic; None for the actor's.
         read: what is read of a role's observation, see `reading.layout_of`; by default everything, as it is.
         critic_sees_maps: whether the critic reads maps; without them it costs a fraction.
         actor_sees_mask: whether the legal actions are also features for the choice.
-        opening: location and width of ordinal choices before anything is learned, as shares of the range.
         own_networks: whether each agent has networks of its own, in place of one for all.
     """
 
@@ -209,7 +218,7 @@ def make_policy(
         judges = {"num_features": numbers + critic_sees_maps * _size_of_maps(layout, critic_eyes)}
         judges |= {"hidden": critic_hidden or hidden, "size": 1, "last_scale": 1.0}
         network = Recurrent if layout.remembers else SharedMLP
-        actor = _networks(partial(_actor, network, role.actions, head, opening, **chooses), key_actor, num)
+        actor = _networks(partial(_actor, network, role.actions, choosing, **chooses), key_actor, num)
         critic = _networks(partial(network, **judges), key_critic, num)
         return ActorCritic(
             actor=actor,
@@ -217,9 +226,10 @@ def make_policy(
             scale=unit_scale(role),
             space=role.actions,
             layout=layout,
-            head=head,
+            head=choosing.head,
             critic_sees_maps=critic_sees_maps,
             actor_sees_mask=actor_sees_mask,
+            greedy_choice=choosing.greedy,
             actor_eyes=actor_eyes,
             critic_eyes=critic_eyes,
         )
@@ -252,17 +262,16 @@ def _size_of_maps(layout: Layout, eyes: Eyes) -> int:
 def _actor(
     network: type[SharedMLP | Recurrent],
     space: Space,
-    head: Head,
-    opening: tuple[float, float],
+    choosing: Choosing,
     key: Key[Array, ""],
     **shape,
 ) -> SharedMLP | Recurrent:
     """A network that chooses; an ordinal one opens where it is told. `key`: consumed."""
-    actor = network(key, size=num_outputs(space, head), last_scale=0.01, **shape)
-    if head != "ordinal" or isinstance(space, Box):
+    actor = network(key, size=num_outputs(space, choosing.head), last_scale=0.01, **shape)
+    if choosing.head != "ordinal" or isinstance(space, Box):
         return actor
     last = lambda network: network.outward_bias if isinstance(network, Recurrent) else network.biases[-1]  # noqa: E731
-    bias = jnp.tile(jnp.asarray(ordinal_outputs(*opening), last(actor).dtype), last(actor).size // 2)
+    bias = jnp.tile(jnp.asarray(ordinal_outputs(*choosing.opening), last(actor).dtype), last(actor).size // 2)
     return eqx.tree_at(last, actor, bias)
 
 

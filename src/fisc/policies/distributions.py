@@ -2,7 +2,7 @@
 
 import abc
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -24,6 +24,22 @@ FIRST_WIDTH = 0.25
 Head = Literal["categorical", "ordinal"]
 """How a network chooses one integer: each by its own logit, or around a location because the integers are ordered."""
 
+GreedyChoice = Literal["likeliest", "median"]
+"""Which one choice stands for a distribution where nothing is drawn."""
+
+
+class Choosing(NamedTuple):
+    """How a network's outputs are read as choices."""
+
+    head: Head = "categorical"
+    opening: tuple[float, float] = (0.5, FIRST_WIDTH)
+    """Location and width of ordinal choices before anything is learned, as shares of the range."""
+    greedy: GreedyChoice = "likeliest"
+
+
+CATEGORICAL = Choosing()
+"""Every integer by its own logit."""
+
 
 class Distribution(eqx.Module):
     """What a head says about the actions of n agents."""
@@ -43,6 +59,10 @@ class Distribution(eqx.Module):
     @abc.abstractmethod
     def mode(self) -> Shaped[Array, "n ..."]:
         """The most likely latents."""
+
+    @abc.abstractmethod
+    def median(self) -> Shaped[Array, "n ..."]:
+        """Latents in the middle of what is drawn: for choices that have an order."""
 
     @abc.abstractmethod
     def log_prob(self, latent: Shaped[Array, "n ..."]) -> Float[Array, " n"]:
@@ -80,6 +100,10 @@ class Categorical(Distribution):
     def mode(self):
         """The most likely integers, the lowest if several are."""
         return jnp.argmax(self.logits, axis=-1).astype(jnp.int32)
+
+    def median(self):
+        """The first integers that are not exceeded in more than half of the draws: legal ones, however many are not."""
+        return self.at(jnp.full(self.logits.shape[:1], 0.5))
 
     def log_prob(self, latent):
         """Log probability of each integer."""
@@ -119,6 +143,10 @@ class MultiCategorical(Distribution):
         """The most likely vectors."""
         return self._rows(self.components.mode())
 
+    def median(self):
+        """The median of each component."""
+        return self._rows(self.components.median())
+
     def log_prob(self, latent):
         """Sum over components."""
         return jnp.sum(self._rows(self.components.log_prob(latent.reshape(-1))), axis=1)
@@ -151,6 +179,10 @@ class SquashedNormal(Distribution):
 
     def mode(self):
         """The mean latents."""
+        return self.mean
+
+    def median(self):
+        """The mean latents: squashing keeps their order."""
         return self.mean
 
     def log_prob(self, latent):

@@ -25,6 +25,7 @@ from fisc.learning.curriculum import Phases, RoleSchedule
 from fisc.learning.ppo import Settings, ppo
 from fisc.learning.two_level import Curriculum, TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
+from fisc.policies.distributions import Choosing
 from fisc.policies.reading import Look, layout_of
 from fisc.policies.scripted import Greedy
 from fisc.records.metrics import flat_percent
@@ -241,12 +242,11 @@ def make_learner(config: LearnerConfig) -> Learner:
     )
     policy = make_policy(
         config.hidden,
-        config.head,
+        Choosing(config.head, (config.begins_at, config.begins_within), config.greedy_choice),
         critic_hidden=config.critic_hidden or None,
         read=read,
         critic_sees_maps=config.critic_sees_maps,
         actor_sees_mask=config.actor_sees_mask,
-        opening=(config.begins_at, config.begins_within),
         own_networks=config.own_networks,
     )
     return ppo(settings, policy, set_scale)

@@ -48,6 +48,10 @@ class LearnerConfig:
     """Location of an ordinal choice before anything is learned, as a share of its range."""
     begins_within: float = 0.25
     """Its standard deviation then, as a share of the range, but at least one and a half steps."""
+    greedy_choice: Literal["likeliest", "median"] = "likeliest"
+    """What is done where nothing is drawn: by a role that has settled, and where evaluation.actions is "greedy". An
+    ordinal choice that was drawn widely near the end of its range is worth what its median is worth, not what its
+    likeliest number is."""
     learning_rate: float = 3e-3
     discount: float = 1.0
     """Of a reward one decision later."""
@@ -76,6 +80,13 @@ class LearnerConfig:
         check("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
         check("begins_at", self.begins_at, 0 < self.begins_at < 1, "inside (0, 1)")
         check("begins_within", self.begins_within, self.begins_within > 0, "above 0")
+        has_order = self.greedy_choice == "likeliest" or self.head == "ordinal"
+        check(
+            "greedy_choice",
+            self.greedy_choice,
+            has_order,
+            "'likeliest' where head = 'categorical': no order, no median",
+        )
         check("filters", list(self.filters), min(self.filters, default=1) >= 1, "positive numbers")
         check(
             "filters",
@@ -137,8 +148,8 @@ class RoleConfig(LearnerConfig):
     joins_at: float = 0.0
     """Share of the run after which the role learns."""
     settles_at: float = 1.0
-    """Share of the run after which it keeps to what it finds most likely, so that the others can answer it; it is
-    judged so too. 1: never."""
+    """Share of the run after which it keeps to its greedy_choice, so that the others can answer it; it is judged so
+    too. 1: never."""
     starts_fresh: bool = False
     """Begin with new parameters once the other role has settled, as citizens do under a schedule that is given."""
 
@@ -246,8 +257,8 @@ class ScheduledRoleConfig(LearnerConfig):
     final_entropy: float = 0.05
     """Least weight."""
     settles_at: float = 1.0
-    """Share of the run after which it keeps to what it finds most likely, so that the others can answer it; it is
-    judged so too. 1: never."""
+    """Share of the run after which it keeps to its greedy_choice, so that the others can answer it; it is judged so
+    too. 1: never."""
 
     def __post_init__(self):
         super().__post_init__()

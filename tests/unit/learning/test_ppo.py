@@ -16,6 +16,7 @@ from fisc.core.trajectory import Trajectory
 from fisc.learning.ppo import Settings, _rows, _stretches, ppo
 from fisc.learning.two_level import TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
+from fisc.policies.distributions import Choosing
 
 from .toy import KNOBS, Bandit, Lookout
 
@@ -25,7 +26,7 @@ ONE_PASS = Settings(learning_rate=0.01, epochs=1, minibatches=1)
 
 @cache
 def learner(settings=ONE_PASS, head="categorical"):
-    return ppo(settings, make_policy((8,), head), set_scale)
+    return ppo(settings, make_policy((8,), Choosing(head)), set_scale)
 
 
 @cache

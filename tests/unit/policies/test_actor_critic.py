@@ -12,6 +12,7 @@ from fisc.core.economy import Block, Observation, RoleSpec
 from fisc.core.errors import ConfigError
 from fisc.core.spaces import Box, Discrete, MultiDiscrete
 from fisc.policies.actor_critic import FEATURE_LIMIT, make_policy, set_scale
+from fisc.policies.distributions import Choosing
 from fisc.policies.reading import layout_of
 from fisc.policies.scripted import Constant, UniformRandom
 
@@ -26,7 +27,7 @@ def observation(space, num=4, scale=1.0) -> Observation:
 
 @cache
 def policy(space, head="categorical"):
-    make = make_policy((8,), head)
+    make = make_policy((8,), Choosing(head))
     return eqx.filter_jit(lambda key: make(key, RoleSpec(4, space, BLOCKS, "step")))(jax.random.key(0))
 
 
@@ -49,7 +50,7 @@ def test_deciding_and_evaluating_agree_on_probability_and_value(space, head):
 def test_agents_with_networks_of_their_own_open_where_they_are_told_and_know_how_likely_they_were():
     # Closed form: a last layer of zeros leaves the location at the opening, a quarter of 0 to 20.
     space = Discrete(21)
-    make = make_policy((8,), "ordinal", opening=(0.25, 0.1), own_networks=True)
+    make = make_policy((8,), Choosing("ordinal", (0.25, 0.1)), own_networks=True)
     actor = eqx.filter_jit(lambda key: make(key, RoleSpec(4, space, BLOCKS, "step")))(jax.random.key(0))
     blank = eqx.tree_at(lambda p: p.actor.networks.weights[-1], actor, replace_fn=jnp.zeros_like)
     assert act_greedily(blank, observation(space)).tolist() == [5, 5, 5, 5]
@@ -57,6 +58,17 @@ def test_agents_with_networks_of_their_own_open_where_they_are_told_and_know_how
     seen = evaluate(actor, observation(space), decided.latent)
     np.testing.assert_allclose(seen.log_prob, decided.log_prob, rtol=1e-5)
     np.testing.assert_allclose(seen.value, decided.value, rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_drawn_widely_near_the_end_of_a_range_is_done_by_its_median_if_so_told():
+    # Closed form: weights exp(-((k - 2) / 10)² / 2) on k = 0, ..., 20; half of their sum is passed at 7.
+    space = Discrete(21)
+    passed = np.cumsum(np.exp(-0.5 * ((np.arange(21) - 2) / 10) ** 2))
+    for told, expected in (("likeliest", 2), ("median", int(np.argmax(passed > passed[-1] / 2)))):
+        make = make_policy((8,), Choosing("ordinal", (0.1, 0.5), told))
+        actor = eqx.filter_jit(lambda key, make=make: make(key, RoleSpec(4, space, BLOCKS, "step")))(jax.random.key(0))
+        blank = eqx.tree_at(lambda p: p.actor.weights[-1], actor, replace_fn=jnp.zeros_like)
+        assert act_greedily(blank, observation(space)).tolist() == [expected] * 4
 
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
@@ -158,7 +170,7 @@ def test_a_constant_policy_repeats_its_actions():
 def test_ordinal_choices_open_where_they_are_told_to():
     # By hand: 10 % of 0 … 100 is 10, with a standard deviation of 5 % of 100; the fresh network adds next to nothing.
     space = MultiDiscrete((101, 101))
-    role, make = RoleSpec(4000, space, BLOCKS, "step"), make_policy((8,), "ordinal", opening=(0.1, 0.05))
+    role, make = RoleSpec(4000, space, BLOCKS, "step"), make_policy((8,), Choosing("ordinal", (0.1, 0.05)))
     fresh = eqx.filter_jit(lambda key: make(key, role))(jax.random.key(0))
     drawn = np.asarray(act(fresh, jax.random.key(1), observation(space, 4000)).action)
     np.testing.assert_allclose(drawn.mean(axis=0), 10.0, atol=1.0)

@@ -36,6 +36,20 @@ def test_a_masked_integer_is_never_drawn_however_attractive(legal):
     choice = Categorical(jnp.where(mask, 0.0, 50.0), mask)
     assert set(np.unique(choice.sample(jax.random.key(1)))) == set(legal)
     assert int(choice.mode()[0]) in legal
+    assert int(choice.median()[0]) in legal
+
+
+def test_the_median_is_the_middle_of_the_draws_where_the_likeliest_is_at_their_end():
+    # By hand: of probabilities 0.4, 0.35 and 0.25 half of the draws are at most 1.
+    p = jnp.log(jnp.array([[0.4, 0.35, 0.25]]))
+    choice = Categorical(p, jnp.ones((1, 3), bool))
+    assert (choice.mode().tolist(), choice.median().tolist()) == ([0], [1])
+    both = distribution(
+        MultiDiscrete((3, 3)), jnp.concatenate([p, p[:, ::-1]], axis=1), jnp.ones((1, 6), bool), "categorical"
+    )
+    assert (both.mode().tolist(), both.median().tolist()) == ([[0, 2]], [[1, 1]])
+    drawn = np.asarray(Categorical(jnp.tile(p, (9999, 1)), jnp.ones((9999, 3), bool)).sample(jax.random.key(8)))
+    assert np.median(drawn) == 1
 
 
 def test_draws_stay_in_range_when_rounding_leaves_probabilities_short_of_one():
@@ -175,8 +189,9 @@ def test_every_space_and_head_make_legal_actions_from_as_many_outputs_as_they_as
         outputs = jax.random.normal(jax.random.key(6), (9, num_outputs(space, head)))
         choice = distribution(space, outputs, jnp.ones((9, space.mask_size), bool), head)
         latent = choice.sample(jax.random.key(7))
-        return choice.action(latent), choice.action(choice.mode()), choice.log_prob(latent), choice.entropy()
+        told = [choice.action(x) for x in (latent, choice.mode(), choice.median())]
+        return told, choice.log_prob(latent), choice.entropy()
 
-    drawn, likeliest, log_prob, entropy = decide()
-    assert bool(jnp.all(space.contains(drawn) & space.contains(likeliest)))
+    told, log_prob, entropy = decide()
+    assert all(bool(jnp.all(space.contains(actions))) for actions in told)
     assert log_prob.shape == entropy.shape == (9,)

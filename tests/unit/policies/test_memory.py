@@ -12,6 +12,7 @@ from fisc.core.economy import Block, Observation, RoleSpec
 from fisc.core.errors import ConfigError
 from fisc.core.spaces import Discrete
 from fisc.policies.actor_critic import make_policy
+from fisc.policies.distributions import Choosing
 from fisc.policies.memory import Memory, Recurrent
 from fisc.policies.reading import layout_of
 from fisc.policies.scripted import Greedy
@@ -148,7 +149,7 @@ def test_both_networks_of_a_policy_remember():
 def test_an_ordinal_choice_that_remembers_opens_where_it_is_told():
     # By hand: location 0.25 of 0, …, 20; a head that has learned nothing barely departs from it.
     role = RoleSpec(3, Discrete(21), BLOCKS, "step")
-    make = make_policy((6, 4), "ordinal", read=lambda role: layout_of(role, remembers=True), opening=(0.25, 0.1))
+    make = make_policy((6, 4), Choosing("ordinal", (0.25, 0.1)), read=lambda role: layout_of(role, remembers=True))
     fresh = jax.jit(lambda key: make(key, role))(jax.random.key(2))
     told = eqx.tree_at(lambda o: o.mask, seen(fresh.first_memory(3)), jnp.ones((3, 21), bool))
     assert fresh.act_greedily(told).tolist() == [5, 5, 5]

@@ -94,6 +94,7 @@ def test_a_memory_needs_no_filters_and_networks_may_be_everybodys_own():
         ({"network": "lstm", "filters": (4,)}, r"filters is \[4\]: .*\[\] where network = 'lstm'"),
         ({"network": "convolution", "filters": (0,)}, "positive numbers"),
         ({"network": "lstm", "acts_on": ("calendar",)}, "network is 'lstm': .*'mlp' where acts_on is given"),
+        ({"head": "categorical", "greedy_choice": "median"}, "'likeliest' where head = 'categorical'"),
         ({"network": "patches", "acts_on": ("calendar",)}, "'mlp' where acts_on is given"),
         ({"network": "lstm", "sequence": 0}, "sequence is 0: .*at least 1"),
     ],
