@@ -29,16 +29,26 @@ SMALLEST_ELASTICITY = 1e-6
 class IncomeHistogram(NamedTuple):
     """Samples counted in equal bins from 0 to the top cutoff, and in one open bin above.
 
-    `edges`: lower end of each bin, coin. `count`: samples in each bin. `num_below`: samples with
-    negative income. `above_income`, `above_inverse_income`: sums of `income` and of
+    `top_cutoff`: where the open bin begins, coin. `count`: samples in each bin. `num_below`: samples
+    with negative income. `above_income`, `above_inverse_income`: sums of `income` and of
     `1 / max(income, 1)` over the open bin.
     """
 
-    edges: Float[Array, " k"]
+    top_cutoff: Float[Array, ""]
     count: Float[Array, " k"]
     num_below: Float[Array, ""]
     above_income: Float[Array, ""]
     above_inverse_income: Float[Array, ""]
+
+    @property
+    def edges(self) -> Float[Array, " k"]:
+        """Lower end of each bin, coin."""
+        return _bin_edges(self.top_cutoff, self.count.shape[-1] - 1)
+
+    @property
+    def num_samples(self) -> Float[Array, ""]:
+        """All samples, those with negative income too."""
+        return jnp.sum(self.count) + self.num_below
 
 
 def income_histogram(
@@ -57,18 +67,30 @@ def income_histogram(
 
     Source: Zheng et al. (2022), Science Advances 8(18), supplement: the Saez baseline.
     """
-    edges = jnp.linspace(0, top_cutoff, num_bins + 1, dtype=income.dtype)
+    top_cutoff = top_cutoff.astype(income.dtype)
+    edges = _bin_edges(top_cutoff, num_bins)
     is_above = valid & (income > top_cutoff)
     is_below = valid & (income < 0)
     last_equal_bin = jnp.clip(jnp.searchsorted(edges, income, side="right") - 1, 0, num_bins - 1)
     bin_index = jnp.where(is_above, num_bins, last_equal_bin)
     is_counted = (valid & ~is_below).astype(income.dtype)
     return IncomeHistogram(
-        edges=edges,
+        top_cutoff=top_cutoff,
         count=jnp.zeros(num_bins + 1, income.dtype).at[bin_index].add(is_counted),
         num_below=jnp.sum(is_below).astype(income.dtype),
         above_income=jnp.sum(jnp.where(is_above, income, 0)),
         above_inverse_income=jnp.sum(jnp.where(is_above, 1 / jnp.maximum(income, INCOME_FLOOR), 0)),
+    )
+
+
+def add_histograms(first: IncomeHistogram, second: IncomeHistogram) -> IncomeHistogram:
+    """Count two sets of samples together, given the histogram of each; both have the same bins."""
+    return IncomeHistogram(
+        top_cutoff=first.top_cutoff,
+        count=first.count + second.count,
+        num_below=first.num_below + second.num_below,
+        above_income=first.above_income + second.above_income,
+        above_inverse_income=first.above_inverse_income + second.above_inverse_income,
     )
 
 
@@ -105,7 +127,7 @@ def welfare_weights(
     bin_weight = jnp.concatenate([histogram.count[:-1] * weight, weight_above[None]])
     # A negative income weighs one under either type, and only in the normalization.
     share_of_weight = bin_weight / (jnp.sum(bin_weight) + histogram.num_below + EPSILON)
-    share_of_people = histogram.count / _num_samples(histogram)
+    share_of_people = histogram.count / jnp.maximum(histogram.num_samples, 1)
     people_at_least = _sum_from_above(share_of_people)
     mean_weight = _sum_from_above(share_of_weight) / (people_at_least + EPSILON)
     next_weight = mean_weight[1:]
@@ -122,7 +144,7 @@ def pareto_parameters(histogram: IncomeHistogram) -> Float[Array, " k"]:
 
     Source: Saez (2001), Review of Economic Studies 68, section 4; Zheng et al. (2022), supplement.
     """
-    num_samples = _num_samples(histogram)
+    num_samples = jnp.maximum(histogram.num_samples, 1)
     share = histogram.count / num_samples
     share_up_to = jnp.clip(jnp.cumsum(share) + histogram.num_below / num_samples, 0, 1)
     share_above = jnp.clip(1 - share_up_to + share / 2, 0, 1)[:-1]
@@ -131,7 +153,7 @@ def pareto_parameters(histogram: IncomeHistogram) -> Float[Array, " k"]:
 
     num_above = histogram.count[-1]
     mean_above = histogram.above_income / jnp.maximum(num_above, 1)
-    excess = jnp.where(num_above > 0, mean_above - histogram.edges[-1], 1)
+    excess = jnp.where(num_above > 0, mean_above - histogram.top_cutoff, 1)
     top = jnp.where(num_above > 0, mean_above / (excess + EPSILON), 0)
     return jnp.concatenate([jnp.where(share[:-1] > 0, local, jnp.nan), top[None]])
 
@@ -177,8 +199,7 @@ def bracket_rates(
 ) -> Float[Array, " b"]:
     """Estimate optimal bracket rates from a window of incomes: the Saez baseline.
 
-    Weights, Pareto parameters and rates in 100 bins, gaps filled, averaged over brackets by
-    `average_over_brackets`, kept within `[rate_min, rate_max]`.
+    The incomes are counted in 100 bins, from which `rates_of_histogram` goes on.
 
     Args:
         income: coin.
@@ -197,6 +218,32 @@ def bracket_rates(
     Source: Zheng et al. (2022), Science Advances 8(18), supplement: the Saez baseline.
     """
     histogram = income_histogram(income, valid, cutoffs[-1])
+    return rates_of_histogram(histogram, cutoffs, elasticity, weight_type, rate_min, rate_max, top_convention)
+
+
+def rates_of_histogram(
+    histogram: IncomeHistogram,
+    cutoffs: Float[Array, " b"],
+    elasticity: float | Float[Array, ""],
+    weight_type: str = "inverse_income",
+    rate_min: float | int | Float[Array, ""] = 0.0,
+    rate_max: float | int | Float[Array, ""] = 1.0,
+    top_convention: str = "carry",
+) -> Float[Array, " b"]:
+    """Estimate optimal bracket rates from counted incomes.
+
+    Weights, Pareto parameters and rates in each bin, gaps filled, averaged over brackets by
+    `average_over_brackets`, kept within `[rate_min, rate_max]`.
+
+    Args:
+        histogram: incomes, counted in bins up to `cutoffs[-1]` and in one above.
+        cutoffs: and all else as for `bracket_rates`.
+
+    Raises:
+        ValueError: on another weight type or convention.
+
+    Source: Zheng et al. (2022), Science Advances 8(18), supplement: the Saez baseline.
+    """
     g = welfare_weights(histogram, weight_type, top_convention)
     rates = optimal_marginal_rates(g, pareto_parameters(histogram), elasticity)
     if top_convention == "carry":
@@ -300,8 +347,8 @@ def _bin_middles(edges: Float[Array, " k"]) -> Float[Array, " k-1"]:
     return (edges[:-1] + edges[1:]) / 2
 
 
-def _num_samples(histogram: IncomeHistogram) -> Float[Array, ""]:
-    return jnp.maximum(jnp.sum(histogram.count) + histogram.num_below, 1)
+def _bin_edges(top_cutoff: Float[Array, ""], num_bins: int) -> Float[Array, " k"]:
+    return jnp.linspace(0, top_cutoff, num_bins + 1, dtype=top_cutoff.dtype)
 
 
 def _sum_from_above(values: Float[Array, " k"]) -> Float[Array, " k"]:

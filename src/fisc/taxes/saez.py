@@ -1,6 +1,6 @@
 """The Saez baseline: rates from the optimal-tax formula, with everything in it estimated from the incomes observed.
 
-Axes: `b` brackets, `n` taxpayers, `w` samples in the window, `e` parallel environments.
+Axes: `b` brackets, `n` taxpayers, `w` samples in the window. Environments in parallel share their samples as sums.
 """
 
 import equinox as eqx
@@ -10,8 +10,14 @@ from jaxtyping import Array, Bool, Float, Int
 
 from fisc.core.errors import ConfigError, unknown
 from fisc.core.tax import TaxSystem
-from fisc.econ.elasticity import update_elasticity
-from fisc.econ.saez import bracket_rates
+from fisc.econ.elasticity import (
+    RegressionMoments,
+    estimate_elasticity,
+    merge_moments,
+    regression_moments,
+    update_elasticity,
+)
+from fisc.econ.saez import IncomeHistogram, add_histograms, income_histogram, rates_of_histogram
 from fisc.taxes.fixed import check_cutoffs
 
 WINDOW = 500
@@ -25,6 +31,15 @@ CONVENTIONS = ("exact", "foundation")
 TOP_CONVENTIONS = {"exact": "carry", "foundation": "foundation"}
 
 
+class SampleSummary(eqx.Module):
+    """All that the estimator needs to know of some samples, however many they are."""
+
+    histogram: IncomeHistogram
+    """For the rates."""
+    moments: RegressionMoments
+    """For the elasticity."""
+
+
 class SaezMemory(eqx.Module):
     """What the estimator has seen and concluded. Incomes in coin."""
 
@@ -36,11 +51,8 @@ class SaezMemory(eqx.Module):
     """Samples in the window, ≤ w."""
     additions: Int[Array, ""]
     """Samples added that count beside the pooled ones: since the last pooling (foundation: ever). Saturates at w."""
-    pooled_incomes: Float[Array, " ew"]
-    """Windows of all environments at the last pooling, one after the other."""
-    pooled_rates: Float[Array, " ew"]
-    pooled_counts: Int[Array, " e"]
-    """Samples in each pooled window; all 0 before the first pooling."""
+    pooled: SampleSummary
+    """Of the windows of all environments at the last pooling; of no samples before the first one."""
     elasticity: Float[Array, ""]
     """Running estimate, ≥ 0."""
     current: Float[Array, " b"]
@@ -49,14 +61,6 @@ class SaezMemory(eqx.Module):
     """Running average of the formula's rates."""
     is_ready: Bool[Array, ""]
     """Whether there ever were w samples to start from."""
-
-
-class Samples(eqx.Module):
-    """The samples in use, some of them invalid: pooled ones first, then this environment's own."""
-
-    incomes: Float[Array, " k"]
-    marginal_rates: Float[Array, " k"]
-    is_valid: Bool[Array, " k"]
 
 
 class SaezEstimated(TaxSystem[SaezMemory]):
@@ -90,15 +94,14 @@ class SaezEstimated(TaxSystem[SaezMemory]):
 
     def init(self):
         """No samples, no taxes."""
-        dtype, b, w, e = self.cutoffs.dtype, self.cutoffs.shape[-1], self.window, self.num_environments
+        dtype, b, w = self.cutoffs.dtype, self.cutoffs.shape[-1], self.window
+        nothing = jnp.zeros(0, dtype)
         return SaezMemory(
             incomes=jnp.zeros(w, dtype),
             marginal_rates=jnp.zeros(w, dtype),
             count=jnp.zeros((), jnp.int32),
             additions=jnp.zeros((), jnp.int32),
-            pooled_incomes=jnp.zeros(e * w, dtype),
-            pooled_rates=jnp.zeros(e * w, dtype),
-            pooled_counts=jnp.zeros(e, jnp.int32),
+            pooled=_summarize(nothing, nothing, jnp.zeros(0, bool), self.cutoffs[-1]),
             elasticity=jnp.full((), FIRST_ELASTICITY, dtype),
             current=jnp.zeros(b, dtype),
             average=jnp.zeros(b, dtype),
@@ -120,15 +123,14 @@ class SaezEstimated(TaxSystem[SaezMemory]):
     def decide(self, memory, action, draws, knobs):
         """Explore, or estimate the elasticity and apply the formula. `action`: none."""
         ceiling = knobs.max_rate.astype(self.cutoffs.dtype)
-        samples = self.samples(memory)
-        is_ready = memory.is_ready | (jnp.sum(samples.is_valid) >= self.window)
+        samples = self.samples_in_use(memory)
+        is_ready = memory.is_ready | (samples.histogram.num_samples >= self.window)
         explored = self.rate_min + (ceiling - self.rate_min) * draws.astype(self.cutoffs.dtype)
 
-        estimate = update_elasticity(memory.elasticity, samples.incomes, samples.marginal_rates, samples.is_valid)
+        estimate = update_elasticity(memory.elasticity, estimate_elasticity(samples.moments))
         elasticity = estimate if self.fixed_elasticity is None else self.fixed_elasticity.astype(estimate.dtype)
-        optimal = bracket_rates(
-            samples.incomes,
-            samples.is_valid,
+        optimal = rates_of_histogram(
+            samples.histogram,
             self.cutoffs,
             elasticity,
             self.weight_type,
@@ -145,20 +147,18 @@ class SaezEstimated(TaxSystem[SaezMemory]):
         )
         return eqx.tree_at(lambda m: (m.elasticity, m.current, m.average, m.is_ready), memory, decided)
 
-    def samples(self, memory: SaezMemory) -> Samples:
-        """The samples in use: the window itself, or once windows are pooled, the pool and what came after it."""
-        place = jnp.arange(self.window, dtype=jnp.int32)
-        own = place >= self.window - memory.count
-        if self.num_environments == 0:
-            return Samples(memory.incomes, memory.marginal_rates, own)
-        has_pool = jnp.sum(memory.pooled_counts) > 0
-        added = own & (place >= self.window - memory.additions)
-        pooled = place[None, :] >= self.window - memory.pooled_counts[:, None]
-        return Samples(
-            incomes=jnp.concatenate([memory.pooled_incomes, memory.incomes]),
-            marginal_rates=jnp.concatenate([memory.pooled_rates, memory.marginal_rates]),
-            is_valid=jnp.concatenate([pooled.reshape(-1), jnp.where(has_pool, added, own)]),
+    def samples_in_use(self, memory: SaezMemory) -> SampleSummary:
+        """The pool, and the environment's own samples that count beside it."""
+        own = _summarize(memory.incomes, memory.marginal_rates, self.counts_beside_pool(memory), self.cutoffs[-1])
+        return SampleSummary(
+            histogram=add_histograms(own.histogram, memory.pooled.histogram),
+            moments=merge_moments(own.moments, memory.pooled.moments),
         )
+
+    def counts_beside_pool(self, memory: SaezMemory) -> Bool[Array, " w"]:
+        """Which entries of the window are in use: all samples, or once windows are pooled, the last `additions`."""
+        has_pool = memory.pooled.histogram.num_samples > 0
+        return _are_last(jnp.where(has_pool, memory.additions, memory.count), self.window)
 
     def learn(self, memory, incomes, marginal_rates):
         """Add a period's incomes to the window; the oldest ones drop out."""
@@ -172,7 +172,9 @@ class SaezEstimated(TaxSystem[SaezMemory]):
         return eqx.tree_at(lambda m: (m.incomes, m.marginal_rates, m.count, m.additions), memory, seen)
 
     def pool(self, memories):
-        """Give every environment (leading axis) the windows of all. Without `num_environments`, nothing happens.
+        """Give every environment (leading axis) a summary of all their windows.
+
+        Without `num_environments`, nothing happens.
 
         Raises:
             ConfigError: if the leading axis is not `num_environments` long.
@@ -186,15 +188,32 @@ class SaezEstimated(TaxSystem[SaezMemory]):
                 "set num_environments to the number that run in parallel"
             )
 
-        def share(windows):
-            """All windows side by side, for everybody."""
-            return jnp.broadcast_to(windows.reshape(1, -1), (num, windows.size))
-
-        shared = (share(memories.incomes), share(memories.marginal_rates), share(memories.count))
-        pooled = eqx.tree_at(lambda m: (m.pooled_incomes, m.pooled_rates, m.pooled_counts), memories, shared)
+        are_samples = jax.vmap(_are_last, in_axes=(0, None))(memories.count, self.window)
+        windows = (memories.incomes, memories.marginal_rates, are_samples)
+        summary = _summarize(*[window.reshape(-1) for window in windows], self.cutoffs[-1])
+        shared = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (num, *leaf.shape)), summary)
+        pooled = eqx.tree_at(lambda m: m.pooled, memories, shared)
         if self.convention == "foundation":
             return pooled
         return eqx.tree_at(lambda m: m.additions, pooled, jnp.zeros_like(memories.additions))
+
+
+def _summarize(
+    incomes: Float[Array, " n"],
+    marginal_rates: Float[Array, " n"],
+    valid: Bool[Array, " n"],
+    top_cutoff: Float[Array, ""],
+) -> SampleSummary:
+    """Count incomes and sum up what the regression needs. Incomes and the last cutoff in coin."""
+    return SampleSummary(
+        histogram=income_histogram(incomes, valid, top_cutoff),
+        moments=regression_moments(incomes, marginal_rates, valid),
+    )
+
+
+def _are_last(num: Int[Array, ""], window: int) -> Bool[Array, " w"]:
+    """Say which places of a window are the last `num`."""
+    return jnp.arange(window, dtype=jnp.int32) >= window - num
 
 
 def _push(window: Float[Array, " w"], news: Float[Array, " n"]) -> Float[Array, " w"]:

@@ -14,6 +14,7 @@ from .samples import US_CUTOFFS, reference_window
 bracket_rates = jax.jit(saez.bracket_rates, static_argnames=("weight_type", "top_convention"))
 fill_gaps = jax.jit(saez.fill_gaps)
 income_histogram = jax.jit(saez.income_histogram, static_argnames="num_bins")
+add_histograms = jax.jit(saez.add_histograms)
 pareto_parameters = jax.jit(saez.pareto_parameters)
 welfare_weights = jax.jit(saez.welfare_weights, static_argnames=("weight_type", "top_convention"))
 
@@ -138,7 +139,24 @@ def test_the_histogram_closes_its_last_bin_and_sets_negative_incomes_apart():
     np.testing.assert_allclose(histogram.edges, [0, 5, 10])
     np.testing.assert_array_equal(histogram.count, [2, 2, 2])
     assert float(histogram.num_below) == 1 and float(histogram.above_income) == pytest.approx(30.1)
+    assert float(histogram.num_samples) == 7
     assert float(histogram.above_inverse_income) == pytest.approx(1 / 10.1 + 1 / 20)
+
+
+@pytest.mark.parametrize("num_first", [0, 1, 250, 499, 500])
+def test_added_histograms_are_that_of_all_samples_together(num_first):
+    # Property: parts of every size; twice the stored incomes, so that several are above the last cutoff.
+    is_first = np.arange(500) < num_first
+    with jax.enable_x64(True):
+        income, top_cutoff = jnp.array(2 * reference_window()[0]), jnp.array(US_CUTOFFS[-1])
+        together = income_histogram(income, jnp.ones(500, bool), top_cutoff)
+        assert float(together.count[-1]) > 1 and float(together.num_below) == 20
+        parts = [income_histogram(income, jnp.array(part), top_cutoff) for part in (is_first, ~is_first)]
+        added = add_histograms(*parts)
+        for name in ("edges", "count", "num_below", "num_samples"):
+            np.testing.assert_array_equal(getattr(added, name), getattr(together, name), err_msg=name)
+        for name in ("above_income", "above_inverse_income"):
+            np.testing.assert_allclose(getattr(added, name), getattr(together, name), rtol=1e-12, err_msg=name)
 
 
 def test_gaps_are_filled_linearly_from_zero_and_carried_to_the_end():

@@ -1,4 +1,7 @@
-"""The Saez baseline as a tax system: golden values of the reference estimator, its windows, and its two conventions."""
+"""The Saez baseline as a tax system: golden values of the reference estimator, its windows, and its two conventions.
+
+What a decision rests on is a summary of samples. Its histogram has bins of one coin here, so that it tells the incomes.
+"""
 
 import equinox as eqx
 import jax
@@ -7,6 +10,8 @@ import numpy as np
 import pytest
 
 from fisc.core.errors import ConfigError
+from fisc.econ.elasticity import regress_elasticity
+from fisc.econ.saez import bracket_rates
 from fisc.taxes.saez import saez_estimated
 
 from ..econ.samples import US_CUTOFFS, reference_window
@@ -16,6 +21,12 @@ FULL = 1.0
 HALF = 0.5 * np.ones(7)  # the uniform numbers of a period
 
 decide = eqx.filter_jit(lambda system, memory, draws, knobs: system.decide(memory, None, draws, knobs))
+decide_all = eqx.filter_jit(
+    lambda system, memories, draws: jax.vmap(lambda m, u: system.decide(m, None, u, ceiling(FULL)))(memories, draws)
+)
+learn_all = eqx.filter_jit(lambda system, memories, z, tau: jax.vmap(system.learn)(memories, z, tau))
+plain_rates = jax.jit(bracket_rates, static_argnames="top_convention")
+plain_regression = jax.jit(regress_elasticity)
 learn = eqx.filter_jit(lambda system, memory, incomes, rates: system.learn(memory, incomes, rates))
 
 
@@ -26,15 +37,14 @@ def after(system, incomes, rates, max_rate=FULL, draws=HALF):
 
 
 def small(**options):
-    """A window of four samples on three brackets, to be filled by hand."""
-    return saez_estimated([0.0, 10.0, 20.0], window=4, **options)
+    """A window of four samples on three brackets, to be filled by hand; incomes are counted in bins of one coin."""
+    return saez_estimated([0.0, 10.0, 100.0], window=4, **options)
 
 
 def seen(system, memory):
-    """The valid samples in use, as (income, rate) pairs in order."""
-    samples = system.samples(memory)
-    pairs = zip(samples.incomes, samples.marginal_rates, samples.is_valid, strict=True)
-    return [(float(z), round(float(tau), 6)) for z, tau, is_valid in pairs if is_valid]
+    """The samples of its own that an environment uses, as (income, rate) pairs in order."""
+    pairs = zip(memory.incomes, memory.marginal_rates, system.counts_beside_pool(memory), strict=True)
+    return [(float(z), round(float(tau), 6)) for z, tau, is_used in pairs if is_used]
 
 
 def push(system, memory, *incomes):
@@ -43,8 +53,18 @@ def push(system, memory, *incomes):
     return learn(system, memory, incomes, incomes / 100)
 
 
-def incomes_seen(system, memory):
-    return [income for income, _ in seen(system, memory)]
+def incomes_in_use(system, memory):
+    """Middles of the bins that the samples in use are in, in order, once for each sample; the rates must fit them."""
+    samples = eqx.filter_jit(system.samples_in_use)(memory)
+    histogram, moments = samples.histogram, samples.moments
+    incomes = np.repeat(np.arange(100) + 0.5, np.asarray(histogram.count[:-1], int))
+    assert float(histogram.num_samples) == len(incomes)
+    net_of_tax, log_income = np.log(1 - incomes / 100), np.log(incomes)
+    deviation = net_of_tax - net_of_tax.mean()
+    by_hand = [len(incomes), net_of_tax.mean(), log_income.mean(), deviation @ deviation, deviation @ log_income]
+    np.testing.assert_allclose(moments[:5], by_hand, rtol=1e-4)
+    np.testing.assert_allclose(moments[5:], [incomes.mean() / 100, len(incomes) * incomes.var() / 1e4], rtol=1e-4)
+    return incomes.tolist()
 
 
 @pytest.mark.parametrize("convention", ["exact", "foundation"])
@@ -136,28 +156,78 @@ def test_the_window_drops_the_oldest_samples_first():
 
 def test_more_taxpayers_than_the_window_leave_the_last_of_them():
     system = small()
-    assert incomes_seen(system, push(system, system.init(), 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)) == [3.0, 4.0, 5.0, 6.0]
+    memory = push(system, system.init(), 1.5, 2.5, 3.5, 4.5, 5.5, 6.5)
+    assert [income for income, _ in seen(system, memory)] == incomes_in_use(system, memory) == [3.5, 4.5, 5.5, 6.5]
 
 
 @pytest.mark.parametrize(
     "convention, expected",
     [
-        ("exact", [1.0, 2.0, 3.0, 7.0, 4.0]),  # the pool, then what came after it
-        ("foundation", [1.0, 2.0, 3.0, 7.0, 1.0, 2.0, 4.0]),  # pooled samples of its own count again
+        ("exact", [1.5, 2.5, 3.5, 4.5, 7.5]),  # the pool and what came after it
+        ("foundation", [1.5, 1.5, 2.5, 2.5, 3.5, 4.5, 7.5]),  # pooled samples of its own count again
     ],
 )
 def test_pooled_samples_count_as_the_convention_says(convention, expected):
-    # Derived by hand: environment 0 saw 1 2, environment 1 saw 3 7; they pool; environment 0 then sees 4.
+    # Derived by hand: environment 0 saw 1.5 2.5, environment 1 saw 3.5 7.5; they pool; environment 0 then sees 4.5.
     system = small(num_environments=2, convention=convention)
-    memories = jax.vmap(lambda z: system.learn(system.init(), z, z / 100))(jnp.array([[1.0, 2.0], [3.0, 7.0]]))
+    memories = jax.vmap(lambda z: system.learn(system.init(), z, z / 100))(jnp.array([[1.5, 2.5], [3.5, 7.5]]))
     pooled = system.pool(memories)
     first = jax.tree.map(lambda leaf: leaf[0], pooled)
-    assert incomes_seen(system, push(system, first, 4.0)) == expected
+    assert incomes_in_use(system, push(system, first, 4.5)) == expected
+
+
+def plain_decision(system, samples, elasticity):
+    """What the formulas make of an elasticity and of samples, [income or rate, k], all of them at hand."""
+    num_samples, num_places = samples.shape[1], 4 * system.window
+    incomes, rates = jnp.array(np.pad(samples, ((0, 0), (0, num_places - num_samples))))
+    valid, top = jnp.arange(num_places) < num_samples, "carry" if system.convention == "exact" else "foundation"
+    newest = 0.98 * elasticity + 0.02 * max(float(plain_regression(incomes, rates, valid).slope), 0)
+    return newest, plain_rates(incomes, valid, system.cutoffs, newest, top_convention=top)
+
+
+@pytest.mark.parametrize("convention", ["exact", "foundation"])
+def test_decisions_are_those_of_the_plain_formulas_over_all_samples(convention):
+    # Derived: three environments and lists of their samples beside them. Of its own, an environment uses beside the
+    # pool what came after it; in the foundation convention as many of the latest as it ever saw.
+    num, window, generator = 3, 60, np.random.default_rng(3)
+    with jax.enable_x64(True):
+        system = saez_estimated(US_CUTOFFS, convention=convention, window=window, num_environments=num)
+        memories = jax.tree.map(lambda leaf: jnp.stack([leaf] * num), system.init())
+        own, pool, num_beside, elasticity, decisions = [np.zeros((2, 0))] * num, np.zeros((2, 0)), 0, [0.5] * num, 0
+        for period in range(9):
+            sign = generator.choice([1, 0, -0.1], (num, 25), p=[0.9, 0.07, 0.03])
+            news = np.exp(generator.normal(4.5, 1.4, (num, 25))) * sign, 0.05 * generator.integers(0, 21, (num, 25))
+            memories = learn_all(system, memories, *map(jnp.array, news))
+            memories = decide_all(system, memories, jnp.full((num, 7), 0.5))
+            own = [np.hstack([samples, new])[:, -window:] for samples, new in zip(own, np.stack(news, 1), strict=True)]
+            num_beside = min(num_beside + 25, window)
+            for e in range(num):
+                samples = np.hstack([pool, own[e][:, -num_beside:]]) if pool.size else own[e]
+                assert bool(memories.is_ready[e]) == (samples.shape[1] >= window)
+                if samples.shape[1] >= window:
+                    elasticity[e], rates = plain_decision(system, samples, elasticity[e])
+                    np.testing.assert_allclose(memories.elasticity[e], elasticity[e], rtol=1e-12)
+                    np.testing.assert_allclose(memories.current[e], rates, rtol=1e-11)
+                    decisions += 1
+            if period in (3, 6):
+                memories, pool = system.pool(memories), np.hstack(own)
+                num_beside = num_beside if convention == "foundation" else 0
+    assert decisions == 7 * num  # all but the first two, with 25 and 50 samples
 
 
 def test_before_the_first_pooling_the_window_itself_is_used():
     system = small(num_environments=2)
-    assert incomes_seen(system, push(system, system.init(), 1.0, 2.0)) == [1.0, 2.0]
+    memory = push(system, system.init(), 1.5, 2.5)
+    assert seen(system, memory) == [(1.5, 0.015), (2.5, 0.025)]
+    assert incomes_in_use(system, memory) == [1.5, 2.5]
+
+
+def test_pooling_before_there_are_samples_leaves_the_window_in_use():
+    # Derived: a pool of nothing is as none.
+    system = small(num_environments=2)
+    nothing = system.pool(jax.tree.map(lambda leaf: jnp.stack([leaf] * 2), system.init()))
+    first = jax.tree.map(lambda leaf: leaf[0], nothing)
+    assert incomes_in_use(system, push(system, first, 1.5, 2.5)) == [1.5, 2.5]
 
 
 def test_a_pool_can_fill_the_window_early():
@@ -165,8 +235,7 @@ def test_a_pool_can_fill_the_window_early():
     system = small(num_environments=2)
     memories = jax.vmap(lambda z: system.learn(system.init(), z, z / 100))(jnp.array([[1.0, 2.0], [3.0, 7.0]]))
     uniform = jnp.full((2, 3), 0.5)
-    decide_all = jax.jit(jax.vmap(lambda m, u: system.decide(m, None, u, ceiling(1.0))))
-    alone, together = decide_all(memories, uniform), decide_all(system.pool(memories), uniform)
+    alone, together = (decide_all(system, m, uniform) for m in (memories, system.pool(memories)))
     assert (alone.is_ready.tolist(), together.is_ready.tolist()) == ([False, False], [True, True])
 
 

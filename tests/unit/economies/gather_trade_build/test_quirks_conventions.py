@@ -89,8 +89,8 @@ def test_row_11_pooled_samples_are_counted_once(convention, counted):
     system = saez(convention, num_environments=2)
     one = system.learn(system.init(), jnp.array([1.0, 2.0]), jnp.zeros(2))
     pooled = system.pool(jax.tree.map(lambda x: jnp.stack([x, x]), one))
-    samples = system.samples(jax.tree.map(lambda x: x[0], pooled))
-    assert int(samples.is_valid.sum()) == counted
+    samples = system.samples_in_use(jax.tree.map(lambda x: x[0], pooled))
+    assert int(samples.histogram.num_samples) == counted
 
 
 def test_row_12_there_is_one_estimate_of_the_elasticity_and_it_lives_on():

@@ -129,7 +129,8 @@ def test_a_new_episode_keeps_only_what_the_tax_system_learned():
 
 
 def test_parallel_economies_share_what_their_tax_systems_learned():
-    # Derived: two economies of three citizens each make a pool of six incomes, the same for both.
+    # Derived: two economies of three citizens each make a pool of six incomes, the same for both. An income is the pay
+    # of two steps, skill times hours each.
     world = economy(SKILLS, saez_estimated(CUTOFFS, window=4, num_environments=2), first_step_is_idle=False)
 
     def year(key, hours):
@@ -140,6 +141,8 @@ def test_parallel_economies_share_what_their_tax_systems_learned():
 
     hours = jnp.array([[1, 2, 3], [4, 5, 6]], jnp.int32)
     states = eqx.filter_jit(jax.vmap(year))(jax.random.split(jax.random.key(0), 2), hours)
-    pooled = world.pool(states).treasury.memory
-    np.testing.assert_array_equal(pooled.pooled_counts, [[3, 3], [3, 3]])
-    np.testing.assert_array_equal(pooled.pooled_incomes[0], pooled.pooled_incomes[1])
+    pooled = world.pool(states).treasury.memory.pooled
+    log_incomes = np.log(2 * np.asarray(hours) * SKILLS)
+    np.testing.assert_array_equal(jax.vmap(lambda pool: pool.histogram.num_samples)(pooled), [6, 6])
+    np.testing.assert_allclose(pooled.moments.mean_log_income, [log_incomes.mean()] * 2, rtol=1e-5)
+    assert_same(*[jax.tree.map(lambda leaf, e=e: leaf[e], pooled) for e in (0, 1)])
