@@ -2,7 +2,6 @@
 
 import json
 from argparse import Namespace
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from fisc.cli.curves import follow
 from fisc.cli.distributed import join
 from fisc.core.errors import ConfigError, unknown
 from fisc.records.metrics import arm_label, metric_label
@@ -142,14 +142,12 @@ def _run(options: Namespace, arms: list[str] | None, draw: bool):
     from fisc.cli.progress import ProgressLine
     from fisc.scenarios.compare import compare as run_comparison
 
-    with ProgressLine(console) as line, ExitStack() as stack:
-        curves = stack.enter_context(_curves(Path(folder))) if options.tensorboard else None
+    with ProgressLine(console) as line, follow(options, folder, _print_paths) as catch_up:
 
         def say(report) -> None:
             """Show progress, and bring the curves up to date."""
             line.report(report)
-            if curves is not None:
-                curves.update()
+            catch_up()
 
         return run_comparison(
             options.scenario,
@@ -160,22 +158,6 @@ def _run(options: Namespace, arms: list[str] | None, draw: bool):
             note=line.note,
             draw=draw,
         )
-
-
-def _curves(folder: Path):
-    """What writes TensorBoard's files while a run goes on."""
-    from fisc.records.tensorboard import EventWriter
-
-    return EventWriter(RunFolder(folder), folder / "tensorboard")
-
-
-def export(options: Namespace) -> None:
-    """Write a run's training curves for another program."""
-    from fisc.records import tensorboard
-
-    out = Path(options.out or Path(options.run) / "tensorboard")
-    rows = tensorboard.export(RunFolder.open(options.run), out)
-    _print_paths(f"{rows:,} points in {out}; look at them with: tensorboard --logdir {out}")
 
 
 def solve(options: Namespace) -> None:

@@ -211,9 +211,14 @@ def _sweep_command(commands) -> None:
 
 def _export_command(commands) -> None:
     export = commands.add_parser("export", help="write the training curves of a run for another program")
-    export.add_argument("format", choices=("tensorboard",), help="tensorboard: event files (needs fisc[tensorboard])")
-    export.add_argument("run", help="a run folder, finished or not")
-    export.add_argument("--out", metavar="DIR", help="folder of the event files (default: RUN/tensorboard)")
+    programs = export.add_subparsers(dest="program", metavar="PROGRAM", required=True)
+    events = programs.add_parser("tensorboard", help="event files (needs fisc[tensorboard])")
+    events.add_argument("run", help="a run folder, finished or not")
+    events.add_argument("--out", metavar="DIR", help="folder of the event files (default: RUN/tensorboard)")
+    sent = programs.add_parser("wandb", help="Weights & Biases, a run there for each arm and seed (needs fisc[wandb])")
+    sent.add_argument("run", help="a run folder, finished or not")
+    sent.add_argument("--project", metavar="NAME", help="their project (default: WANDB_PROJECT, or fisc)")
+    sent.add_argument("--entity", metavar="NAME", help="the user or team that it belongs to (default: yours)")
 
 
 def _pack_command(commands) -> None:
@@ -311,6 +316,9 @@ def _run_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tensorboard", action="store_true", help="write curves to RUN/tensorboard while training (see `fisc export`)"
     )
+    parser.add_argument(
+        "--wandb", metavar="PROJECT", help="send curves to this project of Weights & Biases while training"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -341,6 +349,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from fisc.cli import watching as commands
     elif options.command == "sweep":
         from fisc.cli import sweeping as commands
+    elif options.command == "export":
+        from fisc.cli import curves as commands
     else:
         from fisc.cli import commands
 

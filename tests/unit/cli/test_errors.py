@@ -349,17 +349,21 @@ def test_what_is_wrong_at_first_sight_is_refused_without_jax(tmp_path):
     assert done.stderr.count("fisc: error: ") == len(words)
 
 
-@pytest.mark.parametrize("words", [["export", "tensorboard", "run"], ["compare", "one-step", "--tensorboard"]])
-def test_without_tensorboards_library_the_error_says_how_to_get_it(words, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("program, library", [("tensorboard", "tensorboardX"), ("wandb", "wandb")])
+@pytest.mark.parametrize("command", ["export", "compare"])
+def test_without_the_library_for_curves_the_error_says_how_to_get_it(
+    command, program, library, tmp_path, monkeypatch, capsys
+):
     # Before anything is spent or written.
-    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.chdir(tmp_path)
     run = RunFolder.create("run")
     for name in ("scenario.toml", "provenance.json"):
         run.write_text(name, "{}")
-    assert main(words) == 2
+    flag = {"tensorboard": ["--tensorboard"], "wandb": ["--wandb", "taxes"]}[program]
+    assert main(["export", program, "run"] if command == "export" else ["compare", "one-step", *flag]) == 2
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "pip install 'fisc[tensorboard]'" in said
+    assert said.count("\n") == 1 and f"pip install 'fisc[{program}]'" in said
     assert not (tmp_path / "runs").exists()
 
 

@@ -6,17 +6,9 @@ import polars as pl
 import pytest
 
 from fisc.records.errors import RecordError
-from fisc.records.store import RunFolder
 from fisc.records.tensorboard import EventWriter, export
 
-
-def rows(arm, updates, group="fixed", seed=0, metric="welfare", role="economy"):
-    """Rows of one curve, with ten environment steps and a welfare of 0.5 for each update."""
-    return pl.DataFrame(
-        [(group, arm, seed, "phase 0", u, 10 * u, role, metric, 0.5 * u) for u in updates],
-        schema=["run", "arm", "seed", "phase", "update", "env_steps", "role", "metric", "value"],
-        orient="row",
-    ).with_columns(period=pl.lit(None, pl.Int64))
+from .learned import learn, make_run, rows
 
 
 def read_back(folder):
@@ -40,10 +32,7 @@ def read_back(folder):
 @pytest.fixture
 def run(tmp_path):
     """An empty run folder."""
-    folder = RunFolder.create(tmp_path / "run")
-    folder.write_text("scenario.toml", "")
-    folder.write_json("provenance.json", {})
-    return folder
+    return make_run(tmp_path / "run")
 
 
 def test_every_row_is_a_point_of_its_arms_curve(run, tmp_path):
@@ -65,11 +54,9 @@ def test_every_row_is_a_point_of_its_arms_curve(run, tmp_path):
 
 def test_a_run_that_goes_on_is_written_bit_by_bit_and_nothing_twice(run, tmp_path):
     # Property: what is written in parts, with a restart in between, is what is written at once.
-    checkpoints = run.path / "checkpoints"
-    checkpoints.mkdir()
     with EventWriter(run, tmp_path / "tb") as writer:
         for last in (2, 4):
-            rows("saez", range(1, last + 1)).write_parquet(checkpoints / "fixed.parquet")
+            learn(run, "fixed", rows("saez", range(1, last + 1)))
             assert writer.update() == 2
         assert writer.update() == 0
     assert [step for _, step, _ in read_back(tmp_path / "tb" / "saez" / "seed-0")] == [10, 20, 30, 40]
@@ -80,7 +67,6 @@ def test_a_run_that_goes_on_is_written_bit_by_bit_and_nothing_twice(run, tmp_pat
 def test_a_run_without_curves_is_refused(run, tmp_path):
     # Contract: one line that says why; nothing is written.
     with pytest.raises(RecordError, match="nothing in it has learned yet"):
-        (run.path / "checkpoints").mkdir()
-        rows("saez", []).cast({"value": pl.Float64}).write_parquet(run.path / "checkpoints" / "fixed.parquet")
+        learn(run, "fixed", rows("saez", []).cast({"value": pl.Float64}))
         export(run, tmp_path / "tb")
     assert not (tmp_path / "tb").exists()
