@@ -152,12 +152,16 @@ def _with_rates_of_first(worlds: list[World]) -> list[World]:
 
 
 class Diary:
-    """What a run folder says about its run: the state it is in, and how long it has taken, over all interruptions."""
+    """What a run folder says about its run: the state it is in, and how long it has taken, over all interruptions.
+
+    A run that was finished remains so: going on with it makes the same again, or fails and leaves what is there.
+    """
 
     def __init__(self, folder: RunFolder):
         self.folder = folder
         self.clock = time.perf_counter()
-        self.earlier = folder.read_json("status.json").get("seconds", 0.0) if folder.has_file("status.json") else 0.0
+        status = folder.read_json("status.json") if folder.has_file("status.json") else {}
+        self.earlier, self.was_finished = status.get("seconds", 0.0), status.get("state") == "finished"
 
     @property
     def seconds(self) -> float:
@@ -166,6 +170,8 @@ class Diary:
 
     def write(self, state: str, **more: Any) -> None:
         """Write down the state of the run."""
+        if self.was_finished and state != "finished":
+            return
         self.folder.write_json("status.json", {"state": state, "seconds": self.seconds, **more})
 
 

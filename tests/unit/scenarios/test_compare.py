@@ -126,6 +126,13 @@ def test_evaluating_again_gives_the_same_and_never_trains(tmp_path):
     assert not checkpoint.exists()
     assert (out / "summary.json").read_bytes() == before
 
+    # One that cannot be read stops a run that was finished from going on, and leaves it finished.
+    checkpoint.write_bytes(b"damaged")
+    with pytest.raises(RunError, match="damaged"):
+        run(out, arms=["us_federal", "planner"], resume=True)
+    assert RunFolder.open(out).read_json("status.json")["state"] == "finished"
+    assert (out / "summary.json").read_bytes() == before
+
 
 def test_going_on_with_other_software_is_noted(tmp_path):
     out, said = tmp_path / "run", []
