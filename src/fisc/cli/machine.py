@@ -37,6 +37,10 @@ def jax_settings(environment: Mapping[str, str], cores: int) -> dict[str, str]:
     if "prefer_vector_width" not in flags:
         # Vectors as long as the processor's: LLVM by itself stays at half of AVX-512's.
         flags += " --xla_cpu_prefer_vector_width=512"
+    if "collective_call_terminate_timeout" not in flags:
+        # Devices wait for each other. On a busy machine one may be late by more than the 40 seconds after which XLA
+        # would abort the process.
+        flags += " --xla_cpu_collective_call_terminate_timeout_seconds=3600"
     home = environment.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
     wanted = {
         "JAX_COMPILATION_CACHE_DIR": os.path.join(home, "fisc", "jax"),
