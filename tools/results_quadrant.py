@@ -5,7 +5,7 @@ from collections.abc import Callable
 import polars as pl
 
 from fisc.analysis.intervals import bootstrap_interval
-from results import NAMES, ROOT, table
+from results import NAMES, ROOT, stored, table
 
 # Zheng et al. (2022), four citizens on Open-Quadrant: equality × productivity, equality, coin per citizen; and per
 # citizen by skill, income before tax, effort, coin for houses, and coin from trade.
@@ -87,14 +87,35 @@ def gtb_builder() -> str:
     return table(head, rows)
 
 
+def gtb_best_responses() -> str:
+    """What each side could still gain at the end of training by learning on alone, and which seeds were asked."""
+    rows = []
+    for name, (who, arm) in ASKED.items():
+        found = stored(f"{QUADRANT}/best_response_{name}.json")
+        before, gain, share = found["rewards"]["trained"]["mean"], found["gain"], found["relative"]
+        seeds = ", ".join(f"{seed}: {value:+.1f}" for seed, value in zip(found["seeds"], gain["values"], strict=True))
+        rows.append((who, NAMES[arm], f"{before:.1f}", f"{gain['mean']:+.1f}", seeds, f"{share['mean']:+.1%}"))
+    head = ("who learns on", "tax system", "reward of an episode", "gain", "by seed", "of the gain in training")
+    return table(head, rows)
+
+
 def _over_seeds(values: list[float], form: str) -> str:
     """The mean over seeds, with its interval if there is more than one."""
     mean, low, high = bootstrap_interval(values)
     return format(mean, form) if low is None else f"{mean:{form}} ({low:{form}} to {high:{form}})"
 
 
+ASKED = {
+    "planner": ("planner", "planner"),
+    "citizens": ("all citizens", "planner"),
+    "best_builder": ("the best builder alone", "planner"),
+    "free_market_citizens": ("all citizens", "free_market"),
+}
+"""Who was asked for a best response, by the name of the answer."""
+
 TABLES: dict[str, Callable[..., str]] = {
     "gtb-arms": gtb_arms,
+    "gtb-best-responses": gtb_best_responses,
     "gtb-builder": gtb_builder,
     "gtb-roles": gtb_roles,
     "gtb-schedules": gtb_schedules,
