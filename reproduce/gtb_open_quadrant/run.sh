@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The main comparison of the AI Economist papers: four citizens on Open-Quadrant, four tax systems, at equal steps, and what
 # each side could still gain. Stores the results beside this file; seeds may be run one by one.
-# Run from the repository root after `make setup`: run.sh SEEDS FOLDER, such as run.sh 0,1,2. Two cores take an hour and a
-# half a seed; an interrupted run goes on where it was.
+# Run from the repository root after `make setup`: run.sh SEEDS FOLDER, such as run.sh 0,1,2. Two cores take less than an
+# hour a seed; an interrupted run goes on where it was.
 set -euo pipefail
 here=$(dirname "$0")
 seeds=${1:-0,}

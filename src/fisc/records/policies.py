@@ -1,7 +1,8 @@
 """The file of trained policies: one zip of plain arrays and a card that says what they are and how well they did.
 
 It holds `card.json` (scenario, arm, seed, scores, versions) and the arrays of the policies, `NUMBER.npy`, in an order
-that the scenario determines. Weights have half precision: for playing that is as good, and half the size.
+that the scenario determines. Weights are whole numbers of eight bits and a unit for each column: for playing that is as
+good, and a quarter of the size.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ import numpy as np
 from fisc.records.errors import RecordError
 from fisc.records.store import replace_file
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the file; raised whenever an older program could misread a newer file, or the other way round."""
 FORMAT = "fisc policies"
 SUFFIX = ".policies"

@@ -9,6 +9,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from fisc.core.economy import Economy, Role
 from fisc.core.errors import ConfigError, RunError, unknown
@@ -22,6 +23,8 @@ from fisc.scenarios.reading import parse
 from fisc.scenarios.registry import check_arm, load_scenario
 from fisc.scenarios.training import train_group
 
+MOST = 127
+"""The largest whole number of eight bits, sign included."""
 PLAYERS = ("best_response", "random")
 """Policies that need no training, by name."""
 
@@ -111,13 +114,28 @@ def what_is_observed(economy: Economy) -> dict[Role, list[list[Any]]]:
 
 
 def learned_arrays(setting: Setting) -> list[np.ndarray]:
-    """Every array of the policies and of what institutions know; the policies' weights in half precision."""
+    """Every array of the policies and of what institutions know; the policies' weights as `in_bytes` has them."""
     learned, known = (
         [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(tree, eqx.is_array))]
         for tree in (dict(setting.policies), setting.earlier)
     )
-    is_weight = lambda array: array.dtype == np.float32 and array.ndim > 1  # noqa: E731
-    return [array.astype(np.float16) if is_weight(array) else array for array in learned] + known
+    return [part for array in learned for part in (in_bytes(array) if _is_weight(array) else (array,))] + known
+
+
+def in_bytes(weights: Float[np.ndarray, "*n rows columns"]) -> tuple[np.ndarray, np.ndarray]:
+    """Weights as whole numbers from -127 to 127, and the unit of each column: a quarter of the size, and for playing as
+    good."""
+    unit = np.max(np.abs(weights), axis=-2, keepdims=True) / MOST
+    return np.round(weights / np.where(unit > 0, unit, 1.0)).astype(np.int8), unit.astype(np.float32)
+
+
+def from_bytes(whole: np.ndarray, unit: np.ndarray) -> Float[np.ndarray, "*n rows columns"]:
+    """The weights again, each within half a unit of what it was."""
+    return whole.astype(np.float32) * unit
+
+
+def _is_weight(leaf: Any) -> bool:
+    return leaf.dtype == np.float32 and leaf.ndim > 1
 
 
 def _load_packed(path: Path, arm: str | None, seed: int | None, greedy: bool | None) -> Setting:
@@ -146,6 +164,10 @@ def _load_packed(path: Path, arm: str | None, seed: int | None, greedy: bool | N
     template = eqx.filter_eval_shape(first, jax.random.key(0))
     blank, static = eqx.partition(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     shapes, structure = jax.tree.flatten(blank)
+    in_two = [number < len(jax.tree.leaves(blank[0])) and _is_weight(leaf) for number, leaf in enumerate(shapes)]
+    if len(arrays) == len(shapes) + sum(in_two):
+        parts = iter(arrays)
+        arrays = [from_bytes(next(parts), next(parts)) if is_in_two else next(parts) for is_in_two in in_two]
     if [leaf.shape for leaf in shapes] != [array.shape for array in arrays]:
         raise RunError(
             f"{path} holds policies of other shapes than this version of fisc makes: train them again, or go back to "
