@@ -99,12 +99,25 @@ def gtb_best_responses() -> str:
     return table(head, rows)
 
 
+def gtb_training() -> str:
+    """How fast citizens and planner train, by network and passes over each batch."""
+    found, rows = stored("benchmarks/results/training_speed.json"), []
+    for network, by_epochs in found["networks"].items():
+        for epochs, row in by_epochs.items():
+            numbers = (f"{row['steps_per_second']:,.0f}", f"{row['compile_seconds']:.0f}", f"{row['share_of_floor']:.0%}")
+            rows.append((NETWORKS.get(network, network), epochs, *numbers))
+    head = ("network", "epochs", "environment steps a second", "compile (seconds)", "of what the products alone allow")
+    return table(head, rows)
+
+
 def _over_seeds(values: list[float], form: str) -> str:
     """The mean over seeds, with its interval if there is more than one."""
     mean, low, high = bootstrap_interval(values)
     return format(mean, form) if low is None else f"{mean:{form}} ({low:{form}} to {high:{form}})"
 
 
+NETWORKS = {"default": "the preset's", "convolution_lstm": "convolution + LSTM, as published"}
+"""What the benchmark's networks are called."""
 ASKED = {
     "planner": ("planner", "planner"),
     "citizens": ("all citizens", "planner"),
@@ -119,4 +132,5 @@ TABLES: dict[str, Callable[..., str]] = {
     "gtb-builder": gtb_builder,
     "gtb-roles": gtb_roles,
     "gtb-schedules": gtb_schedules,
+    "gtb-training": gtb_training,
 }
