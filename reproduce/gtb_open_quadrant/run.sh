@@ -15,9 +15,8 @@ $fisc compare gtb-open-quadrant --budget full --seeds "$seeds" --out "$out" --re
 .venv/bin/python "$here/best_builder.py"
 
 # would the best builder, all citizens, or the planner gain by learning on while everybody else stays as they are?
-first=${seeds%%,*}
 ask() {
-  $fisc best-response "$out" --updates 50 --seeds "$first," --out "$out/best-response/$1" --resume "${@:2}"
+  $fisc best-response "$out" --updates 50 --out "$out/best-response/$1" --resume "${@:2}"
   cp "$out/best-response/$1/summary.json" "$here/best_response_$1.json"
 }
 ask planner --arm planner --role planner

@@ -39,8 +39,8 @@ def jax_settings(environment: Mapping[str, str], cores: int) -> dict[str, str]:
         flags += " --xla_cpu_prefer_vector_width=512"
     if "collective_call_terminate_timeout" not in flags:
         # Devices wait for each other. On a busy machine one may be late by more than the 40 seconds after which XLA
-        # would abort the process.
-        flags += " --xla_cpu_collective_call_terminate_timeout_seconds=3600"
+        # would abort the process; one that never comes is noticed this much later.
+        flags += " --xla_cpu_collective_call_terminate_timeout_seconds=600"
     home = environment.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
     wanted = {
         "JAX_COMPILATION_CACHE_DIR": os.path.join(home, "fisc", "jax"),

@@ -1,8 +1,8 @@
 """The file of trained policies: one zip of plain arrays and a card that says what they are and how well they did.
 
 It holds `card.json` (scenario, arm, seed, scores, versions) and the arrays of the policies, `NUMBER.npy`, in an order
-that the scenario determines. Weights are whole numbers of eight bits and a unit for each column: for playing that is as
-good, and a quarter of the size.
+that the scenario determines. Large arrays of weights are whole numbers of eight bits, each followed by one with the
+unit of each column.
 """
 
 import hashlib

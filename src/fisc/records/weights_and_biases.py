@@ -108,9 +108,15 @@ class CurveSender:
         """
         begun = list(self._begun.values())
         self._begun.clear()
-        with _in_one_line():
-            for there in begun:
-                there.finish(exit_code=int(failed))
+        errors = []
+        for there in begun:
+            try:
+                with _in_one_line():
+                    there.finish(exit_code=int(failed))
+            except RecordError as error:  # the others are to be finished all the same
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def _check_login(self) -> None:
         """Find out before anything is spent whether the server lets us in; never ask for a key."""

@@ -154,7 +154,7 @@ def _with_rates_of_first(worlds: list[World]) -> list[World]:
 class Diary:
     """What a run folder says about its run: the state it is in, and how long it has taken, over all interruptions.
 
-    A run that was finished remains so: going on with it makes the same again, or fails and leaves what is there.
+    A run that was finished remains so: going on with it makes the same again, and each file is replaced as a whole.
     """
 
     def __init__(self, folder: RunFolder):

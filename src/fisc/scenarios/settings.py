@@ -25,6 +25,8 @@ from fisc.scenarios.training import train_group
 
 MOST = 127
 """The largest whole number of eight bits, sign included."""
+LARGE = 4096
+"""Numbers from which on an array of weights is kept in eight bits."""
 PLAYERS = ("best_response", "random")
 """Policies that need no training, by name."""
 
@@ -123,9 +125,14 @@ def learned_arrays(setting: Setting) -> list[np.ndarray]:
 
 
 def in_bytes(weights: Float[np.ndarray, "*n rows columns"]) -> tuple[np.ndarray, np.ndarray]:
-    """Weights as whole numbers from -127 to 127, and the unit of each column: a quarter of the size, and for playing as
-    good."""
-    unit = np.max(np.abs(weights), axis=-2, keepdims=True) / MOST
+    """Weights as whole numbers from -127 to 127, and the unit of each column: a quarter of the size.
+
+    Raises:
+        RunError: if they are not finite.
+    """
+    unit = np.max(np.abs(weights), axis=-2, keepdims=True, initial=0.0) / MOST
+    if not np.isfinite(unit).all():
+        raise RunError("a network has weights that are not finite: its training broke down, and it cannot be packed")
     return np.round(weights / np.where(unit > 0, unit, 1.0)).astype(np.int8), unit.astype(np.float32)
 
 
@@ -135,7 +142,14 @@ def from_bytes(whole: np.ndarray, unit: np.ndarray) -> Float[np.ndarray, "*n row
 
 
 def _is_weight(leaf: Any) -> bool:
-    return leaf.dtype == np.float32 and leaf.ndim > 1
+    """Whether an array is kept in eight bits: a large one; biases and the like are small and stay as they are."""
+    return np.issubdtype(leaf.dtype, np.floating) and leaf.ndim > 1 and leaf.size >= LARGE
+
+
+def _are_weights(whole: np.ndarray, unit: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether two arrays are weights of a shape, as `in_bytes` makes them."""
+    fits = whole.dtype == np.int8 and whole.shape == shape and unit.shape == (*shape[:-2], 1, shape[-1])
+    return fits and bool(np.isfinite(unit).all())
 
 
 def _load_packed(path: Path, arm: str | None, seed: int | None, greedy: bool | None) -> Setting:
@@ -166,8 +180,13 @@ def _load_packed(path: Path, arm: str | None, seed: int | None, greedy: bool | N
     shapes, structure = jax.tree.flatten(blank)
     in_two = [number < len(jax.tree.leaves(blank[0])) and _is_weight(leaf) for number, leaf in enumerate(shapes)]
     if len(arrays) == len(shapes) + sum(in_two):
-        parts = iter(arrays)
-        arrays = [from_bytes(next(parts), next(parts)) if is_in_two else next(parts) for is_in_two in in_two]
+        parts, arrays = iter(arrays), []
+        for leaf, is_in_two in zip(shapes, in_two, strict=True):
+            array = next(parts)
+            if is_in_two:
+                unit = next(parts)
+                array = from_bytes(array, unit) if _are_weights(array, unit, leaf.shape) else np.zeros(0)
+            arrays.append(array)
     if [leaf.shape for leaf in shapes] != [array.shape for array in arrays]:
         raise RunError(
             f"{path} holds policies of other shapes than this version of fisc makes: train them again, or go back to "

@@ -23,4 +23,4 @@ def test_every_flag_is_set_once_and_one_that_is_given_stays():
 
 def test_the_devices_wait_longer_for_each_other_than_a_busy_machine_lets_them():
     # By hand: in XLA's own time, 40 seconds, another program may keep a core from one of two devices.
-    assert "--xla_cpu_collective_call_terminate_timeout_seconds=3600" in jax_settings({}, cores=2)["XLA_FLAGS"]
+    assert "--xla_cpu_collective_call_terminate_timeout_seconds=600" in jax_settings({}, cores=2)["XLA_FLAGS"]
