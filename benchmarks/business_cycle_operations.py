@@ -76,6 +76,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
     prepare_jax()
     found = {"peak": PEAK, "presets": [operations_of_update(preset) for preset in PRESETS]}
     for row in found["presets"]:

@@ -179,6 +179,8 @@ def main() -> None:
     options = parser.parse_args()
     options.windows = 1 if options.smoke else WINDOWS
     options.seconds = 0.0 if options.smoke else options.seconds
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # compile time is what a first run takes
     prepare_jax()
     found = {

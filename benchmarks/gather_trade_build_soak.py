@@ -161,6 +161,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--smoke", action="store_true", help="one shape and few steps, in seconds")
     parser.add_argument("--out", type=Path, help="also store the JSON here")
     options = parser.parse_args(arguments)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
     options.steps = options.steps or (20_000 if options.smoke else 10_000_000)
     if options.smoke:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FAST_COMPILING}".strip()
