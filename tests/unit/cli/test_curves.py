@@ -62,7 +62,7 @@ def test_curves_go_everywhere_they_were_asked_for(training, wandb, tmp_path, cap
     assert had == [[], [1, 2], [1, 2, 3, 4]] and steps(wandb) == [1, 2, 3, 4, 5, 6]
     assert [code for _, code in wandb.finished] == [0]
     assert len(list((tmp_path / "run" / "tensorboard" / "saez" / "seed-0").glob("events.out.tfevents.*"))) == 1
-    assert capsys.readouterr().out.count("curves: https://server/me/project, group run-") == 1
+    assert capsys.readouterr().out.count("curves: https://example.org/me/taxes, group run-") == 1
 
 
 @pytest.mark.parametrize("what, sent", [("init", []), ("log", [1, 2]), ("finish", [1, 2, 3, 4, 5, 6])])

@@ -70,7 +70,7 @@ def test_every_row_is_a_point_of_its_arms_curve(run, wandb):
     }
     assert [code for _, code in wandb.finished] == [0] * 4
     (group,) = {how["group"] for how in wandb.begun}
-    assert group.startswith("run-") and place == f"https://server/me/project, group {group}"
+    assert group.startswith("run-") and place == f"https://example.org/me/taxes, group {group}"
     assert {how["project"] for how in wandb.begun} == {"taxes"}
 
 

@@ -61,7 +61,7 @@ class Opened:
 
     def __init__(self, library, its_id, start):
         self.library, self.id, self.starting_step, self.axis = library, its_id, start, {}
-        self.project_url = "https://server/me/project"
+        self.project_url = "https://example.org/me/taxes"
 
     def define_metric(self, name, step_metric):
         """Choose the axis."""
