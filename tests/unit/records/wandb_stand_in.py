@@ -59,8 +59,8 @@ class StandIn:
 class Opened:
     """A curve that is open."""
 
-    def __init__(self, library, its_id, start):
-        self.library, self.id, self.starting_step, self.axis = library, its_id, start, {}
+    def __init__(self, module, its_id, start):
+        self.module, self.id, self.starting_step, self.axis = module, its_id, start, {}
         self.project_url = "https://example.org/me/taxes"
 
     def define_metric(self, name, step_metric):
@@ -69,13 +69,13 @@ class Opened:
 
     def log(self, values, step):
         """Send values; the library drops those of earlier steps with a warning, which must not happen."""
-        self.library.fail("log")
-        points = self.library.history[self.id]
+        self.module.fail("log")
+        points = self.module.history[self.id]
         assert self.axis == {"*": "env_steps"} and step >= self.starting_step
         assert self.starting_step == 0 or not points or step > points[-1][0]
         points.append((step, values))
 
     def finish(self, exit_code):
         """Wait for the server."""
-        self.library.fail("finish")
-        self.library.finished.append((self.id, exit_code))
+        self.module.fail("finish")
+        self.module.finished.append((self.id, exit_code))
