@@ -115,7 +115,7 @@ class EvaluationConfig:
     episodes: int = 1
     """Means are taken over so many; more than one matters where episodes differ by luck."""
     actions: Literal["greedy", "drawn"] = "greedy"
-    """Whether everybody does what they find most likely, or draws as in training; who has settled never draws."""
+    """Whether everybody does their greedy_choice, or draws as in training; who has settled never draws."""
 
     def __post_init__(self):
         check("evaluation.episodes", self.episodes, self.episodes >= 1, "at least 1")

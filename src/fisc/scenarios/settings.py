@@ -178,7 +178,8 @@ def _load_packed(path: Path, arm: str | None, seed: int | None, greedy: bool | N
     template = eqx.filter_eval_shape(first, jax.random.key(0))
     blank, static = eqx.partition(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     shapes, structure = jax.tree.flatten(blank)
-    in_two = [number < len(jax.tree.leaves(blank[0])) and _is_weight(leaf) for number, leaf in enumerate(shapes)]
+    num_learned = len(jax.tree.leaves(blank[0]))
+    in_two = [number < num_learned and _is_weight(leaf) for number, leaf in enumerate(shapes)]
     if len(arrays) == len(shapes) + sum(in_two):
         parts, arrays = iter(arrays), []
         for leaf, is_in_two in zip(shapes, in_two, strict=True):
