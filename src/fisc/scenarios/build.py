@@ -135,6 +135,10 @@ def make_tax(
     if rates is not None:
         return fixed(people.cutoffs, np.clip(rates, 0.0, 1.0))
     taxes = scenario.taxes
+    if arm == "laboratories":
+        raise ConfigError(
+            "the schedule of arm laboratories is found in a comparison: give the folder of one that has this arm"
+        )
     if arm == "planner":
         return _planned(cutoffs, taxes)
     if arm == "saez_estimated":

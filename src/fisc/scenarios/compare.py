@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from fisc.learning import processes
 from fisc.learning.two_level import TrainState
 from fisc.records.errors import RecordError
 from fisc.records.store import RunFolder
-from fisc.scenarios import build
+from fisc.scenarios import build, laboratories
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.evaluation import World, evaluate
 from fisc.scenarios.frontier import evaluate_frontier, solve_frontier
@@ -37,6 +37,8 @@ from fisc.scenarios.training import Group, Job, Report, train_group
 COMMON = "common"
 """Name of the group that all others go on from."""
 Say = Callable[[Report], None]
+EXACT = "exact.json"
+"""Every schedule that was solved for or found, and null for those that are learned or estimated."""
 Note = Callable[[str], None]
 Trained = dict[tuple[str, int], TrainState]
 """What was learned, by arm and seed."""
@@ -120,6 +122,8 @@ def _check_processes(planned: Plan) -> None:
             "the processes were not started for the same run: give all of them the same command, scenario and version "
             "of fisc"
         )
+    if jax.process_count() > 1 and laboratories.ARM in planned.scenario.arms:
+        raise ConfigError("arm laboratories runs in one process: leave it out here, and compare it apart")
     number, devices = planned.scenario.learning.environments, jax.device_count()
     if jax.process_count() > 1 and number % devices:
         raise ConfigError(
@@ -186,7 +190,7 @@ def _run(planned: Plan, diary: Diary, say: Say, note: Note) -> dict[str, Any]:
         diary.write("running")
         say(progress)
 
-    trained, env_steps = _train(planned, _with_rates_of_first(worlds), folder, report, note)
+    trained, worlds, env_steps = _train(planned, _with_rates_of_first(worlds), folder, report, note)
     _write_tables(planned, worlds, exact, trained, folder, note)
     spent = {"env_steps": env_steps, "wall_seconds": round(diary.seconds, 1)}
     folder.write_json("provenance.json", folder.read_json("provenance.json") | spent)
@@ -203,7 +207,7 @@ def reevaluate(path: str | os.PathLike, note: Note = lambda text: None) -> Run:
     folder, planned = open_finished(path)
     worlds = solve_worlds(planned, folder, note)
     exact = solve_frontier(planned, folder, note)
-    trained, _ = _train(planned, worlds, folder, lambda report: None, note, may_train=False)
+    trained, worlds, _ = _train(planned, worlds, folder, lambda report: None, note, may_train=False)
     _write_tables(planned, worlds, exact, trained, folder, note)
     summary = _write_summary(folder)
     if (folder.path / "report.html").exists():
@@ -281,17 +285,18 @@ def unsolved_worlds(planned: Plan) -> list[World]:
 
 def solve_worlds(planned: Plan, folder: RunFolder, note: Note) -> list[World]:
     """Find every schedule that can be known before training; results are kept for a resumed run."""
-    known = folder.read_json("exact.json") if folder.has_file("exact.json") else {}
+    known = folder.read_json(EXACT) if folder.has_file(EXACT) else {}
     worlds = []
     for world in unsolved_worlds(planned):
         key = f"{world.arm}/{world.seed}"
-        if key not in known:
+        if key in known:
+            world = replace(world, rates=None if known[key] is None else np.asarray(known[key]))
+        elif world.arm != laboratories.ARM:  # whose schedule is found on the way
             if world.arm in ("flat", "saez", "optimum"):
                 note(f"solving {world.arm}, seed {world.seed}")
-            rates = build.exact_rates(planned.scenario, world.people, world.arm)
-            known[key] = None if rates is None else [float(rate) for rate in rates]
-            folder.write_json("exact.json", known)
-        worlds.append(replace(world, rates=None if known[key] is None else np.asarray(known[key])))
+            world = replace(world, rates=build.exact_rates(planned.scenario, world.people, world.arm))
+            _know(folder, world)
+        worlds.append(world)
     return worlds
 
 
@@ -302,25 +307,61 @@ def _train(
     say: Say,
     note: Note,
     may_train: bool = True,
-) -> tuple[Trained, int]:
-    """Train every job that learns, in groups that share a compiled program. Returns states and environment steps."""
+) -> tuple[Trained, list[World], int]:
+    """Train every job that learns, in groups that share a compiled program.
+
+    Returns:
+        States, the worlds with every schedule that was found on the way, and environment steps.
+    """
     trained, rows, env_steps, begun, people = {}, [], 0, {}, build.kind_of(planned.scenario).people_role
-    for group in [*common_start(planned, worlds), *group_jobs(planned, worlds)]:
+
+    def train(group: Group) -> list[TrainState]:
+        """One group, from the common start if there is one."""
+        nonlocal env_steps
         group.begun = begun
         if may_train:
             runs = "run" if len(group.jobs) == 1 else "runs"
             length = f"{group.system.num_updates} updates each"
             note(f"training {group.name}: {len(group.jobs)} {runs}, {length}")
         states = train_group(group, folder, say, may_train, note)
-        if group.name == COMMON:
-            begun = {job.seed: {people: state.learners[people]} for job, state in zip(group.jobs, states, strict=True)}
-        else:
-            trained |= {(job.arm, job.seed): state for job, state in zip(group.jobs, states, strict=True)}
-        rows += group.rows
+        rows.extend(group.rows)
         env_steps += group.system.num_updates * group.steps_per_update
+        return states
+
+    for group in common_start(planned, worlds):
+        states = train(group)
+        begun = {job.seed: {people: state.learners[people]} for job, state in zip(group.jobs, states, strict=True)}
+    worlds, searched = _search(planned, worlds, begun, folder, say, note)
+    for group in group_jobs(planned, worlds):
+        states = train(group)
+        trained |= {(job.arm, job.seed): state for job, state in zip(group.jobs, states, strict=True)}
     if rows:
         folder.write_table("metrics", pl.concat(rows))
-    return trained, env_steps
+    return trained, worlds, env_steps + searched
+
+
+def _search(
+    planned: Plan, worlds: list[World], begun: Mapping[int, Any], folder: RunFolder, say: Say, note: Note
+) -> tuple[list[World], int]:
+    """Find the schedules that are found by trying, and keep them with those that were solved for."""
+    found, env_steps = [], 0
+    for world in worlds:
+        if world.arm == laboratories.ARM:
+            env_steps += laboratories.env_steps(planned, world)
+            if world.rates is None:
+                world = replace(
+                    world, rates=laboratories.search(planned, world, begun.get(world.seed, {}), folder, say, note)
+                )
+                _know(folder, world)
+        found.append(world)
+    return found, env_steps
+
+
+def _know(folder: RunFolder, world: World) -> None:
+    """Keep a schedule that was found, so that it is not found again."""
+    known = folder.read_json(EXACT) if folder.has_file(EXACT) else {}
+    rates = None if world.rates is None else [float(rate) for rate in world.rates]
+    folder.write_json(EXACT, known | {f"{world.arm}/{world.seed}": rates})
 
 
 def common_start(planned: Plan, worlds: list[World]) -> list[Group]:

@@ -96,16 +96,24 @@ class BudgetConfig:
     """Of citizens and planner together."""
     block: int = 50
     """Updates between two checkpoints."""
+    search_updates: int = 0
+    """Of the citizens of each laboratory, while a schedule is searched; 0: as many as `updates`."""
     keep_every: int = 0
     """Updates between checkpoints that are kept for good, so that fisc best-response --at can ask about the course of
     training: a multiple of block. 0: only the last one is kept."""
 
     def __post_init__(self):
         check("budgets.*.common_updates", self.common_updates, self.common_updates >= 0, "at least 0")
+        check("budgets.*.search_updates", self.search_updates, self.search_updates >= 0, "at least 0")
         for name in ("updates", "planner_updates", "block"):
             check(f"budgets.*.{name}", getattr(self, name), getattr(self, name) >= 1, "at least 1")
         fits = self.keep_every >= 0 and self.keep_every % self.block == 0
         check("budgets.*.keep_every", self.keep_every, fits, f"0, or a multiple of block ({self.block})")
+
+    @property
+    def num_search_updates(self) -> int:
+        """As `search_updates` says."""
+        return self.search_updates or self.updates
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,35 @@ class FrontierConfig:
 
 
 @dataclass(frozen=True)
+class LaboratoriesConfig:
+    """How the arm laboratories finds its schedule: versions of it have an economy each, with citizens of their own."""
+
+    begins_at: float = 0.25
+    """Every rate before the search."""
+    width: float = 0.2
+    """How far above or below the schedule's the rates of its versions lie."""
+    step: float = 0.06
+    """How far the rate that matters most moves at a time, at first; it falls to 0 at the end."""
+    memory: float = 0.7
+    """Weight of what was found before, at every move."""
+    block: int = 25
+    """Updates of citizens between two moves."""
+    rests: int = 2
+    """Blocks before the first move, in which citizens begin to answer their version."""
+    environments: int = 64
+    """Of each version."""
+
+    def __post_init__(self):
+        check("laboratories.begins_at", self.begins_at, 0 <= self.begins_at <= 1, "in [0, 1]")
+        check("laboratories.width", self.width, 0 < self.width <= 1, "above 0, at most 1")
+        check("laboratories.step", self.step, 0 < self.step <= 1, "above 0, at most 1")
+        check("laboratories.memory", self.memory, 0 <= self.memory < 1, "in [0, 1)")
+        check("laboratories.rests", self.rests, self.rests >= 0, "at least 0")
+        for name in ("block", "environments"):
+            check(f"laboratories.{name}", getattr(self, name), getattr(self, name) >= 1, "at least 1")
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One experiment, as plain data."""
 
@@ -151,6 +188,7 @@ class Scenario:
     budgets: dict[str, BudgetConfig] = field(default_factory=dict)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     frontier: FrontierConfig = field(default_factory=FrontierConfig)
+    laboratories: LaboratoriesConfig = field(default_factory=LaboratoriesConfig)
 
     def __post_init__(self):
         if self.objective not in OBJECTIVES:

@@ -67,6 +67,10 @@ def plan(
         error = loaded.economy.inexact(what)
         if error is not None:
             raise error
+    if "laboratories" in loaded.arms and not loaded.learning.people_learn:
+        raise ConfigError(
+            "arm laboratories compares citizens who learn: set learning.citizens to 'learn', or leave it out"
+        )
     if loaded.frontier.weights:
         loaded.economy.weighing_equality(1.0)
         if "planner" not in loaded.arms:

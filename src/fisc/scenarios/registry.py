@@ -36,6 +36,9 @@ ARMS: dict[str, Arm] = {
         "the formula with an elasticity estimated while running, as the AI Economist's baseline",
         ("saez2001", "zheng2022"),
     ),
+    "laboratories": Arm(
+        "a schedule found by trying versions of it side by side, each in an economy of its own", ("plackett1946",)
+    ),
     "planner": Arm("a planner that learns by reinforcement", ("zheng2022", "schulman2017")),
     "optimum": Arm(
         "the exact optimum over the same brackets, on the planner's grid of rates if it has one",
@@ -50,6 +53,8 @@ REFERENCES: dict[str, str] = {
     "marginal tax rates. American Economic Review 88(1), 83-95.",
     "mirrlees1971": "Mirrlees, J. A. (1971). An exploration in the theory of optimum income taxation. "
     "Review of Economic Studies 38(2), 175-208.",
+    "plackett1946": "Plackett, R. L. and Burman, J. P. (1946). The design of optimum multifactorial experiments. "
+    "Biometrika 33(4), 305-325.",
     "saez2001": "Saez, E. (2001). Using elasticities to derive optimal income tax rates. "
     "Review of Economic Studies 68(1), 205-229.",
     "saez2016": "Saez, E. and Stantcheva, S. (2016). Generalized social marginal welfare weights for optimal tax "

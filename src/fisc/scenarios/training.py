@@ -2,10 +2,10 @@
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import equinox as eqx
 import jax
@@ -38,6 +38,16 @@ class Job:
     economy: Economy
 
 
+class Adviser(Protocol):
+    """Changes the jobs' economies from block to block."""
+
+    def economies(self, done: int) -> list[Economy]:
+        """Every job's economy after so many updates."""
+
+    def hear(self, done: int, metrics: Mapping[str, np.ndarray]) -> None:
+        """Be told, before it is saved, what happened in the block that ends at `done`: metrics [job, update]."""
+
+
 @dataclass
 class Group:
     """Jobs that share one compiled program."""
@@ -54,6 +64,8 @@ class Group:
     """States to go on from, one for each job, as if they were new. Empty: new ones."""
     keep_every: int = 0
     """Updates between checkpoints that are kept for good; 0: only the last one is."""
+    adviser: Adviser | None = None
+    """None: every job's economy stays as it is."""
     rows: list[pl.DataFrame] = field(default_factory=list)
 
     @property
@@ -129,6 +141,8 @@ def train_group(
         if must_compile:
             note(f"compiling {group.name}")
             compiled = (size, compile_block(group.system, size, len(group.jobs)))
+        if group.adviser is not None:
+            economies = stack(group.adviser.economies(done))
         started = time.perf_counter()
         arrays, metrics = compiled[1](economies, run)
         metrics = {name: np.asarray(value) for name, value in metrics.items()}
@@ -136,6 +150,8 @@ def train_group(
         seconds = time.perf_counter() - started
         group.rows.append(_rows(group, metrics, done))
         done += size
+        if group.adviser is not None:
+            group.adviser.hear(done, metrics)
         here = processes.whole(run)
         _keep(path, here, group, done, metrics, size)
         say(_report(group, metrics, done, None if must_compile else seconds / size))

@@ -1,0 +1,116 @@
+"""The arm `laboratories`: a schedule is searched in economies side by side, and then given to citizens like any other.
+
+Axes: `v` versions, `b` brackets.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from fisc.core.economy import Economy
+from fisc.learning.two_level import TwoLevel
+from fisc.records.store import RunFolder
+from fisc.scenarios import build
+from fisc.scenarios.evaluation import World
+from fisc.scenarios.plan import Plan
+from fisc.scenarios.training import Group, Job, Report, train_group
+from fisc.taxes import laboratories
+
+ARM = "laboratories"
+FIRST_SEED = 1_000_000
+"""Of the versions' own luck, apart from that of all arms."""
+LATEST = 20
+"""Updates of a block, at its end, that say what a version is worth."""
+
+
+class Search:
+    """Where the schedule stands, and what the versions have shown so far: told after every block of training.
+
+    Everything follows from what was heard, which is kept in the run folder: a resumed search goes on as it would have.
+    """
+
+    def __init__(self, planned: Plan, world: World, folder: RunFolder):
+        self.planned, self.world, self.folder = planned, world, folder
+        self.config, self.num_updates = planned.scenario.laboratories, planned.budget.num_search_updates
+        self.file = f"{ARM}-seed-{world.seed}.json"
+        self.heard: list[dict[str, Any]] = folder.read_json(self.file) if folder.has_file(self.file) else []
+
+    def schedule(self, done: int) -> Float[np.ndarray, " b"]:
+        """The schedule after so many updates of the versions' citizens."""
+        config = self.config
+        schedule, slope = np.full(len(self.world.people.cutoffs), config.begins_at), None
+        for number, block in enumerate(self._until(done), start=1):
+            new = laboratories.slopes(laboratories.versions(schedule, config.width), np.asarray(block["welfare"]))
+            slope = new if slope is None else config.memory * slope + (1 - config.memory) * new
+            if number > config.rests:
+                left = 1 - block["update"] / self.num_updates
+                schedule = laboratories.moved(schedule, slope, config.step * left)
+        return schedule
+
+    def economies(self, done: int) -> list[Economy]:
+        """Every version's economy after so many updates."""
+        scenario, people = self.planned.scenario, self.world.people
+        rates = laboratories.versions(self.schedule(done), self.config.width)
+        return [
+            build.make_economy(scenario, people, build.make_tax(scenario, people, ARM, version)) for version in rates
+        ]
+
+    def hear(self, done: int, metrics: Mapping[str, np.ndarray]) -> None:
+        """Write down what the versions were worth in the block that ends at `done`. `metrics`: [version, update]."""
+        welfare = metrics["welfare"][:, -LATEST:].mean(axis=1)
+        block = {"update": done, "schedule": self.schedule(done).tolist(), "welfare": welfare.tolist()}
+        self.heard = [*self._until(done - 1), block]
+        self.folder.write_json(self.file, self.heard)
+
+    def _until(self, done: int) -> list[dict[str, Any]]:
+        """What was heard up to an update: a run that is resumed makes later blocks again."""
+        return [block for block in self.heard if block["update"] <= done]
+
+
+def search(
+    planned: Plan,
+    world: World,
+    begun: Mapping[str, Any],
+    folder: RunFolder,
+    say: Callable[[Report], None],
+    note: Callable[[str], None],
+) -> Float[np.ndarray, " b"]:
+    """Find a schedule for one seed, or go on finding it.
+
+    Args:
+        begun: learners' states that the citizens of every version begin with, by role; empty: new ones.
+
+    Raises:
+        DivergenceError: as in training; the state is saved.
+    """
+    adviser = Search(planned, world, folder)
+    seeds = range(FIRST_SEED + 100 * world.seed, FIRST_SEED + 100 * (world.seed + 1))
+    jobs = [Job(ARM, seed, economy) for seed, economy in zip(seeds, adviser.economies(0), strict=False)]
+    group = Group(
+        f"{ARM}-seed-{world.seed}",
+        jobs,
+        _system(planned),
+        planned.scenario.laboratories.block,
+        begun={job.seed: dict(begun) for job in jobs} if begun else {},
+        adviser=adviser,
+    )
+    note(f"searching a schedule in {len(jobs)} economies, seed {world.seed}: {adviser.num_updates} updates each")
+    train_group(group, folder, say, note=note)
+    return adviser.schedule(adviser.num_updates)
+
+
+def env_steps(planned: Plan, world: World) -> int:
+    """Environment steps of a search, of all versions together."""
+    system, num = _system(planned), len(laboratories.directions(len(world.people.cutoffs)))
+    tax = build.make_tax(planned.scenario, world.people, "free_market", np.zeros(len(world.people.cutoffs)))
+    return num * system.num_updates * system.steps_per_update(build.make_economy(planned.scenario, world.people, tax))
+
+
+def _system(planned: Plan) -> TwoLevel:
+    """How a version's citizens learn: as under a schedule that is given, in as many environments as it has."""
+    learning = replace(planned.scenario.learning, environments=planned.scenario.laboratories.environments)
+    budget = replace(planned.budget, updates=planned.budget.num_search_updates)
+    return build.make_system(replace(planned.scenario, learning=learning), budget, has_government=False)

@@ -1,0 +1,41 @@
+"""Versions of one schedule side by side, and where it should go. Axes: `v` versions, `b` brackets.
+
+A planner that changes rates within an economy learns what they are worth to people who have not answered them yet. Here
+each version has an economy of its own and keeps its distance from the schedule while that moves slowly, so that its
+people have long answered what sets it apart: the difference between versions is what a rate is worth in the long run.
+
+Source: Plackett and Burman (1946), Biometrika 33(4), for versions whose effects can be told apart.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+
+def directions(num_brackets: int) -> Float[np.ndarray, "v b"]:
+    """Whether each version's rates lie above (1) or below (-1) the schedule's.
+
+    Each bracket is up in half of the versions, and any two are up together in a quarter: a column says what its
+    bracket does, whatever the others do. There are as many versions as the smallest power of two above `num_brackets`.
+    """
+    square = np.ones((1, 1))
+    while len(square) <= num_brackets:
+        square = np.block([[square, square], [square, -square]])
+    return square[:, 1 : num_brackets + 1]
+
+
+def versions(schedule: Float[np.ndarray, " b"], width: float) -> Float[np.ndarray, "v b"]:
+    """The rates of each version: `width` above or below the schedule's, in [0, 1]."""
+    return np.clip(schedule + width * directions(len(schedule)), 0.0, 1.0)
+
+
+def slopes(rates: Float[np.ndarray, "v b"], welfare: Float[np.ndarray, " v"]) -> Float[np.ndarray, " b"]:
+    """What welfare gains by a rate, from 0 to 1, by comparing the versions; 0 where all have the same rate."""
+    apart = rates - rates.mean(axis=0)
+    spread = np.sum(apart**2, axis=0)
+    return np.where(spread > 0, apart.T @ (welfare - welfare.mean()) / np.where(spread > 0, spread, 1.0), 0.0)
+
+
+def moved(schedule: Float[np.ndarray, " b"], slope: Float[np.ndarray, " b"], step: float) -> Float[np.ndarray, " b"]:
+    """The schedule after a move uphill: by `step` where the slope is steepest, elsewhere by less in proportion."""
+    steepest = np.max(np.abs(slope))
+    return np.clip(schedule + step * slope / steepest, 0.0, 1.0) if steepest > 0 else schedule
