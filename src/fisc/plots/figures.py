@@ -17,6 +17,7 @@ from fisc.plots.learning import draw_learning
 from fisc.plots.outcomes import draw_outcomes
 from fisc.plots.rates import draw_rates
 from fisc.plots.schedules import draw_schedules
+from fisc.plots.search import draw_search
 from fisc.plots.style import save_figure
 from fisc.plots.trade_off import draw_trade_off
 from fisc.plots.welfare import draw_welfare
@@ -63,6 +64,10 @@ def _welfare(source: Source) -> Drawing:
 
 def _schedules(source: Source) -> Drawing:
     return draw_schedules(source.frame, source.money)
+
+
+def _search(source: Source) -> Drawing:
+    return draw_search(source.frame, source.objective, source.money)
 
 
 def _frontier(source: Source) -> Drawing:
@@ -122,6 +127,15 @@ FIGURES: dict[str, FigureSpec] = {
         "Marginal tax rates by income bracket. Brackets are drawn equally wide; tick labels are their lower cutoffs.",
         "schedules",
         _schedules,
+    ),
+    "search": FigureSpec(
+        "How a schedule was found by trying",
+        "Versions of the schedule lie above and below it, each in an economy of its own; it moves to where the better "
+        "ones are. Left: the schedule. Right: what its versions are worth on average, which is less than it is itself "
+        "where it lies best. Lines are means over seeds, bands run from the lowest to the highest seed.",
+        "search",
+        _search,
+        is_special=True,
     ),
     "frontier": FigureSpec(
         "Equality against productivity",

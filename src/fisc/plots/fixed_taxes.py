@@ -1,4 +1,4 @@
-"""Figure: what consumers, firms and all together get under each fixed rate, and under a government that learns."""
+"""Figure: what consumers, firms and all together get under each fixed rate, and under rates that are learned."""
 
 import numpy as np
 import polars as pl
@@ -11,7 +11,8 @@ from fisc.plots.wording import format_number, format_percent
 from fisc.records.errors import RecordError
 from fisc.records.schema import METRICS, flat_percent, has_natural_zero, metric_unit
 
-LEARNED = "planner"
+LEARNED = {"laboratories": "labs", "planner": "learned"}
+"""Arms whose rates are learned, and how their bars are called."""
 _TITLES = {"utility": "Consumers' utility", "profit": "Firms' profit"}
 _FIXED_COLOR = "#7d94ad"
 
@@ -23,7 +24,7 @@ def fixed_rate(arm: str) -> float | None:
 
 
 def tabulate_fixed_taxes(evaluation: pl.DataFrame, objective: str) -> pl.DataFrame:
-    """Return `metric, arm, rate, mean, low, high, seeds`: by rate, then the learned government with an empty rate.
+    """Return `metric, arm, rate, mean, low, high, seeds`: by rate, then the learned ones with an empty rate.
 
     Metrics are the utility of consumers, the profit of firms and the objective; intervals are over seeds.
 
@@ -38,7 +39,7 @@ def tabulate_fixed_taxes(evaluation: pl.DataFrame, objective: str) -> pl.DataFra
         rows = evaluation.filter(pl.col("metric") == metric)
         if rows.is_empty():
             raise RecordError(f"no evaluation row has the metric '{metric}': evaluate it")
-        for arm in [*sorted(rates, key=rates.__getitem__), LEARNED]:
+        for arm in [*sorted(rates, key=rates.__getitem__), *LEARNED]:
             values = rows.filter(pl.col("arm") == arm)["value"]
             if len(values):
                 lines.append((metric, arm, rates.get(arm), *bootstrap_interval(values), len(values)))
@@ -51,7 +52,7 @@ def tabulate_fixed_taxes(evaluation: pl.DataFrame, objective: str) -> pl.DataFra
 def draw_fixed_taxes(evaluation: pl.DataFrame, objective: str, money: str = "coin") -> tuple[Figure, pl.DataFrame]:
     """Draw bars by fixed rate in three panels: utility of consumers, profit of firms, and the objective.
 
-    The bar of the learned government stands apart, with the rates that it chose below it. Lines are intervals over
+    The bars of learned rates stand apart, with what a government chose below them. Lines are intervals over
     seeds, dots single seeds; a dashed line marks the best fixed rate in each panel.
 
     Args:
@@ -76,7 +77,7 @@ def draw_fixed_taxes(evaluation: pl.DataFrame, objective: str, money: str = "coi
         panel.set_ylabel(metric_unit(name, money).replace("utils", "utils per quarter"))
         panel.annotate(_against_best(bars), (0, 1), xytext=(0, 5), xycoords="axes fraction", fontsize=8,
                        textcoords="offset points", color=style.MUTED)  # fmt: skip
-        ticks = ["learned" if rate is None else f"{100 * rate:g}%" for rate in bars["rate"]]
+        ticks = [LEARNED.get(arm, f"{100 * (rate or 0):g}%") for arm, rate in bars.select("arm", "rate").iter_rows()]
         panel.set_xticks(_places(bars), ticks)
         panel.tick_params(axis="x", length=0, labelsize=8)
         style.compact_ticks(panel, "y")
@@ -89,14 +90,14 @@ def draw_fixed_taxes(evaluation: pl.DataFrame, objective: str, money: str = "coi
 
 
 def _places(bars: pl.DataFrame) -> np.ndarray:
-    """Where bars stand: the learned one is set apart."""
+    """Where bars stand: learned ones are set apart."""
     return np.arange(len(bars)) + 0.4 * bars["rate"].is_null().to_numpy()
 
 
 def _draw_bars(panel: Axes, bars: pl.DataFrame, values: pl.DataFrame) -> None:
-    learned = style.arm_styles([LEARNED])[LEARNED].color
+    styles = style.arm_styles(LEARNED)
     for place, row in zip(_places(bars), bars.iter_rows(named=True), strict=True):
-        color = learned if row["rate"] is None else _FIXED_COLOR
+        color = styles[row["arm"]].color if row["rate"] is None else _FIXED_COLOR
         if row["mean"] is None:
             panel.annotate("not\nfinite", (place, 0), ha="center", va="bottom", fontsize=7, color=style.MUTED)
             continue
@@ -118,7 +119,7 @@ def _best_fixed(bars: pl.DataFrame) -> float | None:
 
 
 def _against_best(bars: pl.DataFrame) -> str:
-    """The learned mean against the best fixed one of the panel: in percent, where that means something."""
+    """The best learned mean against the best fixed one of the panel: in percent, where that means something."""
     best, learned = _best_fixed(bars), bars.filter(pl.col("rate").is_null())["mean"].max()
     if learned is None or best is None:
         return ""
@@ -129,7 +130,7 @@ def _against_best(bars: pl.DataFrame) -> str:
 
 def _learned_rates(evaluation: pl.DataFrame) -> str:
     """The mean rates that the government chose, in words."""
-    mine = evaluation.filter(pl.col("arm") == LEARNED)
+    mine = evaluation.filter(pl.col("arm") == "planner")
     names = (("income", "income_tax_rate"), ("profit", "corporate_tax_rate"))
     means = [(word, mine.filter(pl.col("metric") == name)["value"].mean()) for word, name in names]
     shown = [f"{format_percent(mean)} on {word}" for word, mean in means if mean is not None]

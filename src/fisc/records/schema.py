@@ -91,6 +91,12 @@ TABLES: dict[str, Table] = {
         key=("profile", "seed", "episode", "role", "agent"),
         nullable=("agent",),
     ),
+    "search": Table(
+        {"seed": _COUNT, "update": _COUNT, "rate_of": _TEXT, "metric": _TEXT, "value": _NUMBER},
+        key=("seed", "update", "rate_of", "metric"),
+        nullable=("rate_of",),
+        metrics=("rate", "slope", "welfare"),
+    ),
     "frontier": Table(
         {"arm": _TEXT, "seed": _COUNT, "weight": _NUMBER, "metric": _TEXT, "value": _NUMBER},
         key=("arm", "seed", "weight", "metric"),

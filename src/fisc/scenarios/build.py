@@ -5,7 +5,6 @@ Everything exact (calibration, optimum, Saez fixed point) is computed in float64
 
 import importlib.util
 import traceback
-from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +20,6 @@ from fisc.core.errors import ConfigError
 from fisc.core.mandate import mandate
 from fisc.core.policy import Learner, Policy, scripted
 from fisc.core.tax import TaxSystem
-from fisc.learning.curriculum import Phases, RoleSchedule
 from fisc.learning.ppo import Settings, ppo
 from fisc.learning.two_level import Curriculum, TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
@@ -36,7 +34,6 @@ from fisc.scenarios.kinds.kind import Kind, People
 from fisc.scenarios.kinds.one_step import OneStepKind
 from fisc.scenarios.learning_config import LearnerConfig
 from fisc.scenarios.registry import check_arm
-from fisc.taxes.fixed import check_schedule, fixed
 from fisc.taxes.held import Held
 from fisc.taxes.planner import PlannerContinuous, PlannerGrid
 from fisc.taxes.saez import saez_estimated
@@ -97,7 +94,8 @@ def exact_rates(scenario: Scenario, people: People, arm: str) -> np.ndarray | No
     Raises:
         ConfigError: if the arm needs exact best responses and the preferences do not allow them, or rates are missing.
     """
-    num = len(people.cutoffs)
+    kind = kind_of(scenario)
+    num = len(kind.rate_names(people))
     if arm == "free_market":
         return np.zeros(num)
     if arm == "us_federal":
@@ -109,7 +107,7 @@ def exact_rates(scenario: Scenario, people: People, arm: str) -> np.ndarray | No
     if arm == "fixed":
         if not scenario.taxes.fixed_rates:
             raise ConfigError(f"arm fixed needs taxes.fixed_rates, {num} rates in [0, 1]")
-        check_schedule(people.cutoffs, scenario.taxes.fixed_rates)
+        kind.given_tax(people, scenario.taxes.fixed_rates)
         return np.asarray(scenario.taxes.fixed_rates)
     if arm == "flat" and scenario.taxes.flat_rate != "best":
         return np.full(num, scenario.taxes.flat_rate)
@@ -117,7 +115,7 @@ def exact_rates(scenario: Scenario, people: People, arm: str) -> np.ndarray | No
         return np.full(num, percent / 100)
     if arm in ("flat", "saez", "optimum"):
         with jax.enable_x64(True):
-            return kind_of(scenario).search(scenario, people, arm)
+            return kind.search(scenario, people, arm)
     return None
 
 
@@ -133,7 +131,7 @@ def make_tax(
     """
     cutoffs = jnp.asarray(people.cutoffs, float)
     if rates is not None:
-        return fixed(people.cutoffs, np.clip(rates, 0.0, 1.0))
+        return kind_of(scenario).given_tax(people, np.clip(rates, 0.0, 1.0))
     taxes = scenario.taxes
     if arm == "laboratories":
         raise ConfigError(
@@ -268,18 +266,14 @@ def _look(config: LearnerConfig) -> Look | None:
 def make_system(scenario: Scenario, budget: BudgetConfig, has_government: bool) -> TwoLevel:
     """Learning as the scenario describes it; without a government the others learn alone."""
     num_updates = budget.planner_updates if has_government else budget.updates
-    curriculum = kind_of(scenario).curriculum(scenario, num_updates, has_government)
-    if budget.common_updates:  # labor has become as costly as it is before the arms part
-        curriculum = replace(curriculum, labor_cost=(1.0, 1.0))
+    curriculum = kind_of(scenario).curriculum(scenario, num_updates, has_government, budget.common_updates)
     return _two_level(scenario, curriculum, num_updates)
 
 
 def make_common_system(scenario: Scenario, budget: BudgetConfig) -> TwoLevel:
-    """What all arms go on from: citizens learn in the free market while labor becomes as costly as it is."""
-    learning, role = scenario.learning, scenario.learning.citizen
-    schedule = RoleSchedule(entropy=(role.entropy, role.entropy), learning_rate=(1.0, 1.0))
-    costs, full_at = (learning.labor_cost_start, 1.0), learning.labor_cost_full_at or 1.0
-    curriculum = Phases({"citizen": schedule}, labor_cost=costs, labor_cost_full_at=full_at)
+    """What all arms go on from: everybody but a government learns in the free market."""
+    following = max(budget.updates, budget.planner_updates)
+    curriculum = kind_of(scenario).common_curriculum(scenario, budget.common_updates, following)
     return _two_level(scenario, curriculum, budget.common_updates)
 
 

@@ -34,6 +34,7 @@ from fisc.scenarios.provenance import digest_of, identity_of, open_folder, versi
 from fisc.scenarios.reading import parse
 from fisc.scenarios.training import Group, Job, Report, train_group
 
+FREE_MARKET = "free_market"
 COMMON = "common"
 """Name of the group that all others go on from."""
 Say = Callable[[Report], None]
@@ -137,14 +138,14 @@ def _lend_a_hand(planned: Plan) -> None:
     silent = lambda said: None  # noqa: E731
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder.create(Path(scratch) / "run")
-        _train(planned, _with_rates_of_first(unsolved_worlds(planned)), folder, silent, silent)
+        _train(planned, _with_rates_of_first(planned, unsolved_worlds(planned)), folder, silent, silent)
 
 
-def _with_rates_of_first(worlds: list[World]) -> list[World]:
+def _with_rates_of_first(planned: Plan, worlds: list[World]) -> list[World]:
     """Worlds with the schedules that the first process knows; to be called by all."""
     if jax.process_count() == 1:
         return worlds
-    longest = max(len(world.people.cutoffs) for world in worlds)
+    longest = max(len(build.kind_of(planned.scenario).rate_names(world.people)) for world in worlds)
     known = np.full((len(worlds), longest), np.nan)
     for row, world in zip(known, worlds, strict=True):
         if world.rates is not None:
@@ -190,7 +191,7 @@ def _run(planned: Plan, diary: Diary, say: Say, note: Note) -> dict[str, Any]:
         diary.write("running")
         say(progress)
 
-    trained, worlds, env_steps = _train(planned, _with_rates_of_first(worlds), folder, report, note)
+    trained, worlds, env_steps = _train(planned, _with_rates_of_first(planned, worlds), folder, report, note)
     _write_tables(planned, worlds, exact, trained, folder, note)
     spent = {"env_steps": env_steps, "wall_seconds": round(diary.seconds, 1)}
     folder.write_json("provenance.json", folder.read_json("provenance.json") | spent)
@@ -228,6 +229,9 @@ def _write_tables(
     tables = evaluate(planned.scenario, worlds, trained)
     if planned.scenario.frontier.weights:
         tables["frontier"] = evaluate_frontier(planned.scenario, worlds, trained, exact, tables["evaluation"])
+    searched = [world for world in worlds if world.arm == laboratories.ARM]
+    if searched:
+        tables["search"] = laboratories.courses(planned, searched, folder)
     for name, frame in tables.items():
         folder.write_table(name, frame)
 
@@ -313,7 +317,7 @@ def _train(
     Returns:
         States, the worlds with every schedule that was found on the way, and environment steps.
     """
-    trained, rows, env_steps, begun, people = {}, [], 0, {}, build.kind_of(planned.scenario).people_role
+    trained, rows, env_steps, begun = {}, [], 0, {}
 
     def train(group: Group) -> list[TrainState]:
         """One group, from the common start if there is one."""
@@ -330,7 +334,7 @@ def _train(
 
     for group in common_start(planned, worlds):
         states = train(group)
-        begun = {job.seed: {people: state.learners[people]} for job, state in zip(group.jobs, states, strict=True)}
+        begun = {job.seed: dict(state.learners) for job, state in zip(group.jobs, states, strict=True)}
     worlds, searched = _search(planned, worlds, begun, folder, say, note)
     for group in group_jobs(planned, worlds):
         states = train(group)
@@ -365,15 +369,16 @@ def _know(folder: RunFolder, world: World) -> None:
 
 
 def common_start(planned: Plan, worlds: list[World]) -> list[Group]:
-    """Citizens in the free market, one job a seed, from whom all arms go on; nothing if they begin on their own."""
+    """Everybody in the free market, one job a seed, from whom all arms go on; nothing if they begin on their own."""
     scenario, budget = planned.scenario, planned.budget
     if not budget.common_updates or not scenario.learning.people_learn:
         return []
     jobs = {}
     for world in worlds:
-        tax = build.make_tax(scenario, world.people, "free_market", np.zeros(len(world.people.cutoffs)))
+        none = build.exact_rates(scenario, world.people, FREE_MARKET)
+        tax = build.make_tax(scenario, world.people, FREE_MARKET, none)
         economy = build.make_economy(scenario, world.people, tax)
-        jobs.setdefault(world.seed, Job("free_market", world.seed, economy))
+        jobs.setdefault(world.seed, Job(FREE_MARKET, world.seed, economy))
     return [Group(COMMON, list(jobs.values()), build.make_common_system(scenario, budget), budget.block)]
 
 

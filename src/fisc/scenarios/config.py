@@ -40,7 +40,7 @@ class TaxesConfig:
     flat_rate: float | Literal["best"] = "best"
     """Rate of the arm flat; 'best' searches the one of highest welfare."""
     fixed_rates: tuple[float, ...] = ()
-    """Rates of the arm fixed."""
+    """Rates of the arm fixed, one for each bracket; in the business cycle those on incomes and on profits."""
     planner: Literal["grid", "continuous"] = "grid"
     rate_step: float = 0.05
     """Distance of the rates on the planner's grid."""
@@ -89,7 +89,8 @@ class BudgetConfig:
     """How long to train."""
 
     common_updates: int = 0
-    """Of citizens in the free market, before the arms part: every arm goes on from there. 0: all begin from nothing."""
+    """Of everybody but a government in the free market, before the arms part: all arms go on from there. 0: they begin
+    from nothing."""
     updates: int = 300
     """Of citizens under a given schedule."""
     planner_updates: int = 1000
@@ -150,13 +151,13 @@ class LaboratoriesConfig:
     width: float = 0.2
     """How far above or below the schedule's the rates of its versions lie."""
     step: float = 0.06
-    """How far the rate that matters most moves at a time, at first; it falls to 0 at the end."""
-    memory: float = 0.7
-    """Weight of what was found before, at every move."""
+    """How far a rate moves at a time, at first, where all that was found agrees; it falls to 0 at the end."""
+    memory: float = 0.85
+    """Weight of what was found one move before."""
     block: int = 25
     """Updates of citizens between two moves."""
-    rests: int = 2
-    """Blocks before the first move, in which citizens begin to answer their version."""
+    rests: int = 100
+    """Updates at the beginning that are not listened to: citizens have not answered their version yet."""
     environments: int = 64
     """Of each version."""
 

@@ -3,11 +3,12 @@
 Axes: `v` versions, `b` brackets.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float
 
 from fisc.core.economy import Economy
@@ -35,19 +36,20 @@ class Search:
     def __init__(self, planned: Plan, world: World, folder: RunFolder):
         self.planned, self.world, self.folder = planned, world, folder
         self.config, self.num_updates = planned.scenario.laboratories, planned.budget.num_search_updates
+        self.names = build.kind_of(planned.scenario).rate_names(world.people)
         self.file = f"{ARM}-seed-{world.seed}.json"
         self.heard: list[dict[str, Any]] = folder.read_json(self.file) if folder.has_file(self.file) else []
 
     def schedule(self, done: int) -> Float[np.ndarray, " b"]:
         """The schedule after so many updates of the versions' citizens."""
-        config = self.config
-        schedule, slope = np.full(len(self.world.people.cutoffs), config.begins_at), None
-        for number, block in enumerate(self._until(done), start=1):
-            new = laboratories.slopes(laboratories.versions(schedule, config.width), np.asarray(block["welfare"]))
-            slope = new if slope is None else config.memory * slope + (1 - config.memory) * new
-            if number > config.rests:
-                left = 1 - block["update"] / self.num_updates
-                schedule = laboratories.moved(schedule, slope, config.step * left)
+        config, schedule, slopes = self.config, np.full(len(self.names), self.config.begins_at), []
+        for block in self._until(done):
+            if block["update"] <= config.rests:
+                continue
+            slopes.append(self._slopes(block))
+            left = 1.0 - block["update"] / self.num_updates
+            step = config.step * left * laboratories.uphill(np.stack(slopes), config.memory)
+            schedule = np.clip(schedule + step, 0.0, 1.0)
         return schedule
 
     def economies(self, done: int) -> list[Economy]:
@@ -60,10 +62,25 @@ class Search:
 
     def hear(self, done: int, metrics: Mapping[str, np.ndarray]) -> None:
         """Write down what the versions were worth in the block that ends at `done`. `metrics`: [version, update]."""
+        self.heard = self._until(done - 1)
         welfare = metrics["welfare"][:, -LATEST:].mean(axis=1)
-        block = {"update": done, "schedule": self.schedule(done).tolist(), "welfare": welfare.tolist()}
-        self.heard = [*self._until(done - 1), block]
+        self.heard.append({"update": done, "schedule": self.schedule(done).tolist(), "welfare": welfare.tolist()})
         self.folder.write_json(self.file, self.heard)
+
+    def course(self) -> list[tuple[int, int, str | None, str, float]]:
+        """Rows `seed, update, rate_of, metric, value`: after each block the schedule of the block, the slopes that were
+        found in it, and the versions' mean welfare."""
+        rows = []
+        for block in self.heard:
+            at = (self.world.seed, block["update"])
+            rows.append((*at, None, "welfare", float(np.mean(block["welfare"]))))
+            for metric, values in (("rate", block["schedule"]), ("slope", self._slopes(block))):
+                rows += [(*at, name, metric, float(value)) for name, value in zip(self.names, values, strict=True)]
+        return rows
+
+    def _slopes(self, block: dict[str, Any]) -> Float[np.ndarray, " b"]:
+        rates = laboratories.versions(np.asarray(block["schedule"]), self.config.width)
+        return laboratories.slopes(rates, np.asarray(block["welfare"]))
 
     def _until(self, done: int) -> list[dict[str, Any]]:
         """What was heard up to an update: a run that is resumed makes later blocks again."""
@@ -102,10 +119,17 @@ def search(
     return adviser.schedule(adviser.num_updates)
 
 
+def courses(planned: Plan, worlds: Sequence[World], folder: RunFolder) -> pl.DataFrame:
+    """The table `search` of the run folder: how the schedules of these worlds were found."""
+    rows = [row for world in worlds for row in Search(planned, world, folder).course()]
+    return pl.DataFrame(rows, schema=["seed", "update", "rate_of", "metric", "value"], orient="row")
+
+
 def env_steps(planned: Plan, world: World) -> int:
     """Environment steps of a search, of all versions together."""
-    system, num = _system(planned), len(laboratories.directions(len(world.people.cutoffs)))
-    tax = build.make_tax(planned.scenario, world.people, "free_market", np.zeros(len(world.people.cutoffs)))
+    rates = np.zeros(len(build.kind_of(planned.scenario).rate_names(world.people)))
+    system, num = _system(planned), len(laboratories.directions(len(rates)))
+    tax = build.make_tax(planned.scenario, world.people, ARM, rates)
     return num * system.num_updates * system.steps_per_update(build.make_economy(planned.scenario, world.people, tax))
 
 

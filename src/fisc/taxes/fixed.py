@@ -58,9 +58,18 @@ def check_schedule(cutoffs, rates) -> None:
     check_cutoffs(cutoffs)
     if len(rates) != len(cutoffs):
         raise ConfigError(f"a schedule needs one rate for each bracket: got {len(rates)} rates, {len(cutoffs)} cutoffs")
-    for b, rate in enumerate(rates):
+    check_rates(rates, [f"bracket {b}" for b in range(len(rates))])
+
+
+def check_rates(rates, names) -> None:
+    """Refuse rates outside [0, 1]; `names` says what each is the rate of.
+
+    Raises:
+        ConfigError: naming the first wrong one.
+    """
+    for rate, name in zip(rates, names, strict=True):
         if not 0.0 <= rate <= 1.0:  # also refuses NaN
-            raise ConfigError(f"rate {rate} of bracket {b} is outside [0, 1]: rates are fractions (37 % is 0.37)")
+            raise ConfigError(f"rate {rate} of {name} is outside [0, 1]: rates are fractions (37 % is 0.37)")
 
 
 def check_cutoffs(cutoffs) -> None:

@@ -35,7 +35,12 @@ def slopes(rates: Float[np.ndarray, "v b"], welfare: Float[np.ndarray, " v"]) ->
     return np.where(spread > 0, apart.T @ (welfare - welfare.mean()) / np.where(spread > 0, spread, 1.0), 0.0)
 
 
-def moved(schedule: Float[np.ndarray, " b"], slope: Float[np.ndarray, " b"], step: float) -> Float[np.ndarray, " b"]:
-    """The schedule after a move uphill: by `step` where the slope is steepest, elsewhere by less in proportion."""
-    steepest = np.max(np.abs(slope))
-    return np.clip(schedule + step * slope / steepest, 0.0, 1.0) if steepest > 0 else schedule
+def uphill(slopes: Float[np.ndarray, "n b"], memory: float) -> Float[np.ndarray, " b"]:
+    """Where each rate should go by all slopes so far, the latest last, in [-1, 1].
+
+    Their mean over the root of their mean square, where a slope weighs `memory` times as much as the one after it: 1
+    or -1 if all agree, near 0 if they contradict one another. Before them, it is as if a mean of 0 had been found.
+    """
+    weights = (1.0 - memory) * memory ** np.arange(len(slopes))[::-1, None]
+    size = np.sqrt(np.sum(weights * slopes**2, axis=0) / np.sum(weights))
+    return np.sum(weights * slopes, axis=0) / np.where(size > 0, size, 1.0)

@@ -75,7 +75,6 @@ def played(tmp_path_factory):
         ({"arms": ["saez"]}, "arm 'saez' does not fit the economy business_cycle"),
         ({"arms": ["flat_101"]}, "flat_NN is a flat tax of NN %, a whole number from 0 to 100"),
         ({"taxes.planner": "continuous"}, "chooses from a menu; set it to 'grid'"),
-        ({"budgets.smoke.common_updates": 5}, "begins anew under every arm; set it to 0"),
         ({"frontier.weights": 3}, "has no weight of equality"),
     ],
 )

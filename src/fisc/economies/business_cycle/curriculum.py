@@ -91,14 +91,16 @@ class Structured:
     """First episode and length of the rise of the ceiling on tax rates from 0 to 1, for the record; `opens` rules."""
     labor: float = 0.0
     """Labor weighs `1 - exp(-n / labor)`; 0: fully from the start."""
+    behind: int = 0
+    """Episodes that were played before this run, from which it goes on."""
 
     def __call__(self, progress: Progress) -> Knobs:
         """Knobs for this moment."""
-        n = progress.update
+        n = progress.update + self.behind
         weight = 1.0 - jnp.exp(-n.astype(jnp.float32) / self.labor) if self.labor > 0 else jnp.ones(())
         learning = {role: turns.learns(n) for role, turns in self.turns.items()}
         learning |= {role: learning[role] & (n < end) for role, end in self.settles.items()}
-        starts = [turns.start for turns in self.turns.values() if turns.start > 0]
+        starts = {turns.start for turns in self.turns.values()} - {0, self.behind}
         return Knobs(
             labor_cost=weight,
             max_rate=self._ceiling_at(n),
@@ -107,7 +109,7 @@ class Structured:
             learning=learning,
             exploring={role: n < end for role, end in self.settles.items()},
             fresh={},
-            phase=sum((jnp.where(n >= start, 1, 0) for start in sorted(set(starts))), jnp.asarray(1)),
+            phase=sum((jnp.where(n >= start, 1, 0) for start in sorted(starts)), jnp.asarray(1)),
             menu={role: n >= jnp.asarray(first, jnp.int32) for role, first in self.opens.items()},
         )
 
@@ -120,6 +122,9 @@ class Structured:
     def check(self, episodes: int) -> None:
         """Refuse a curriculum that does not fit a run.
 
+        Args:
+            episodes: up to the end of the run, with those behind it.
+
         Raises:
             ConfigError: if a role never learns, or an action never opens, in so many episodes, or if it settles first.
         """
@@ -130,7 +135,7 @@ class Structured:
                     "schedule or train longer"
                 )
         for role, end in self.settles.items():
-            ready = max(self.turns[role].start, *self.opens.get(role, (0,)))
+            ready = max(self.turns[role].start, self.behind, *self.opens.get(role, (0,)))
             if end <= ready:
                 raise ConfigError(
                     f"{role} would settle in episode {end}, before it may learn and choose freely, in episode {ready}: "
@@ -149,7 +154,8 @@ class Structured:
 
     def __hash__(self):
         tables = (self.turns, self.warmth, self.learning_rate, self.opens, self.settles)
-        return hash((*(tuple(sorted(table.items(), key=str)) for table in tables), self.ceiling, self.labor))
+        numbers = (self.ceiling, self.labor, self.behind)
+        return hash((*(tuple(sorted(table.items(), key=str)) for table in tables), *numbers))
 
 
 def widening(entries: Sequence[float], start: float, length: int) -> tuple[int, ...]:

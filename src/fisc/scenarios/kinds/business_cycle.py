@@ -5,6 +5,7 @@ from math import ceil
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from fisc.core.errors import ConfigError
 from fisc.economies.business_cycle import metrics
@@ -13,6 +14,7 @@ from fisc.economies.business_cycle.curriculum import LONG, SHORT, Lengths, Struc
 from fisc.economies.business_cycle.setting import Setting, make_economy
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.kinds.kind import Kind, People
+from fisc.taxes.fixed import Fixed, check_rates
 
 SCHEDULES = {"short": SHORT, "long": LONG, "none": SHORT}
 RATES = ("income_rates", "corporate_rates")
@@ -26,6 +28,12 @@ SAME_NAME = (
 """Keys of a scenario's economy that are numbers of the `Setting` as they are."""
 
 
+class GivenPair(Fixed):
+    """One rate for every income and one for every profit, in this order."""
+
+    schedule: Float[Array, " 2"]
+
+
 class BusinessCycleKind(Kind):
     """Consumers, firms and a government. Nothing is known exactly: everything is learned."""
 
@@ -35,8 +43,22 @@ class BusinessCycleKind(Kind):
 
     def people(self, scenario, seed):
         """Who likes work how little is given: a seed changes nothing but the luck of learning. One bracket: one rate
-        for every income and every profit."""
+        for every income."""
         return People(np.zeros(1), np.full(1, np.nan))
+
+    def rate_names(self, people):
+        """One rate for every income, one for every profit."""
+        return ("on incomes", "on profits")
+
+    def given_tax(self, people, rates):
+        """One rate for every income and one for every profit; a single one is that of both."""
+        if len(rates) not in (1, 2):
+            raise ConfigError(
+                f"got {len(rates)} rates: the economy business_cycle has two, on incomes and on profits; one rate is "
+                "that of both"
+            )
+        check_rates(rates, ("incomes", "profits")[: len(rates)])
+        return GivenPair(jnp.zeros(1), jnp.broadcast_to(jnp.asarray(rates, float), (2,)))
 
     def economy(self, scenario, people, tax):
         """The economy with rates that are given, or with a government that chooses from the tax system's grid."""
@@ -57,23 +79,31 @@ class BusinessCycleKind(Kind):
         except ConfigError as error:
             raise ConfigError(f"[economy]: {error}") from None
         # The rate is traced: all given rates are one program.
-        return replace(economy, fixed_taxes=jnp.broadcast_to(tax.schedule[0], (2,))) if is_given else economy
+        return replace(economy, fixed_taxes=jnp.broadcast_to(tax.schedule, (2,))) if is_given else economy
 
-    def curriculum(self, scenario, num_updates, has_government):
-        """The published schedule, stretched or shrunk to the updates there are."""
+    def curriculum(self, scenario, num_updates, has_government, behind=0):
+        """The published schedule, stretched or shrunk to the updates there are; what is behind is a part of it."""
+        return self._schedule(scenario, behind + num_updates, has_government, behind)
+
+    def common_curriculum(self, scenario, num_updates, following):
+        """Consumers, and then firms with them: the first part of the schedule, without taxes."""
+        return self._schedule(scenario, num_updates + following, has_government=False)
+
+    def _schedule(self, scenario: Scenario, total: int, has_government: bool, behind: int = 0) -> Structured:
+        """The schedule in so many updates, those that are behind among them."""
         learning = scenario.learning
         published = SCHEDULES[learning.schedule]
         try:
-            lengths = published.shrunk(published.total / num_updates)
+            lengths = published.shrunk(published.total / total)
             settles = {
-                role: ceil(config.settles_at * num_updates)
+                role: ceil(config.settles_at * total)
                 for role, config in learning.roles.items()
                 if config.settles_at < 1 and (has_government or role != self.government_role)
             }
-            made = replace(_scheduled(scenario, lengths, has_government), settles=settles)
-            made.check(num_updates)
+            made = replace(_scheduled(scenario, lengths, has_government), settles=settles, behind=behind)
+            made.check(total)
         except ConfigError as error:
-            raise ConfigError(f"learning.schedule '{learning.schedule}' in {num_updates} updates: {error}") from None
+            raise ConfigError(f"learning.schedule '{learning.schedule}' in {total} updates: {error}") from None
         warmth = {
             role: Warmth(config.entropy, lengths.entropy, config.final_entropy, floor_is_absolute=True)
             for role, config in learning.roles.items()

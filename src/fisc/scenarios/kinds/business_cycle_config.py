@@ -7,8 +7,8 @@ from fisc.core.errors import ConfigError, unknown
 from fisc.scenarios.kinds.base_config import EconomyConfig
 from fisc.scenarios.reading import check
 
-ARMS = ("free_market", "flat", "fixed", "planner")
-"""Tax systems that make sense where every income and every profit is taxed at one rate; and flat_NN."""
+ARMS = ("free_market", "flat", "fixed", "laboratories", "planner")
+"""Tax systems that make sense where every income is taxed at one rate and every profit at another; and flat_NN."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class BusinessCycleConfig(EconomyConfig):
             )
 
     def check_scenario(self, scenario):
-        """There are no brackets to choose, and the curriculum has no common start."""
+        """There are no brackets to choose."""
         for arm in scenario.arms:
             self.check_arm(arm)
         if scenario.taxes.planner != "grid":
@@ -150,12 +150,6 @@ class BusinessCycleConfig(EconomyConfig):
                 f"taxes.planner is '{scenario.taxes.planner}': the government of the economy business_cycle chooses "
                 "from a menu; set it to 'grid', with the distance of rates in taxes.rate_step"
             )
-        for name, budget in scenario.budgets.items():
-            if budget.common_updates:
-                raise ConfigError(
-                    f"budgets.{name}.common_updates is {budget.common_updates}: the curriculum of the economy "
-                    "business_cycle begins anew under every arm; set it to 0"
-                )
 
 
 NOT_NEGATIVE = (

@@ -1,6 +1,7 @@
 """What a scenario needs to know about one kind of economy to build it, solve it and check it."""
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from fisc.learning.two_level import Curriculum
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.kinds import law
 from fisc.scenarios.kinds.chronicle import Chronicle
+from fisc.taxes.fixed import fixed
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,18 @@ class Kind(abc.ABC):
         """
         return People(*law.brackets_of(scenario))
 
+    def rate_names(self, people: People) -> tuple[str, ...]:
+        """What each rate of a schedule is the rate of: every bracket has one, by default."""
+        return tuple(f"from {cutoff:g}" for cutoff in people.cutoffs)
+
+    def given_tax(self, people: People, rates: Sequence[float]) -> TaxSystem:
+        """A schedule that nobody changes.
+
+        Raises:
+            ConfigError: too many or too few rates, rates outside [0, 1].
+        """
+        return fixed(people.cutoffs, rates)
+
     @abc.abstractmethod
     def economy(self, scenario: Scenario, people: People, tax: TaxSystem) -> Economy:
         """The economy, in jax's current default precision."""
@@ -88,8 +102,11 @@ class Kind(abc.ABC):
         """Citizens who follow a rule of thumb; None if nobody has thought of one."""
         return None
 
-    def curriculum(self, scenario: Scenario, num_updates: int, has_government: bool) -> Curriculum:
+    def curriculum(self, scenario: Scenario, num_updates: int, has_government: bool, behind: int = 0) -> Curriculum:
         """What moves in a run: by default citizens learn, then a planner joins them under a rising ceiling.
+
+        Args:
+            behind: updates of the common start that it goes on from; by then labor is as costly as it is.
 
         Raises:
             ConfigError: if the run is too short for it.
@@ -110,9 +127,23 @@ class Kind(abc.ABC):
             schedules,
             max_rate=(learning.max_rate_start, 1.0),
             max_rate_full_at=learning.max_rate_full_at,
-            labor_cost=(learning.labor_cost_start, 1.0),
+            labor_cost=(1.0 if behind else learning.labor_cost_start, 1.0),
             labor_cost_full_at=learning.labor_cost_full_at,
         )
+
+    def common_curriculum(self, scenario: Scenario, num_updates: int, following: int) -> Curriculum:
+        """What moves in the common start: citizens learn in the free market while labor becomes as costly as it is.
+
+        Args:
+            following: updates that every arm goes on for, at most.
+
+        Raises:
+            ConfigError: if there are too few updates for it.
+        """
+        learning, role = scenario.learning, scenario.learning.citizen
+        schedule = RoleSchedule(entropy=(role.entropy, role.entropy), learning_rate=(1.0, 1.0))
+        costs, full_at = (learning.labor_cost_start, 1.0), learning.labor_cost_full_at or 1.0
+        return Phases({"citizen": schedule}, labor_cost=costs, labor_cost_full_at=full_at)
 
     def rank(self, accounts: dict[str, Any]) -> Any:
         """By what people are put in order, the lowest first."""
