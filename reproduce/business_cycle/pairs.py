@@ -28,8 +28,9 @@ from fisc.learning.rollout import play_episodes
 from fisc.learning.train import block, over_jobs, stack
 from fisc.learning.two_level import TwoLevel
 from fisc.scenarios import build
-from fisc.scenarios.compare import group_jobs, open_finished, solve_worlds
+from fisc.scenarios.compare import group_jobs, open_finished
 from fisc.scenarios.training import train_group
+from fisc.scenarios.worlds import solve_worlds
 
 PAIRS = ((0.0, 0.0), (0.0, 0.05), (0.0, 0.1), (0.0, 0.2), (0.05, 0.0), (0.1, 0.0), (0.05, 0.05), (0.1, 0.1))
 """Rates on incomes and on profits, the control first."""

@@ -22,8 +22,9 @@ from fisc.core.knobs import full_knobs
 from fisc.learning.rollout import play_episodes
 from fisc.policies.scripted import Constant
 from fisc.scenarios import build
-from fisc.scenarios.compare import group_jobs, open_finished, solve_worlds
+from fisc.scenarios.compare import group_jobs, open_finished
 from fisc.scenarios.training import train_group
+from fisc.scenarios.worlds import solve_worlds
 
 EPISODES = 128
 SHOWN = ("total_welfare", "utility", "profit", "labor", "transfer", "unsold")

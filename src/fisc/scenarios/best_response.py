@@ -31,12 +31,13 @@ from fisc.learning.train import unstack
 from fisc.learning.two_level import TrainState, TwoLevel
 from fisc.records.store import RunFolder, check_free
 from fisc.scenarios import build, checkpoint
-from fisc.scenarios.compare import group_jobs, open_finished, solve_worlds
+from fisc.scenarios.compare import group_jobs, open_finished
 from fisc.scenarios.evaluation import EVALUATION
 from fisc.scenarios.plan import Plan
 from fisc.scenarios.provenance import go_on, versions
 from fisc.scenarios.question import Question, Recipe, folder_name, resolve, whom
 from fisc.scenarios.training import Group, Job, Report, load_kept, new_states, train_group
+from fisc.scenarios.worlds import solve_worlds
 
 QUESTION_FILE = "question.json"
 """What makes a folder that of an answer: what was asked of which run, which `--resume` checks."""

@@ -9,13 +9,12 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 import polars as pl
 
 from fisc.analysis.summary import summarize
@@ -33,13 +32,12 @@ from fisc.scenarios.plan import Plan, plan
 from fisc.scenarios.provenance import digest_of, identity_of, open_folder, versions
 from fisc.scenarios.reading import parse
 from fisc.scenarios.training import Group, Job, Report, train_group
+from fisc.scenarios.worlds import LABORATORIES, solve_worlds, unsolved_worlds, with_rates_of_first
 
 FREE_MARKET = "free_market"
 COMMON = "common"
 """Name of the group that all others go on from."""
 Say = Callable[[Report], None]
-EXACT = "exact.json"
-"""Every schedule that was solved for or found, and null for those that are learned or estimated."""
 Note = Callable[[str], None]
 Trained = dict[tuple[str, int], TrainState]
 """What was learned, by arm and seed."""
@@ -123,7 +121,7 @@ def _check_processes(planned: Plan) -> None:
             "the processes were not started for the same run: give all of them the same command, scenario and version "
             "of fisc"
         )
-    if jax.process_count() > 1 and laboratories.ARM in planned.scenario.arms:
+    if jax.process_count() > 1 and LABORATORIES in planned.scenario.arms:
         raise ConfigError("arm laboratories runs in one process: leave it out here, and compare it apart")
     number, devices = planned.scenario.learning.environments, jax.device_count()
     if jax.process_count() > 1 and number % devices:
@@ -138,22 +136,7 @@ def _lend_a_hand(planned: Plan) -> None:
     silent = lambda said: None  # noqa: E731
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder.create(Path(scratch) / "run")
-        _train(planned, _with_rates_of_first(planned, unsolved_worlds(planned)), folder, silent, silent)
-
-
-def _with_rates_of_first(planned: Plan, worlds: list[World]) -> list[World]:
-    """Worlds with the schedules that the first process knows; to be called by all."""
-    if jax.process_count() == 1:
-        return worlds
-    longest = max(len(build.kind_of(planned.scenario).rate_names(world.people)) for world in worlds)
-    known = np.full((len(worlds), longest), np.nan)
-    for row, world in zip(known, worlds, strict=True):
-        if world.rates is not None:
-            row[: len(world.rates)] = world.rates
-    # as bits: on the way numbers are cut to single precision
-    known = np.asarray(processes.of_first(known.view(np.uint32))).view(np.float64)
-    rates = [None if np.isnan(row).all() else row[~np.isnan(row)] for row in known]
-    return [replace(world, rates=row) for world, row in zip(worlds, rates, strict=True)]
+        _train(planned, with_rates_of_first(planned, unsolved_worlds(planned)), folder, silent, silent)
 
 
 class Diary:
@@ -191,7 +174,7 @@ def _run(planned: Plan, diary: Diary, say: Say, note: Note) -> dict[str, Any]:
         diary.write("running")
         say(progress)
 
-    trained, worlds, env_steps = _train(planned, _with_rates_of_first(planned, worlds), folder, report, note)
+    trained, worlds, env_steps = _train(planned, with_rates_of_first(planned, worlds), folder, report, note)
     _write_tables(planned, worlds, exact, trained, folder, note)
     spent = {"env_steps": env_steps, "wall_seconds": round(diary.seconds, 1)}
     folder.write_json("provenance.json", folder.read_json("provenance.json") | spent)
@@ -229,7 +212,7 @@ def _write_tables(
     tables = evaluate(planned.scenario, worlds, trained)
     if planned.scenario.frontier.weights:
         tables["frontier"] = evaluate_frontier(planned.scenario, worlds, trained, exact, tables["evaluation"])
-    searched = [world for world in worlds if world.arm == laboratories.ARM]
+    searched = [world for world in worlds if world.arm == LABORATORIES]
     if searched:
         tables["search"] = laboratories.courses(planned, searched, folder)
     for name, frame in tables.items():
@@ -281,29 +264,6 @@ def file_name(arm: str) -> str:
     return f"{stem}_{arm.rpartition(':')[2]}_{hashlib.sha256(arm.encode()).hexdigest()[:8]}"
 
 
-def unsolved_worlds(planned: Plan) -> list[World]:
-    """Every arm and seed, as if no schedule were known."""
-    people = {seed: build.population(planned.scenario, seed) for seed in planned.seeds}
-    return [World(arm, seed, people[seed], None) for seed in planned.seeds for arm in planned.scenario.arms]
-
-
-def solve_worlds(planned: Plan, folder: RunFolder, note: Note) -> list[World]:
-    """Find every schedule that can be known before training; results are kept for a resumed run."""
-    known = folder.read_json(EXACT) if folder.has_file(EXACT) else {}
-    worlds = []
-    for world in unsolved_worlds(planned):
-        key = f"{world.arm}/{world.seed}"
-        if key in known:
-            world = replace(world, rates=None if known[key] is None else np.asarray(known[key]))
-        elif world.arm != laboratories.ARM:  # whose schedule is found on the way
-            if world.arm in ("flat", "saez", "optimum"):
-                note(f"solving {world.arm}, seed {world.seed}")
-            world = replace(world, rates=build.exact_rates(planned.scenario, world.people, world.arm))
-            _know(folder, world)
-        worlds.append(world)
-    return worlds
-
-
 def _train(
     planned: Plan,
     worlds: list[World],
@@ -335,37 +295,13 @@ def _train(
     for group in common_start(planned, worlds):
         states = train(group)
         begun = {job.seed: dict(state.learners) for job, state in zip(group.jobs, states, strict=True)}
-    worlds, searched = _search(planned, worlds, begun, folder, say, note)
+    worlds, searched = laboratories.search_all(planned, worlds, begun, folder, say, note, may_train)
     for group in group_jobs(planned, worlds):
         states = train(group)
         trained |= {(job.arm, job.seed): state for job, state in zip(group.jobs, states, strict=True)}
     if rows:
         folder.write_table("metrics", pl.concat(rows))
     return trained, worlds, env_steps + searched
-
-
-def _search(
-    planned: Plan, worlds: list[World], begun: Mapping[int, Any], folder: RunFolder, say: Say, note: Note
-) -> tuple[list[World], int]:
-    """Find the schedules that are found by trying, and keep them with those that were solved for."""
-    found, env_steps = [], 0
-    for world in worlds:
-        if world.arm == laboratories.ARM:
-            env_steps += laboratories.env_steps(planned, world)
-            if world.rates is None:
-                world = replace(
-                    world, rates=laboratories.search(planned, world, begun.get(world.seed, {}), folder, say, note)
-                )
-                _know(folder, world)
-        found.append(world)
-    return found, env_steps
-
-
-def _know(folder: RunFolder, world: World) -> None:
-    """Keep a schedule that was found, so that it is not found again."""
-    known = folder.read_json(EXACT) if folder.has_file(EXACT) else {}
-    rates = None if world.rates is None else [float(rate) for rate in world.rates]
-    folder.write_json(EXACT, known | {f"{world.arm}/{world.seed}": rates})
 
 
 def common_start(planned: Plan, worlds: list[World]) -> list[Group]:

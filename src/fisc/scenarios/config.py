@@ -156,8 +156,8 @@ class LaboratoriesConfig:
     """Weight of what was found one move before."""
     block: int = 25
     """Updates of citizens between two moves."""
-    rests: int = 100
-    """Updates at the beginning that are not listened to: citizens have not answered their version yet."""
+    listens_at: float = 0.125
+    """Share of the search before which nothing is found: citizens have not answered their version yet."""
     environments: int = 64
     """Of each version."""
 
@@ -166,9 +166,9 @@ class LaboratoriesConfig:
         check("laboratories.width", self.width, 0 < self.width <= 1, "above 0, at most 1")
         check("laboratories.step", self.step, 0 < self.step <= 1, "above 0, at most 1")
         check("laboratories.memory", self.memory, 0 <= self.memory < 1, "in [0, 1)")
-        check("laboratories.rests", self.rests, self.rests >= 0, "at least 0")
-        for name in ("block", "environments"):
-            check(f"laboratories.{name}", getattr(self, name), getattr(self, name) >= 1, "at least 1")
+        check("laboratories.listens_at", self.listens_at, 0 <= self.listens_at < 1, "in [0, 1)")
+        check("laboratories.block", self.block, self.block >= 1, "at least 1")
+        check("laboratories.environments", self.environments, self.environments >= 2, "at least 2")
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,16 @@ import polars as pl
 from jaxtyping import Float
 
 from fisc.core.economy import Economy
+from fisc.core.errors import RunError
 from fisc.learning.two_level import TwoLevel
 from fisc.records.store import RunFolder
 from fisc.scenarios import build
 from fisc.scenarios.evaluation import World
 from fisc.scenarios.plan import Plan
 from fisc.scenarios.training import Group, Job, Report, train_group
+from fisc.scenarios.worlds import EXACT, LABORATORIES, keep_rates
 from fisc.taxes import laboratories
 
-ARM = "laboratories"
 FIRST_SEED = 1_000_000
 """Of the versions' own luck, apart from that of all arms."""
 LATEST = 20
@@ -37,14 +38,14 @@ class Search:
         self.planned, self.world, self.folder = planned, world, folder
         self.config, self.num_updates = planned.scenario.laboratories, planned.budget.num_search_updates
         self.names = build.kind_of(planned.scenario).rate_names(world.people)
-        self.file = f"{ARM}-seed-{world.seed}.json"
+        self.file = f"{LABORATORIES}-seed-{world.seed}.json"
         self.heard: list[dict[str, Any]] = folder.read_json(self.file) if folder.has_file(self.file) else []
 
     def schedule(self, done: int) -> Float[np.ndarray, " b"]:
         """The schedule after so many updates of the versions' citizens."""
         config, schedule, slopes = self.config, np.full(len(self.names), self.config.begins_at), []
         for block in self._until(done):
-            if block["update"] <= config.rests:
+            if block["update"] <= config.listens_at * self.num_updates:
                 continue
             slopes.append(self._slopes(block))
             left = 1.0 - block["update"] / self.num_updates
@@ -52,12 +53,18 @@ class Search:
             schedule = np.clip(schedule + step, 0.0, 1.0)
         return schedule
 
+    def jobs(self) -> list[Job]:
+        """The versions at first, each with luck of its own."""
+        seeds = range(FIRST_SEED + 100 * self.world.seed, FIRST_SEED + 100 * (self.world.seed + 1))
+        return [Job(LABORATORIES, seed, economy) for seed, economy in zip(seeds, self.economies(0), strict=False)]
+
     def economies(self, done: int) -> list[Economy]:
         """Every version's economy after so many updates."""
         scenario, people = self.planned.scenario, self.world.people
         rates = laboratories.versions(self.schedule(done), self.config.width)
         return [
-            build.make_economy(scenario, people, build.make_tax(scenario, people, ARM, version)) for version in rates
+            build.make_economy(scenario, people, build.make_tax(scenario, people, LABORATORIES, version))
+            for version in rates
         ]
 
     def hear(self, done: int, metrics: Mapping[str, np.ndarray]) -> None:
@@ -87,6 +94,45 @@ class Search:
         return [block for block in self.heard if block["update"] <= done]
 
 
+def search_all(
+    planned: Plan,
+    worlds: Sequence[World],
+    begun: Mapping[int, Mapping[str, Any]],
+    folder: RunFolder,
+    say: Callable[[Report], None],
+    note: Callable[[str], None],
+    may_search: bool,
+) -> tuple[list[World], int]:
+    """Find the schedules of all worlds that are found by trying, and keep them with those that were solved for.
+
+    Args:
+        begun: as in `search`, by seed.
+        may_search: False to accept what is known alone.
+
+    Returns:
+        All worlds, those with their schedule, and the environment steps of searching.
+
+    Raises:
+        RunError: if a schedule is not known and may not be searched.
+        DivergenceError: as in training; the state is saved.
+    """
+    found, steps = [], 0
+    for world in worlds:
+        if world.arm == LABORATORIES:
+            steps += env_steps(planned, world)
+            if world.rates is None and not may_search:
+                raise RunError(
+                    f"the schedule of arm {world.arm}, seed {world.seed}, is missing in {folder.path / EXACT}: search "
+                    "it again with --resume, or restore the file"
+                )
+            if world.rates is None:
+                rates = search(planned, world, begun.get(world.seed, {}), folder, say, note)
+                world = replace(world, rates=rates)
+                keep_rates(folder, world)
+        found.append(world)
+    return found, steps
+
+
 def search(
     planned: Plan,
     world: World,
@@ -104,10 +150,9 @@ def search(
         DivergenceError: as in training; the state is saved.
     """
     adviser = Search(planned, world, folder)
-    seeds = range(FIRST_SEED + 100 * world.seed, FIRST_SEED + 100 * (world.seed + 1))
-    jobs = [Job(ARM, seed, economy) for seed, economy in zip(seeds, adviser.economies(0), strict=False)]
+    jobs = adviser.jobs()
     group = Group(
-        f"{ARM}-seed-{world.seed}",
+        f"{LABORATORIES}-seed-{world.seed}",
         jobs,
         _system(planned),
         planned.scenario.laboratories.block,
@@ -129,7 +174,7 @@ def env_steps(planned: Plan, world: World) -> int:
     """Environment steps of a search, of all versions together."""
     rates = np.zeros(len(build.kind_of(planned.scenario).rate_names(world.people)))
     system, num = _system(planned), len(laboratories.directions(len(rates)))
-    tax = build.make_tax(planned.scenario, world.people, ARM, rates)
+    tax = build.make_tax(planned.scenario, world.people, LABORATORIES, rates)
     return num * system.num_updates * system.steps_per_update(build.make_economy(planned.scenario, world.people, tax))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from fisc.core.knobs import full_knobs
 from fisc.scenarios import build
 from fisc.scenarios.plan import Plan, is_search
+from fisc.scenarios.worlds import LABORATORIES
 
 
 def outline(planned: Plan) -> None:
@@ -18,7 +19,7 @@ def outline(planned: Plan) -> None:
     scenario, key = planned.scenario, jax.random.key(0)
     people = build.population(scenario, planned.seeds[0])
     for arm in scenario.arms:
-        if not is_search(scenario, arm) and arm != "laboratories":
+        if not is_search(scenario, arm) and arm != LABORATORIES:
             build.make_tax(scenario, people, arm, build.exact_rates(scenario, people, arm))
     given = np.zeros(len(people.cutoffs))
     learned = [arm for arm in planned.scenario.arms if arm in ("planner", "saez_estimated") or ".py:" in arm]

@@ -67,15 +67,28 @@ def plan(
         error = loaded.economy.inexact(what)
         if error is not None:
             raise error
-    if "laboratories" in loaded.arms and not loaded.learning.people_learn:
-        raise ConfigError(
-            "arm laboratories compares citizens who learn: set learning.citizens to 'learn', or leave it out"
-        )
+    if "laboratories" in loaded.arms:
+        _check_laboratories(loaded)
     if loaded.frontier.weights:
         loaded.economy.weighing_equality(1.0)
         if "planner" not in loaded.arms:
             raise ConfigError("a frontier is what one planner learns: put planner among the arms")
     return Plan(loaded, chosen, budget, length, scenario, dict(overrides or {}))
+
+
+def _check_laboratories(scenario: Scenario) -> None:
+    """Refuse laboratories in which nobody could learn."""
+    if not scenario.learning.people_learn:
+        raise ConfigError(
+            "arm laboratories compares citizens who learn: set learning.citizens to 'learn', or leave it out"
+        )
+    number = scenario.laboratories.environments
+    for name, role in scenario.learning.roles.items():
+        if role.minibatches > number:
+            raise ConfigError(
+                f"laboratories.environments is {number}: it must be at least learning.{name}.minibatches "
+                f"({role.minibatches})"
+            )
 
 
 def is_search(scenario: Scenario, arm: str) -> bool:

@@ -15,7 +15,9 @@ from fisc.records.metrics import flat_percent
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.reading import from_toml, parse, read_text
 
-PRESETS = ("one-step", "us-2024", "gtb-open-quadrant", "rbc-small", "rbc-open", "rbc-closed", "rbc-paper-short")
+PRESETS = (
+    "one-step", "us-2024", "gtb-open-quadrant", "rbc-small", "rbc-taxes", "rbc-open", "rbc-closed", "rbc-paper-short",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from fisc.core.policy import Policy
 from fisc.policies.scripted import Greedy, UniformRandom
 from fisc.records.policies import SUFFIX, read_policies
 from fisc.scenarios import build
-from fisc.scenarios.compare import group_jobs, open_finished, solve_worlds
+from fisc.scenarios.compare import group_jobs, open_finished
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.reading import parse
 from fisc.scenarios.registry import check_arm, load_scenario
 from fisc.scenarios.training import train_group
+from fisc.scenarios.worlds import solve_worlds
 
 MOST = 127
 """The largest whole number of eight bits, sign included."""

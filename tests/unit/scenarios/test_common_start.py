@@ -9,8 +9,9 @@ import pytest
 import fisc
 from fisc.core.errors import ConfigError
 from fisc.records.store import RunFolder
-from fisc.scenarios.compare import COMMON, common_start, group_jobs, plan, solve_worlds
+from fisc.scenarios.compare import COMMON, common_start, group_jobs, plan
 from fisc.scenarios.training import train_group
+from fisc.scenarios.worlds import solve_worlds
 
 SMALL = {
     "economy.workers": 8,
