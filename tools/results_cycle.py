@@ -8,9 +8,9 @@ CYCLE = "reproduce/business_cycle"
 """Where the results of the business cycle are."""
 
 
-def cycle_arms() -> str:
+def cycle_arms(name: str = "rbc_small") -> str:
     """Every tax system of the business cycle, best first."""
-    arms = stored(f"{CYCLE}/rbc_small.json")["arms"]
+    arms = stored(f"{CYCLE}/{name}.json")["arms"]
     rows = []
     for arm in sorted(arms, key=lambda arm: -arms[arm]["welfare"]["mean"]):
         found = arms[arm]
@@ -38,10 +38,15 @@ def cycle_arms() -> str:
     return table(head, rows)
 
 
-def cycle_contrasts() -> str:
+def cycle_contrasts(name: str = "rbc_small") -> str:
     """What learned taxes bring beyond the best rate that is given: of all, and of those that the paper compares."""
-    found = stored(f"{CYCLE}/rbc_small.json")
-    given = [arm for arm in found["arms"] if arm != "planner"]
+    found = stored(f"{CYCLE}/{name}.json")
+    return "".join(_contrasts(found, arm) for arm in ("laboratories", "planner") if arm in found["arms"])
+
+
+def _contrasts(found: dict, arm: str) -> str:
+    """The same for one arm whose taxes are learned."""
+    given = [other for other in found["arms"] if other not in ("laboratories", "planner")]
     said = []
     for what, arms in (
         ("the best of all given rates", given),
@@ -49,11 +54,11 @@ def cycle_contrasts() -> str:
     ):
         welfare = {arm: found["arms"][arm]["welfare"] for arm in arms}
         best, luckiest = (max(arms, key=lambda arm: pick(welfare[arm])) for pick in (_mean, _highest))
-        contrast, learned = found["contrasts"][f"planner-{best}"], found["arms"]["planner"]["welfare"]
+        contrast, learned = found["contrasts"][f"{arm}-{best}"], found["arms"][arm]["welfare"]
         size = f"{contrast['mean']:+,.0f} (95 % interval {contrast['low']:+,.0f} to {contrast['high']:+,.0f})"
-        ours, theirs = _highest(learned), _highest(welfare[luckiest])
+        ours, theirs, name = _highest(learned), _highest(welfare[luckiest]), _of_cycle(arm).capitalize()
         said.append(
-            f"- Learned taxes less {_of_cycle(best)}, {what} by its mean: {size}, {contrast['relative']:+.1%}. Best "
+            f"- {name} less {_of_cycle(best)}, {what} by its mean: {size}, {contrast['relative']:+.1%}. Best "
             f"seed against best seed, as in the paper: {ours:,.0f} against {theirs:,.0f} ({_of_cycle(luckiest)}), "
             f"{ours / theirs - 1:+.1%}.\n"
         )
@@ -214,7 +219,7 @@ def _of_speed(row: dict, consumers: str) -> tuple[str, ...]:
 
 
 def _of_cycle(arm: str) -> str:
-    names = {"planner": "learned taxes", "free_market": "0 %"}
+    names = {"planner": "learned taxes", "laboratories": "laboratories", "free_market": "0 %"}
     return names.get(arm, f"{arm.removeprefix('flat_')} %")
 
 

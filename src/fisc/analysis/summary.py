@@ -189,12 +189,12 @@ def _summarize_arm(evaluation: pl.DataFrame, schedules: pl.DataFrame | None, arm
 
 
 def _contrasts(evaluation: pl.DataFrame, objective: str, arms: list[str]) -> dict[str, Any]:
-    """Contrast the planner, the optimum and the best enactable arm with every other arm, and all with the reference."""
+    """Contrast learned arms, the optimum and the best enactable arm with all others, and all with the reference."""
     rows = evaluation.filter(pl.col("metric") == objective)
     means = dict(rows.group_by("arm").agg(pl.col("value").mean()).iter_rows())
     sign = -1 if METRICS[objective].higher_is_better is False else 1
     finite = [arm for arm in arms if arm != BOUND and math.isfinite(means.get(arm, math.nan))]
-    leaders = [arm for arm in ("planner", BOUND) if arm in means]
+    leaders = [arm for arm in ("planner", "laboratories", BOUND) if arm in means]
     leaders += [arm for arm in sorted(finite, key=lambda arm: -sign * means[arm])[:1] if arm not in leaders]
     seeds = {arm: set(rows.filter(pl.col("arm") == arm)["seed"]) for arm in arms}
     pairs = [(leader, other) for leader in leaders for other in arms]
