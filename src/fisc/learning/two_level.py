@@ -28,7 +28,7 @@ from fisc.learning.rollout import (
 
 Curriculum = Callable[[Progress], Knobs]
 NUM_WATCHED = 4
-"""Environments whose aggregates are recorded in training: sorting every one of them would cost more than playing."""
+"""Environments whose aggregates are recorded by default: sorting every one of them would cost more than playing."""
 
 
 class TrainState(eqx.Module):
@@ -63,6 +63,9 @@ class TwoLevel(eqx.Module):
     num_environments: int = eqx.field(static=True)
     periods_per_update: int | None = eqx.field(static=True, default=None)
     """Periods that an update plays in each environment; None: whole episodes, begun together."""
+    num_watched: int = eqx.field(static=True, default=NUM_WATCHED)
+    """Environments whose aggregates are recorded where updates play whole episodes; where they play fragments, all that
+    ended are."""
 
     def init(self, economy: Economy, key: Key[Array, ""]) -> TrainState:
         """Fresh learners and environments. `key`: consumed."""
@@ -76,7 +79,7 @@ class TwoLevel(eqx.Module):
         keys = dict(zip(sorted(roles), jax.random.split(key_fresh, len(roles)), strict=True))
         reserve = {role: self.learners[role].init(keys[role], economy, role) for role in waiting}
         clock = self._first_clock(economy)
-        reported = _means(economy, environments)
+        reported = _means(economy, environments, self.num_watched)
         policies = {role: self.learners[role].policy(states[role]) for role in roles}
         memories = first_memories(economy, policies, self.num_environments)
         return TrainState(first, key_run, environments, clock, clock == 0, reported, states, reserve, memories)
@@ -129,7 +132,7 @@ class TwoLevel(eqx.Module):
         if self._plays_whole_episodes(economy):
             starts = jax.vmap(economy.reset)(jax.random.split(key_reset, self.num_environments), run.environments)
             played = play_episodes(economy, policies, key_play, starts, knobs)
-            clock, is_whole, reported = run.clock, run.is_whole, _means(economy, played.state)
+            clock, is_whole, reported = run.clock, run.is_whole, _means(economy, played.state, self.num_watched)
             memories = run.memories
         else:
             length, memories = self.num_periods(economy), self._memories(economy, policies, run, knobs)
@@ -202,9 +205,9 @@ def _learn_if(may_learn, learner: Learner, key, state, trajectory, dial):
     return eqx.combine(arrays, static), metrics
 
 
-def _means(economy: Economy, states: PyTree[Array]) -> dict[str, Float[Array, ""]]:
-    """The economy's aggregates, averaged over a few environments."""
-    few = jax.tree.map(lambda x: x[: min(NUM_WATCHED, num_environments(states))], states)
+def _means(economy: Economy, states: PyTree[Array], number: int) -> dict[str, Float[Array, ""]]:
+    """The economy's aggregates, averaged over so many environments."""
+    few = jax.tree.map(lambda x: x[: min(number, num_environments(states))], states)
     return jax.tree.map(jnp.mean, jax.vmap(economy.metrics)(few))
 
 

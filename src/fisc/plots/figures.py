@@ -115,7 +115,8 @@ FIGURES: dict[str, FigureSpec] = {
     ),
     "fixed_taxes": FigureSpec(
         "Fixed rates and learned ones",
-        "What consumers, firms and everybody together get under each fixed rate, and under the government that learns. "
+        "What consumers, firms and everybody together get under each fixed rate, and under rates that are learned, by "
+        "a government, or found by trying versions side by side. "
         "Thick lines are 95% bootstrap intervals over seeds (with three or fewer: lowest to highest), dots are seeds; "
         "all have the same seeds and the same length of training.",
         "evaluation",

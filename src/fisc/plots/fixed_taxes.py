@@ -11,8 +11,9 @@ from fisc.plots.wording import format_number, format_percent
 from fisc.records.errors import RecordError
 from fisc.records.schema import METRICS, flat_percent, has_natural_zero, metric_unit
 
-LEARNED = {"laboratories": "labs", "planner": "learned"}
+LEARNED = {"laboratories": "found", "planner": "learned"}
 """Arms whose rates are learned, and how their bars are called."""
+_BY = {"laboratories": "trying versions side by side", "planner": "a government (mean over seeds)"}
 _TITLES = {"utility": "Consumers' utility", "profit": "Firms' profit"}
 _FIXED_COLOR = "#7d94ad"
 
@@ -69,20 +70,21 @@ def draw_fixed_taxes(evaluation: pl.DataFrame, objective: str, money: str = "coi
     table = tabulate_fixed_taxes(evaluation, objective)
     figure, grid = style.new_figure(3.8, 1, 3)
     names = list(table["metric"].unique(maintain_order=True))
+    learned = [arm for arm in LEARNED if arm in set(table["arm"])]
     for name, panel in zip(names, grid[0], strict=True):
         bars = table.filter(pl.col("metric") == name)
         values = evaluation.filter((pl.col("metric") == name) & pl.col("value").is_finite())
         _draw_bars(panel, bars, values)
-        panel.set_title(_TITLES.get(name, METRICS[name].label) + "\n")
+        panel.set_title(_TITLES.get(name, METRICS[name].label) + "\n" * max(1, len(learned)))
         panel.set_ylabel(metric_unit(name, money).replace("utils", "utils per quarter"))
         panel.annotate(_against_best(bars), (0, 1), xytext=(0, 5), xycoords="axes fraction", fontsize=8,
-                       textcoords="offset points", color=style.MUTED)  # fmt: skip
+                       textcoords="offset points", color=style.MUTED, va="bottom")  # fmt: skip
         ticks = [LEARNED.get(arm, f"{100 * (rate or 0):g}%") for arm, rate in bars.select("arm", "rate").iter_rows()]
         panel.set_xticks(_places(bars), ticks)
         panel.tick_params(axis="x", length=0, labelsize=8)
         style.compact_ticks(panel, "y")
     figure.supxlabel(
-        "Fixed rate on every income and every profit, against rates that a government learns to set"
+        "Fixed rate on every income and every profit, against rates that are learned"
         f"{_learned_rates(evaluation)}\nDashed: best fixed rate",
         fontsize=9.5,
     )
@@ -119,19 +121,24 @@ def _best_fixed(bars: pl.DataFrame) -> float | None:
 
 
 def _against_best(bars: pl.DataFrame) -> str:
-    """The best learned mean against the best fixed one of the panel: in percent, where that means something."""
-    best, learned = _best_fixed(bars), bars.filter(pl.col("rate").is_null())["mean"].max()
-    if learned is None or best is None:
-        return ""
-    is_ratio, word = has_natural_zero(bars["metric"][0]) and best > 0, "above" if learned >= best else "below"
-    gap = format_percent(abs(learned / best - 1)) if is_ratio else format_number(abs(learned - best), 2)
-    return f"learned {gap} {word} best fixed"
+    """Each learned mean against the best fixed one of the panel: in percent, where that means something."""
+    best, lines = _best_fixed(bars), []
+    for arm, learned in bars.filter(pl.col("rate").is_null()).select("arm", "mean").iter_rows():
+        if learned is None or best is None:
+            continue
+        is_ratio, word = has_natural_zero(bars["metric"][0]) and best > 0, "above" if learned >= best else "below"
+        gap = format_percent(abs(learned / best - 1)) if is_ratio else format_number(abs(learned - best), 2)
+        lines.append(f"{LEARNED[arm]} {gap} {word} best fixed")
+    return "\n".join(lines)
 
 
 def _learned_rates(evaluation: pl.DataFrame) -> str:
-    """The mean rates that the government chose, in words."""
-    mine = evaluation.filter(pl.col("arm") == "planner")
-    names = (("income", "income_tax_rate"), ("profit", "corporate_tax_rate"))
-    means = [(word, mine.filter(pl.col("metric") == name)["value"].mean()) for word, name in names]
-    shown = [f"{format_percent(mean)} on {word}" for word, mean in means if mean is not None]
-    return f"\n(mean over seeds: {', '.join(shown)})" if shown else ""
+    """The mean rates of each arm that learned them, in words, a line each."""
+    lines = []
+    for arm, name in LEARNED.items():
+        mine = evaluation.filter(pl.col("arm") == arm)
+        names = (("income", "income_tax_rate"), ("profit", "corporate_tax_rate"))
+        means = [(word, mine.filter(pl.col("metric") == metric)["value"].mean()) for word, metric in names]
+        shown = [f"{format_percent(mean)} on {word}" for word, mean in means if mean is not None]
+        lines += [f"\n{name}, by {_BY[arm]}: {', '.join(shown)}"] if shown else []
+    return "".join(lines)

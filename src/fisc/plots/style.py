@@ -50,13 +50,13 @@ ARM_STYLES = {
     "us_federal": ArmStyle("#095df8", "s", (0, (5, 1.5))),
     "flat": ArmStyle("#cd8105", "D", (0, (4, 1.5, 1, 1.5))),
     "saez": ArmStyle("#9b4ba0", "^", (0, (2.5, 1.2))),
+    "laboratories": ArmStyle("#0d7f8c", "X", (0, (8, 1.5))),
     "planner": ArmStyle("#c2382b", "P", "-"),
     "optimum": ArmStyle("#17a766", "*", (0, (6, 1.2, 1, 1.2, 1, 1.2))),
 }
 # For arms that are not in the table, in the order of their names.
 _EXTRA_STYLES = (
     ArmStyle("#7a5230", "v", (0, (3, 1))),
-    ArmStyle("#0d7f8c", "<", (0, (1, 1.6))),
     ArmStyle("#b0447c", ">", (0, (7, 2))),
     ArmStyle("#5f6b1f", "X", (0, (2, 2))),
 )

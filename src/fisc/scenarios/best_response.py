@@ -37,7 +37,7 @@ from fisc.scenarios.plan import Plan
 from fisc.scenarios.provenance import go_on, versions
 from fisc.scenarios.question import Question, Recipe, folder_name, resolve, whom
 from fisc.scenarios.training import Group, Job, Report, load_kept, new_states, train_group
-from fisc.scenarios.worlds import solve_worlds
+from fisc.scenarios.worlds import known_worlds
 
 QUESTION_FILE = "question.json"
 """What makes a folder that of an answer: what was asked of which run, which `--resume` checks."""
@@ -232,7 +232,7 @@ def ask(
         ConfigError, RecordError, RunError: as `best_response` does.
     """
     folder, planned = open_finished(path)
-    worlds = solve_worlds(planned, folder, note)
+    worlds = known_worlds(planned, folder, note)
     groups = {job.arm: group for group in group_jobs(planned, worlds) for job in group.jobs}
     return folder, planned, *resolve(path, question, planned, groups)
 

@@ -33,7 +33,7 @@ from fisc.scenarios.kinds.gather_trade_build import GatherTradeBuildKind
 from fisc.scenarios.kinds.kind import Kind, People
 from fisc.scenarios.kinds.one_step import OneStepKind
 from fisc.scenarios.learning_config import LearnerConfig
-from fisc.scenarios.registry import check_arm
+from fisc.scenarios.registry import LABORATORIES, check_arm
 from fisc.taxes.held import Held
 from fisc.taxes.planner import PlannerContinuous, PlannerGrid
 from fisc.taxes.saez import saez_estimated
@@ -133,7 +133,7 @@ def make_tax(
     if rates is not None:
         return kind_of(scenario).given_tax(people, np.clip(rates, 0.0, 1.0))
     taxes = scenario.taxes
-    if arm == "laboratories":
+    if arm == LABORATORIES:
         raise ConfigError(
             "the schedule of arm laboratories is found in a comparison: give the folder of one that has this arm"
         )

@@ -31,8 +31,9 @@ from fisc.scenarios.outline import outline
 from fisc.scenarios.plan import Plan, plan
 from fisc.scenarios.provenance import digest_of, identity_of, open_folder, versions
 from fisc.scenarios.reading import parse
+from fisc.scenarios.registry import LABORATORIES
 from fisc.scenarios.training import Group, Job, Report, train_group
-from fisc.scenarios.worlds import LABORATORIES, solve_worlds, unsolved_worlds, with_rates_of_first
+from fisc.scenarios.worlds import known_worlds, solve_worlds, unsolved_worlds, with_rates_of_first
 
 FREE_MARKET = "free_market"
 COMMON = "common"
@@ -189,7 +190,7 @@ def reevaluate(path: str | os.PathLike, note: Note = lambda text: None) -> Run:
         RunError: if its training is not finished, or a checkpoint is damaged.
     """
     folder, planned = open_finished(path)
-    worlds = solve_worlds(planned, folder, note)
+    worlds = known_worlds(planned, folder, note)
     exact = solve_frontier(planned, folder, note)
     trained, worlds, _ = _train(planned, worlds, folder, lambda report: None, note, may_train=False)
     _write_tables(planned, worlds, exact, trained, folder, note)
@@ -212,9 +213,6 @@ def _write_tables(
     tables = evaluate(planned.scenario, worlds, trained)
     if planned.scenario.frontier.weights:
         tables["frontier"] = evaluate_frontier(planned.scenario, worlds, trained, exact, tables["evaluation"])
-    searched = [world for world in worlds if world.arm == LABORATORIES]
-    if searched:
-        tables["search"] = laboratories.courses(planned, searched, folder)
     for name, frame in tables.items():
         folder.write_table(name, frame)
 
@@ -295,7 +293,9 @@ def _train(
     for group in common_start(planned, worlds):
         states = train(group)
         begun = {job.seed: dict(state.learners) for job, state in zip(group.jobs, states, strict=True)}
-    worlds, searched = laboratories.search_all(planned, worlds, begun, folder, say, note, may_train)
+    searched = 0
+    if may_train:
+        worlds, searched = laboratories.search_all(planned, worlds, begun, folder, say, note)
     for group in group_jobs(planned, worlds):
         states = train(group)
         trained |= {(job.arm, job.seed): state for job, state in zip(group.jobs, states, strict=True)}

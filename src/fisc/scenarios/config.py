@@ -150,8 +150,8 @@ class LaboratoriesConfig:
     """Every rate before the search."""
     width: float = 0.2
     """How far above or below the schedule's the rates of its versions lie."""
-    step: float = 0.06
-    """How far a rate moves at a time, at first, where all that was found agrees; it falls to 0 at the end."""
+    reach: float = 1.0
+    """How far a rate gets from where it begins if all that is found agrees; moves become smaller towards the end."""
     memory: float = 0.85
     """Weight of what was found one move before."""
     block: int = 25
@@ -164,7 +164,7 @@ class LaboratoriesConfig:
     def __post_init__(self):
         check("laboratories.begins_at", self.begins_at, 0 <= self.begins_at <= 1, "in [0, 1]")
         check("laboratories.width", self.width, 0 < self.width <= 1, "above 0, at most 1")
-        check("laboratories.step", self.step, 0 < self.step <= 1, "above 0, at most 1")
+        check("laboratories.reach", self.reach, self.reach > 0, "above 0")
         check("laboratories.memory", self.memory, 0 <= self.memory < 1, "in [0, 1)")
         check("laboratories.listens_at", self.listens_at, 0 <= self.listens_at < 1, "in [0, 1)")
         check("laboratories.block", self.block, self.block >= 1, "at least 1")

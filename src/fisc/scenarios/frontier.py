@@ -17,6 +17,7 @@ from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.evaluation import World, play_world
 from fisc.scenarios.plan import Plan
+from fisc.scenarios.worlds import RATES
 
 EXACT = "optimum"
 """The arm that the exact frontier is recorded under."""
@@ -41,7 +42,7 @@ def solve_frontier(planned: Plan, folder: RunFolder, note: Callable[[str], None]
     if scenario.economy.inexact("the exact frontier") is not None:
         note("the exact frontier is left out: best responses are not known exactly in this economy")
         return {}
-    known, worlds = folder.read_json("exact.json"), {}
+    known, worlds = folder.read_json(RATES), {}
     for seed in planned.seeds:
         people = build.population(scenario, seed)
         for weight in weights_of(scenario):
@@ -50,7 +51,7 @@ def solve_frontier(planned: Plan, folder: RunFolder, note: Callable[[str], None]
                 note(f"solving the frontier, seed {seed}, weight {weight:g}")
                 found = build.exact_rates(at_weight(scenario, weight), people, EXACT)
                 known[key] = [float(rate) for rate in found]
-                folder.write_json("exact.json", known)
+                folder.write_json(RATES, known)
             worlds[weight, seed] = World(EXACT, seed, people, np.asarray(known[key]))
     return worlds
 

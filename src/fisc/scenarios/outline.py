@@ -5,9 +5,9 @@ import jax
 import numpy as np
 
 from fisc.core.knobs import full_knobs
-from fisc.scenarios import build
+from fisc.scenarios import build, laboratories
 from fisc.scenarios.plan import Plan, is_search
-from fisc.scenarios.worlds import LABORATORIES
+from fisc.scenarios.registry import LABORATORIES
 
 
 def outline(planned: Plan) -> None:
@@ -21,7 +21,11 @@ def outline(planned: Plan) -> None:
     for arm in scenario.arms:
         if not is_search(scenario, arm) and arm != LABORATORIES:
             build.make_tax(scenario, people, arm, build.exact_rates(scenario, people, arm))
-    given = np.zeros(len(people.cutoffs))
+    given = np.zeros(len(build.kind_of(scenario).rate_names(people)))
+    if planned.budget.common_updates and scenario.learning.people_learn:
+        build.make_common_system(scenario, planned.budget)
+    if LABORATORIES in scenario.arms:
+        laboratories.system(planned)
     learned = [arm for arm in planned.scenario.arms if arm in ("planner", "saez_estimated") or ".py:" in arm]
     for arm in [*learned, *[arm for arm in scenario.arms if arm not in learned][:1]]:
         tax = build.make_tax(scenario, people, arm, None if arm in learned else given)

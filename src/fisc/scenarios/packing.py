@@ -16,6 +16,7 @@ from fisc.scenarios.config import Scenario
 from fisc.scenarios.evaluation import Played, World, play_policies
 from fisc.scenarios.reading import parse
 from fisc.scenarios.settings import learned_arrays, load_setting, what_is_observed
+from fisc.scenarios.worlds import RATES
 
 
 def pack(path: str | os.PathLike, arm: str, seed: int, out: str | os.PathLike) -> Path:
@@ -72,7 +73,7 @@ def make_card(folder: RunFolder, arm: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "money": made["money"],
         "objective": made["objective"],
-        "rates_given": folder.read_json("exact.json")[f"{arm}/{seed}"],
+        "rates_given": folder.read_json(RATES)[f"{arm}/{seed}"],
         "scores": {
             name: value
             for name, value in scores.select("metric", "value").sort("metric").iter_rows()

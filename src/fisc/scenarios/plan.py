@@ -11,7 +11,7 @@ from typing import Any
 
 from fisc.core.errors import ConfigError
 from fisc.scenarios.config import BudgetConfig, Scenario
-from fisc.scenarios.registry import ARMS, check_arm, load_scenario
+from fisc.scenarios.registry import ARMS, LABORATORIES, check_arm, load_scenario
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def plan(
         error = loaded.economy.inexact(what)
         if error is not None:
             raise error
-    if "laboratories" in loaded.arms:
+    if LABORATORIES in loaded.arms:
         _check_laboratories(loaded)
     if loaded.frontier.weights:
         loaded.economy.weighing_equality(1.0)
@@ -83,7 +83,7 @@ def _check_laboratories(scenario: Scenario) -> None:
             "arm laboratories compares citizens who learn: set learning.citizens to 'learn', or leave it out"
         )
     number = scenario.laboratories.environments
-    for name, role in scenario.learning.roles.items():
+    for name, role in scenario.learning.roles.items():  # of every role, as learning.environments is checked too
         if role.minibatches > number:
             raise ConfigError(
                 f"laboratories.environments is {number}: it must be at least learning.{name}.minibatches "

@@ -15,6 +15,8 @@ from fisc.records.metrics import flat_percent
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.reading import from_toml, parse, read_text
 
+LABORATORIES = "laboratories"
+"""The arm whose schedule is found on the way of a comparison."""
 PRESETS = (
     "one-step", "us-2024", "gtb-open-quadrant", "rbc-small", "rbc-taxes", "rbc-open", "rbc-closed", "rbc-paper-short",
 )  # fmt: skip
@@ -38,7 +40,7 @@ ARMS: dict[str, Arm] = {
         "the formula with an elasticity estimated while running, as the AI Economist's baseline",
         ("saez2001", "zheng2022"),
     ),
-    "laboratories": Arm(
+    LABORATORIES: Arm(
         "a schedule found by trying versions of it side by side, each in an economy of its own", ("plackett1946",)
     ),
     "planner": Arm("a planner that learns by reinforcement", ("zheng2022", "schulman2017")),

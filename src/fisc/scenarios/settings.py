@@ -22,7 +22,7 @@ from fisc.scenarios.config import Scenario
 from fisc.scenarios.reading import parse
 from fisc.scenarios.registry import check_arm, load_scenario
 from fisc.scenarios.training import train_group
-from fisc.scenarios.worlds import solve_worlds
+from fisc.scenarios.worlds import known_worlds
 
 MOST = 127
 """The largest whole number of eight bits, sign included."""
@@ -90,7 +90,7 @@ def load_setting(
         raise unknown(f"arm of {Path(path)}", arm, planned.scenario.arms)
     if seed not in planned.seeds:
         raise ConfigError(f"{path} has no seed {seed}: choose one of {', '.join(map(str, planned.seeds))}")
-    worlds = solve_worlds(planned, folder, lambda text: None)
+    worlds = known_worlds(planned, folder, lambda text: None)
     world = next(world for world in worlds if (world.arm, world.seed) == (arm, seed))
     economy = build.make_economy(
         planned.scenario, world.people, build.make_tax(planned.scenario, world.people, arm, world.rates)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import polars as pl
-from jaxtyping import PyTree
+from jaxtyping import Array, Key, PyTree
 from polars.exceptions import PolarsError
 
 from fisc.core.economy import Economy, Role
@@ -36,16 +36,34 @@ class Job:
     arm: str
     seed: int
     economy: Economy
+    version: int | None = None
+    """Of several economies of one arm and seed: each has luck of its own."""
+
+    @property
+    def key(self) -> Key[Array, ""]:
+        """The root of its luck."""
+        key = jax.random.key(self.seed)
+        return key if self.version is None else jax.random.fold_in(key, self.version)
+
+    def __str__(self):
+        version = "" if self.version is None else f", version {self.version}"
+        return f"arm {self.arm}, seed {self.seed}{version}"
 
 
 class Adviser(Protocol):
-    """Changes the jobs' economies from block to block."""
+    """Changes the jobs' economies from block to block. What it knows is saved with the jobs."""
 
-    def economies(self, done: int) -> list[Economy]:
-        """Every job's economy after so many updates."""
+    def economies(self) -> list[Economy]:
+        """Every job's economy in the next block."""
 
     def hear(self, done: int, metrics: Mapping[str, np.ndarray]) -> None:
-        """Be told, before it is saved, what happened in the block that ends at `done`: metrics [job, update]."""
+        """Be told what happened in the block that ends at `done`: metrics [job, update]."""
+
+    def memory(self) -> dict[str, Any]:
+        """All that it knows, as JSON has it."""
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Know again what it knew when that was saved."""
 
 
 @dataclass
@@ -90,7 +108,7 @@ class Report:
 def new_states(group: Group) -> PyTree[Any]:
     """Each job's state before its first update, stacked: the economy and all learners are new."""
     economies = stack([job.economy for job in group.jobs])
-    keys = stack([jax.random.key(job.seed) for job in group.jobs])
+    keys = stack([job.key for job in group.jobs])
     template = eqx.filter_eval_shape(group.system.init, group.jobs[0].economy, jax.random.key(0))
     _, static = eqx.partition(template, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     return eqx.combine(over_jobs(group.system.init, len(group.jobs))(economies, keys), static)
@@ -142,7 +160,7 @@ def train_group(
             note(f"compiling {group.name}")
             compiled = (size, compile_block(group.system, size, len(group.jobs)))
         if group.adviser is not None:
-            economies = stack(group.adviser.economies(done))
+            economies = stack(group.adviser.economies())
         started = time.perf_counter()
         arrays, metrics = compiled[1](economies, run)
         metrics = {name: np.asarray(value) for name, value in metrics.items()}
@@ -150,8 +168,6 @@ def train_group(
         seconds = time.perf_counter() - started
         group.rows.append(_rows(group, metrics, done))
         done += size
-        if group.adviser is not None:
-            group.adviser.hear(done, metrics)
         here = processes.whole(run)
         _keep(path, here, group, done, metrics, size)
         say(_report(group, metrics, done, None if must_compile else seconds / size))
@@ -167,6 +183,8 @@ def _keep(path: Path, run: PyTree[Any], group: Group, done: int, metrics: dict[s
         if processes.is_first():
             checkpoint.save(path.with_name(f"{group.name}-stopped.ckpt"), run, {"updates": done})
         raise
+    if group.adviser is not None:
+        group.adviser.hear(done, metrics)
     if not processes.is_first():
         return
     if group.keep_every and done % group.keep_every == 0 and done < group.system.num_updates:
@@ -212,6 +230,8 @@ def _resume(path: Path, run: PyTree[Any], group: Group) -> tuple[PyTree[Any], in
         return run, 0
     run, kept = checkpoint.load(path, run)
     group.rows = _read_rows(path.with_suffix(".parquet"), group.earlier_updates + kept["updates"])
+    if group.adviser is not None:
+        group.adviser.recall(kept["adviser"])
     return run, kept["updates"]
 
 
@@ -222,7 +242,8 @@ def _save(path: Path, run: PyTree[Any], group: Group, done: int) -> None:
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     replace_file(path.with_suffix(".parquet"), buffer.getvalue())
-    checkpoint.save(path, run, {"updates": done})
+    advice = {} if group.adviser is None else {"adviser": group.adviser.memory()}
+    checkpoint.save(path, run, {"updates": done} | advice)
 
 
 def _read_rows(path: Path, done: int) -> list[pl.DataFrame]:
@@ -281,7 +302,7 @@ def _check(group: Group, metrics: dict[str, np.ndarray], before: int) -> None:
             job, value = group.jobs[j], values[j, i]
             what = "the ledger does not balance" if name == "ledger_residual" and np.isfinite(value) else "not finite"
             raise DivergenceError(
-                f"training stopped: {name} is {value} ({what}) in arm {job.arm}, seed {job.seed}, "
+                f"training stopped: {name} is {value} ({what}) in {job}, "
                 f"update {group.earlier_updates + before + i + 1}; "
                 f"the state is saved in checkpoints/{group.name}-stopped.ckpt; try a smaller learning rate"
             )

@@ -6,16 +6,16 @@ from dataclasses import replace
 import jax
 import numpy as np
 
+from fisc.core.errors import RunError
 from fisc.learning import processes
 from fisc.records.store import RunFolder
 from fisc.scenarios import build
 from fisc.scenarios.evaluation import World
 from fisc.scenarios.plan import Plan, is_search
+from fisc.scenarios.registry import LABORATORIES
 
-EXACT = "exact.json"
+RATES = "exact.json"
 """Every schedule that was solved for or found, and null for those that are learned or estimated."""
-LABORATORIES = "laboratories"
-"""The arm whose schedule is found on the way."""
 
 
 def unsolved_worlds(planned: Plan) -> list[World]:
@@ -26,13 +26,13 @@ def unsolved_worlds(planned: Plan) -> list[World]:
 
 def solve_worlds(planned: Plan, folder: RunFolder, note: Callable[[str], None]) -> list[World]:
     """Find every schedule that can be known before training; results are kept for a resumed run."""
-    known = folder.read_json(EXACT) if folder.has_file(EXACT) else {}
+    known = _known(folder)
     worlds = []
     for world in unsolved_worlds(planned):
         key = f"{world.arm}/{world.seed}"
         if key in known:
             world = replace(world, rates=None if known[key] is None else np.asarray(known[key]))
-        elif world.arm != LABORATORIES:
+        elif world.arm != LABORATORIES:  # whose schedule is found on the way
             if is_search(planned.scenario, world.arm):
                 note(f"solving {world.arm}, seed {world.seed}")
             world = replace(world, rates=build.exact_rates(planned.scenario, world.people, world.arm))
@@ -41,11 +41,30 @@ def solve_worlds(planned: Plan, folder: RunFolder, note: Callable[[str], None]) 
     return worlds
 
 
+def known_worlds(planned: Plan, folder: RunFolder, note: Callable[[str], None]) -> list[World]:
+    """Every arm and seed of a finished run, with the schedules that it solved for or found.
+
+    Raises:
+        RunError: if a schedule that was found is not there any more.
+    """
+    worlds = solve_worlds(planned, folder, note)
+    for world in worlds:
+        if world.arm == LABORATORIES and world.rates is None:
+            raise RunError(
+                f"the schedule of arm {world.arm}, seed {world.seed}, is missing in {folder.path / RATES}: look it up "
+                "again by going on with the comparison (--resume), or restore the file"
+            )
+    return worlds
+
+
 def keep_rates(folder: RunFolder, world: World) -> None:
     """Keep a schedule, so that it is not solved for or found again."""
-    known = folder.read_json(EXACT) if folder.has_file(EXACT) else {}
     rates = None if world.rates is None else [float(rate) for rate in world.rates]
-    folder.write_json(EXACT, known | {f"{world.arm}/{world.seed}": rates})
+    folder.write_json(RATES, _known(folder) | {f"{world.arm}/{world.seed}": rates})
+
+
+def _known(folder: RunFolder) -> dict[str, list[float] | None]:
+    return folder.read_json(RATES) if folder.has_file(RATES) else {}
 
 
 def with_rates_of_first(planned: Plan, worlds: list[World]) -> list[World]:

@@ -48,6 +48,16 @@ class Fixed(TaxSystem[tuple]):
         return memory
 
 
+class FixedPair(Fixed):
+    """Always the same rate for every income, in one bracket, and the same rate for something else: profits."""
+
+    schedule: Float[Array, " 2"]
+
+    def rates(self, memory, knobs):
+        """That on incomes, not above the ceiling."""
+        return super().rates(memory, knobs)[:1]
+
+
 def check_schedule(cutoffs, rates) -> None:
     """Refuse a schedule that is none, saying which entry is wrong.
 

@@ -1,14 +1,18 @@
-"""Versions of one schedule side by side, and where it should go. Axes: `v` versions, `b` brackets.
+"""Versions of one schedule side by side, and where it should go. Axes: `v` versions, `b` brackets, `n` slopes in time.
 
 A planner that changes rates within an economy learns what they are worth to people who have not answered them yet. Here
-each version has an economy of its own and keeps its distance from the schedule while that moves slowly, so that its
+each version has an economy of its own and keeps its place beside the schedule while that moves slowly, so that its
 people have long answered what sets it apart: the difference between versions is what a rate is worth in the long run.
 
-Source: Plackett and Burman (1946), Biometrika 33(4), for versions whose effects can be told apart.
+Source: Plackett and Burman (1946), Biometrika 33(4), for versions whose effects can be told apart; Box (1957), Applied
+Statistics 6(2), for climbing by comparing versions that are in use.
 """
 
 import numpy as np
 from jaxtyping import Float
+
+LEAST = 0.25
+"""Share of the width that is left at 0 and at 1."""
 
 
 def directions(num_brackets: int) -> Float[np.ndarray, "v b"]:
@@ -24,8 +28,14 @@ def directions(num_brackets: int) -> Float[np.ndarray, "v b"]:
 
 
 def versions(schedule: Float[np.ndarray, " b"], width: float) -> Float[np.ndarray, "v b"]:
-    """The rates of each version: `width` above or below the schedule's, in [0, 1]."""
-    return np.clip(schedule + width * directions(len(schedule)), 0.0, 1.0)
+    """The rates of each version: `width` above or below the schedule's, less where a rate comes near 0 or 1.
+
+    The versions lie evenly around the schedule, so that the slope is that at the schedule; only closer to 0 or 1 than
+    `LEAST` of the width do they lie to one side of it.
+    """
+    room = np.minimum(schedule, 1.0 - schedule)
+    widths = np.minimum(width, np.maximum(room, LEAST * width))
+    return np.clip(schedule + widths * directions(len(schedule)), 0.0, 1.0)
 
 
 def slopes(rates: Float[np.ndarray, "v b"], welfare: Float[np.ndarray, " v"]) -> Float[np.ndarray, " b"]:
@@ -38,9 +48,19 @@ def slopes(rates: Float[np.ndarray, "v b"], welfare: Float[np.ndarray, " v"]) ->
 def uphill(slopes: Float[np.ndarray, "n b"], memory: float) -> Float[np.ndarray, " b"]:
     """Where each rate should go by all slopes so far, the latest last, in [-1, 1].
 
-    Their mean over the root of their mean square, where a slope weighs `memory` times as much as the one after it: 1
-    or -1 if all agree, near 0 if they contradict one another. Before them, it is as if a mean of 0 had been found.
+    A running mean of the slopes that began at 0, over the root of the weighted mean of their squares; a slope weighs
+    `memory` times as much as the one after it. So n slopes that agree give 1 - memoryⁿ or its negative, and slopes that
+    contradict one another something near 0, whatever their unit.
     """
     weights = (1.0 - memory) * memory ** np.arange(len(slopes))[::-1, None]
     size = np.sqrt(np.sum(weights * slopes**2, axis=0) / np.sum(weights))
     return np.sum(weights * slopes, axis=0) / np.where(size > 0, size, 1.0)
+
+
+def steps(num_moves: int, memory: float, reach: float) -> Float[np.ndarray, " n"]:
+    """How far the schedule moves at each of its moves where everything agrees, falling evenly to nothing.
+
+    With `uphill` of slopes that all agree, the moves of a rate add up to `reach`.
+    """
+    falling = 1.0 - np.arange(1, num_moves + 1) / (num_moves + 1)
+    return reach * falling / max(np.sum(falling * (1.0 - memory ** np.arange(1, num_moves + 1))), 1e-9)

@@ -11,6 +11,7 @@ import pytest
 import fisc
 from fisc.analysis.summary import summarize
 from fisc.core.errors import ConfigError
+from fisc.core.knobs import Progress
 from fisc.plots import style
 from fisc.plots.figures import draw_all
 from fisc.plots.learning import draw_learning
@@ -18,10 +19,12 @@ from fisc.policies.scripted import Constant
 from fisc.records.store import RunFolder
 from fisc.scenarios import build, compare
 from fisc.scenarios.best_response import Question, best_response
+from fisc.scenarios.laboratories import Search
 from fisc.scenarios.outline import outline
 from fisc.scenarios.plan import plan
 from fisc.scenarios.registry import check_arm, load_scenario
 from fisc.scenarios.training import train_group
+from fisc.scenarios.worlds import unsolved_worlds
 
 UPDATES = 21
 TINY = {
@@ -75,6 +78,10 @@ def played(tmp_path_factory):
         ({"arms": ["saez"]}, "arm 'saez' does not fit the economy business_cycle"),
         ({"arms": ["flat_101"]}, "flat_NN is a flat tax of NN %, a whole number from 0 to 100"),
         ({"taxes.planner": "continuous"}, "chooses from a menu; set it to 'grid'"),
+        (
+            {"budgets.full.common_updates": 5, "budgets.full.search_updates": 9},
+            "budgets.full has updates 1500, planner_updates 1500, search_updates 9: after common_updates the schedule",
+        ),
         ({"frontier.weights": 3}, "has no weight of equality"),
     ],
 )
@@ -93,6 +100,10 @@ def test_what_cannot_be_is_refused_in_one_line(overrides, message):
         ({"economy.price": 700.0}, "the schedule starts at 700, which is not on the menu"),
         ({"learning.government.settles_at": 0.3}, "government would settle in episode 6, before it may learn"),
         ({"budgets.smoke.planner_updates": 3}, "learning.schedule 'short' in 3 updates: "),
+        (
+            {f"budgets.smoke.{name}updates": n for name, n in (("common_", 15), ("", 6), ("planner_", 6))},
+            "government would settle in episode 14, before it may learn and choose freely, in episode 15",
+        ),
     ],
 )
 def test_what_only_building_shows_is_refused_before_anything_is_spent(overrides, message):
@@ -122,6 +133,79 @@ def test_a_flat_tax_is_one_rate_on_income_and_profit_and_needs_no_government(arm
     system = build.make_system(scenario, scenario.budget("smoke"), has_government=False)
     knobs = system.curriculum(system.progress(jnp.asarray(UPDATES - 1, jnp.int32)))
     assert set(economy.spec.roles) == set(knobs.learning) == set(knobs.entropy) == {"consumer", "firm"}
+
+
+@pytest.mark.parametrize("rates, expected", [([0.0, 0.1], (0.0, 0.1)), ([0.3], (0.3, 0.3))])
+def test_given_rates_are_those_on_incomes_and_on_profits(rates, expected):
+    """Closed form; a single one is that of both, as in run folders of before there were two."""
+    scenario = load_scenario("rbc-small", TINY | {"taxes.fixed_rates": rates})
+    people = build.population(scenario, 0)
+    tax = build.make_tax(scenario, people, "fixed", build.exact_rates(scenario, people, "fixed"))
+    np.testing.assert_allclose(build.make_economy(scenario, people, tax).fixed_taxes, expected)
+
+
+@pytest.mark.parametrize(
+    "rates, message",
+    [
+        ([0.1, 0.2, 0.3], "got 3 rates: the economy business_cycle has two, on incomes and on profits"),
+        ([0.1, 1.5], "rate 1.5 of profits is outside [0, 1]"),
+        ([], "arm fixed needs taxes.fixed_rates, 2 rates in [0, 1]"),
+    ],
+)
+def test_other_rates_are_refused(rates, message):
+    """Contract."""
+    scenario = load_scenario("rbc-small", TINY | {"taxes.fixed_rates": rates})
+    with pytest.raises(ConfigError) as error:
+        build.exact_rates(scenario, build.population(scenario, 0), "fixed")
+    assert message in str(error.value)
+
+
+TOGETHER = {"budgets.smoke.common_updates": 9, "budgets.smoke.updates": 12, "budgets.smoke.planner_updates": 12}
+"""The 21 updates of TINY, of which all arms share the first 9."""
+
+
+def test_the_schedule_goes_on_after_a_common_start():
+    """Property: for consumers and firms the common start and what follows are one schedule, under every tax system."""
+    scenario = load_scenario("rbc-taxes", TINY | TOGETHER)
+    budget = scenario.budget("smoke")
+    alone = load_scenario("rbc-small", TINY)
+    whole = build.make_system(alone, alone.budget("smoke"), has_government=False).curriculum
+    common = build.make_common_system(scenario, budget).curriculum
+    for has_government in (False, True):
+        part = build.make_system(scenario, budget, has_government).curriculum
+        for n in range(UPDATES):
+            at, curriculum = (n, common) if n < 9 else (n - 9, part)
+            found, expected = (
+                learn(Progress(jnp.asarray(now, jnp.int32), jnp.zeros(()), jnp.zeros(())))
+                for learn, now in ((curriculum, at), (whole, n))
+            )
+            for role in ("consumer", "firm"):
+                assert bool(found.learning[role]) == bool(expected.learning[role]), (role, n)
+                np.testing.assert_array_equal(found.entropy[role], expected.entropy[role])
+            np.testing.assert_array_equal(found.menu["firm"], expected.menu["firm"])
+            np.testing.assert_array_equal(found.labor_cost, expected.labor_cost)
+
+
+def test_rates_on_incomes_and_profits_are_found_from_a_common_start(tmp_path):
+    """By hand: four versions of two rates, both up, the one, the other, and none."""
+    overrides = TINY | TOGETHER | {"laboratories.environments": 2, "laboratories.block": 3}
+    arms = ["free_market", "laboratories"]
+    run = fisc.compare(
+        "rbc-taxes", arms=arms, seeds=1, budget="smoke", overrides=overrides, out=tmp_path / "run", draw=False
+    )
+    folder = RunFolder.open(run.folder)
+    course = folder.read_table("search")
+    assert set(course["rate_of"].drop_nulls()) == {"on incomes", "on profits"}
+    assert course.filter(metric="welfare")["update"].to_list() == [3, 6, 9, 12]
+    rates = folder.read_json("exact.json")["laboratories/0"]
+    begins = load_scenario("rbc-taxes").laboratories.begins_at
+    assert len(rates) == 2 and rates != [begins, begins]
+    planned = plan("rbc-taxes", arms=arms, seeds=1, budget="smoke", overrides=overrides)
+    world = next(world for world in unsolved_worlds(planned) if world.arm == "laboratories")
+    jobs = Search(planned, world).jobs()
+    np.testing.assert_allclose(
+        [job.economy.fixed_taxes for job in jobs], [[0.2, 0.2], [0.0, 0.2], [0.2, 0.0], [0.0, 0.0]], atol=1e-7
+    )
 
 
 def test_the_government_chooses_from_the_grid_of_the_scenarios_taxes():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fisc.taxes.laboratories import directions, slopes, uphill, versions
+from fisc.taxes.laboratories import directions, slopes, steps, uphill, versions
 
 
 @pytest.mark.parametrize("num, versions_needed", [(1, 2), (2, 4), (3, 4), (4, 8), (7, 8), (8, 16)])
@@ -17,10 +17,10 @@ def test_every_rate_is_up_in_half_of_the_versions_and_no_two_go_together(num, ve
 
 
 def test_versions_lie_above_and_below_and_stay_within_bounds():
-    rates = versions(np.array([0.5, 0.1, 0.9]), 0.2)
-    assert set(np.round(rates[:, 0], 9)) == {0.3, 0.7}
-    assert set(np.round(rates[:, 1], 9)) == {0.0, 0.3}
-    assert set(np.round(rates[:, 2], 9)) == {0.7, 1.0}
+    # By hand: evenly around the schedule, closer near 0 and 1, and there to one side of it by a quarter of the width.
+    rates = versions(np.array([0.5, 0.1, 0.95, 0.0, 1.0, 0.02]), 0.2)
+    found = [tuple(sorted(set(np.round(column, 9)))) for column in rates.T]
+    assert found == [(0.3, 0.7), (0.0, 0.2), (0.9, 1.0), (0.0, 0.05), (0.95, 1.0), (0.0, 0.07)]
 
 
 @pytest.mark.parametrize("schedule", [[0.5, 0.5, 0.5], [0.1, 0.5, 0.95]])
@@ -46,12 +46,22 @@ def test_without_memory_the_last_slope_alone_says_where_to_go():
     np.testing.assert_allclose(uphill(np.array([[5.0, -1.0], [-0.1, -3.0]]), 0.0), [-1.0, -1.0])
 
 
-def test_a_noisy_hill_is_climbed_to_its_top():
-    # Closed form: welfare falls with the square of the distance from a known schedule; noise as large as its slope.
-    luck, top, schedule, seen = np.random.default_rng(1), np.array([0.0, 0.3, 0.8]), np.full(3, 0.4), []
-    for move in range(60):
+@pytest.mark.parametrize("noise, near", [(0.0, 0.03), (3.0, 0.08)])
+def test_a_hill_is_climbed_to_its_top_wherever_it_is(noise, near):
+    # Closed form: welfare falls with the square of the distance from a known schedule.
+    luck, top = np.random.default_rng(1), np.array([0.0, 0.05, 0.1, 0.3, 0.8, 0.95, 1.0])
+    schedule, seen = np.full(7, 0.4), []
+    for step in steps(80, 0.8, 1.5):
         rates = versions(schedule, 0.2)
-        welfare = -100.0 * np.sum((rates - top) ** 2, axis=1) + luck.normal(scale=5.0, size=len(rates))
+        welfare = -100.0 * np.sum((rates - top) ** 2, axis=1) + luck.normal(scale=noise, size=len(rates))
         seen.append(slopes(rates, welfare))
-        schedule = np.clip(schedule + 0.08 * (1 - move / 60) * uphill(np.stack(seen), 0.8), 0.0, 1.0)
-    np.testing.assert_allclose(schedule, top, atol=0.08)
+        schedule = np.clip(schedule + step * uphill(np.stack(seen), 0.8), 0.0, 1.0)
+    np.testing.assert_allclose(schedule, top, atol=near)
+
+
+@pytest.mark.parametrize("num, memory, reach", [(1, 0.85, 0.4), (7, 0.0, 1.0), (40, 0.9, 2.0)])
+def test_moves_that_agree_add_up_to_the_reach_and_fade(num, memory, reach):
+    sizes, same = steps(num, memory, reach), np.ones((num, 1))
+    assert np.sum([size * uphill(same[:n], memory)[0] for n, size in enumerate(sizes, start=1)]) == pytest.approx(reach)
+    assert np.all(np.diff(sizes) < 0) and np.all(sizes > 0)
+    assert len(steps(0, memory, reach)) == 0

@@ -5,7 +5,6 @@ from math import ceil
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from fisc.core.errors import ConfigError
 from fisc.economies.business_cycle import metrics
@@ -14,11 +13,13 @@ from fisc.economies.business_cycle.curriculum import LONG, SHORT, Lengths, Struc
 from fisc.economies.business_cycle.setting import Setting, make_economy
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.kinds.kind import Kind, People
-from fisc.taxes.fixed import Fixed, check_rates
+from fisc.taxes.fixed import FixedPair, check_rates
 
 SCHEDULES = {"short": SHORT, "long": LONG, "none": SHORT}
 RATES = ("income_rates", "corporate_rates")
 """Menus that the scenario's taxes make."""
+TAXED = ("incomes", "profits")
+"""What is taxed, at one rate each, in this order."""
 SAME_NAME = (
     "consumers", "firms", "quarters", "is_open", "consumer_budget", "price", "wage", "inventory", "capital",
     "labor_exponent", "disutility", "utility", "eta", "aversion", "power", "productivity", "labor_floor",
@@ -26,12 +27,6 @@ SAME_NAME = (
     "shortage_of", "interest", "top_up", "activity_bonus", "debt_price", "debt_step", "luck_is_frozen", "num_digits",
 )  # fmt: skip
 """Keys of a scenario's economy that are numbers of the `Setting` as they are."""
-
-
-class GivenPair(Fixed):
-    """One rate for every income and one for every profit, in this order."""
-
-    schedule: Float[Array, " 2"]
 
 
 class BusinessCycleKind(Kind):
@@ -48,7 +43,7 @@ class BusinessCycleKind(Kind):
 
     def rate_names(self, people):
         """One rate for every income, one for every profit."""
-        return ("on incomes", "on profits")
+        return tuple(f"on {what}" for what in TAXED)
 
     def given_tax(self, people, rates):
         """One rate for every income and one for every profit; a single one is that of both."""
@@ -57,8 +52,8 @@ class BusinessCycleKind(Kind):
                 f"got {len(rates)} rates: the economy business_cycle has two, on incomes and on profits; one rate is "
                 "that of both"
             )
-        check_rates(rates, ("incomes", "profits")[: len(rates)])
-        return GivenPair(jnp.zeros(1), jnp.broadcast_to(jnp.asarray(rates, float), (2,)))
+        check_rates(rates, TAXED[: len(rates)])
+        return FixedPair(jnp.zeros(1), jnp.broadcast_to(jnp.asarray(rates, float), (2,)))
 
     def economy(self, scenario, people, tax):
         """The economy with rates that are given, or with a government that chooses from the tax system's grid."""
@@ -78,8 +73,8 @@ class BusinessCycleKind(Kind):
             )
         except ConfigError as error:
             raise ConfigError(f"[economy]: {error}") from None
-        # The rate is traced: all given rates are one program.
-        return replace(economy, fixed_taxes=jnp.broadcast_to(tax.schedule, (2,))) if is_given else economy
+        # The rates are traced: all given pairs are one program.
+        return replace(economy, fixed_taxes=tax.schedule) if is_given else economy
 
     def curriculum(self, scenario, num_updates, has_government, behind=0):
         """The published schedule, stretched or shrunk to the updates there are; what is behind is a part of it."""

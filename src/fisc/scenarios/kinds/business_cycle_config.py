@@ -150,6 +150,16 @@ class BusinessCycleConfig(EconomyConfig):
                 f"taxes.planner is '{scenario.taxes.planner}': the government of the economy business_cycle chooses "
                 "from a menu; set it to 'grid', with the distance of rates in taxes.rate_step"
             )
+        for name, budget in scenario.budgets.items():
+            # The schedule is stretched to the common start and what follows: it must be the same for all.
+            lengths = {"updates": budget.updates, "planner_updates": budget.planner_updates}
+            lengths["search_updates"] = budget.num_search_updates
+            if budget.common_updates and len(set(lengths.values())) > 1:
+                said = ", ".join(f"{key} {value}" for key, value in lengths.items())
+                raise ConfigError(
+                    f"budgets.{name} has {said}: after common_updates the schedule goes on equally long for all; set "
+                    "them to one number, or common_updates to 0"
+                )
 
 
 NOT_NEGATIVE = (

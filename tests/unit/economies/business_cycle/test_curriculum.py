@@ -1,6 +1,6 @@
 """Which actions are open when, who learns when, and what is faded in and out."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import jax
 import jax.numpy as jnp
@@ -116,6 +116,21 @@ def test_a_role_that_settled_neither_learns_nor_draws():
     assert set(knobs.exploring) == {"government"} and knobs.learning["consumer"].all()
     assert knobs.learning["firm"].tolist()[2:] == [True] * 4
     assert curriculum != structured(SHORT) and hash(curriculum) != hash(structured(SHORT))
+
+
+def test_a_run_goes_on_where_another_ended():
+    """Closed form: what is behind counts as played; only phases are counted anew, as the run's own begins with it."""
+    whole = replace(structured(SMOKE), settles={"government": 60})
+    part, episodes = replace(whole, behind=20), np.arange(0, 80)
+    found, expected = knobs_at(part, episodes), knobs_at(whole, episodes + 20)
+    for name in (field.name for field in fields(Knobs) if field.name != "phase"):
+        jax.tree.map(np.testing.assert_array_equal, getattr(found, name), getattr(expected, name))
+    # By hand: firms and government join at 10 and 20; in the part that begins at 20 the government's is no new phase.
+    assert expected.phase.tolist() == [3] * 80 and found.phase.tolist() == [2] * 80
+    assert knobs_at(whole, [0, 9, 10, 19, 20]).phase.tolist() == [1, 1, 2, 2, 3]
+    part.check(100)
+    with pytest.raises(ConfigError, match="settle in episode 60, before it may learn and choose freely, in episode 70"):
+        replace(whole, behind=70).check(100)
 
 
 def test_other_ways_of_taking_turns():
