@@ -219,7 +219,7 @@ def _of_speed(row: dict, consumers: str) -> tuple[str, ...]:
 
 
 def _of_cycle(arm: str) -> str:
-    names = {"planner": "learned taxes", "laboratories": "laboratories", "free_market": "0 %"}
+    names = {"planner": "learned taxes", "laboratories": "found by trying", "free_market": "0 %"}
     return names.get(arm, f"{arm.removeprefix('flat_')} %")
 
 

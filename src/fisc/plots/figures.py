@@ -132,8 +132,8 @@ FIGURES: dict[str, FigureSpec] = {
     "search": FigureSpec(
         "How a schedule was found by trying",
         "Versions of the schedule lie above and below it, each in an economy of its own; it moves to where the better "
-        "ones are. Left: the schedule. Right: what its versions are worth on average, which is less than it is itself "
-        "where it lies best. Lines are means over seeds, bands run from the lowest to the highest seed.",
+        "ones are. Left: the schedule. Right: what its versions are worth on average while they learn: another "
+        "measure than the evaluation's. Lines are means over seeds, bands run from the lowest to the highest seed.",
         "search",
         _search,
         is_special=True,

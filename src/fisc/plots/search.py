@@ -69,7 +69,7 @@ def draw_search(search: pl.DataFrame, objective: str, money: str = "coin") -> tu
     style.percent_ticks(rates)
     rates.set_title("The schedule")
     rates.set_ylabel("Marginal tax rate (percent)")
-    rates.legend(ncols=2 if len(names) > 3 else 1)
+    figure.legend(loc="outside lower center", ncols=min(len(names), 4))
     _draw_course(welfare, table.filter(pl.col("metric") == "welfare"), style.INK, None)
     welfare.set_title("Its versions, on average")
     welfare.set_ylabel(metric_label(objective, money))
@@ -83,4 +83,5 @@ def _draw_course(panel: Axes, rows: pl.DataFrame, color: Any, label: str | None)
     """A line through means over seeds, in a band from the lowest to the highest."""
     if rows["seeds"].max() > 1:
         panel.fill_between(rows["update"], rows["low"], rows["high"], color=color, alpha=0.15, linewidth=0)
-    panel.plot(rows["update"], rows["mean"], color=color, label=label)
+    few = {"marker": "o", "markersize": 4} if len(rows) < 3 else {}
+    panel.plot(rows["update"], rows["mean"], color=color, label=label, **few)

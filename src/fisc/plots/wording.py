@@ -188,12 +188,15 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         return ["No arm has a finite value of the objective in every seed: there is nothing to compare."]
     subject = subject_of(summary)
     best_flat = next((arm for arm in ranked if flat_percent(arm) is not None), None)
-    others = [arm for arm in (summary["reference"], "saez", best_flat, ranked[0]) if arm and arm != subject]
+    others = {subject: (summary["reference"], "saez", best_flat, ranked[0])}
+    if "laboratories" in ranked and subject != "laboratories":
+        others["laboratories"] = (summary["reference"], "saez", best_flat, subject)
     sentences = [_leader_sentence(summary, ranked)]
     sentences += [
-        _contrast_sentence(summary, subject, other)
-        for other in dict.fromkeys(others)
-        if f"{subject}-{other}" in summary["contrasts"]
+        _contrast_sentence(summary, arm, other)
+        for arm, compared in others.items()
+        for other in dict.fromkeys(compared)
+        if other and other != arm and f"{arm}-{other}" in summary["contrasts"]
     ]
     sentences += _worth_sentences(summary, subject) + _bound_sentences(summary, subject) + _frontier_sentences(summary)
     sentences += _collapse_sentences(summary) + _outcome_sentences(summary)

@@ -228,7 +228,7 @@ ARMS: dict[str, str] = {
     "fixed": "Fixed rates",
     "saez": "Saez formula",
     "saez_estimated": "Saez, estimated",
-    "laboratories": "Laboratories",
+    "laboratories": "Searched schedule",
     "planner": "Learned planner",
     "optimum": "Optimum",
 }

@@ -149,6 +149,8 @@ def _search(
         few = f"{len(adviser.steps)} moves" if len(adviser.steps) != 1 else "one move"
         note(f"the schedule makes {few} in this budget, which finds little: give a longer one, or a smaller block")
     train_group(group, folder, say, note=note)
+    found = zip(adviser.names, adviser.schedule, strict=True)
+    note(f"found, seed {world.seed}: " + ", ".join(f"{100 * rate:.1f} % {name}" for name, rate in found))
     return group
 
 

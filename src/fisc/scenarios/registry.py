@@ -41,7 +41,8 @@ ARMS: dict[str, Arm] = {
         ("saez2001", "zheng2022"),
     ),
     LABORATORIES: Arm(
-        "a schedule found by trying versions of it side by side, each in an economy of its own", ("plackett1946",)
+        "a schedule found by trying versions of it side by side, each in an economy of its own",
+        ("plackett1946", "box1957"),
     ),
     "planner": Arm("a planner that learns by reinforcement", ("zheng2022", "schulman2017")),
     "optimum": Arm(
@@ -57,6 +58,8 @@ REFERENCES: dict[str, str] = {
     "marginal tax rates. American Economic Review 88(1), 83-95.",
     "mirrlees1971": "Mirrlees, J. A. (1971). An exploration in the theory of optimum income taxation. "
     "Review of Economic Studies 38(2), 175-208.",
+    "box1957": "Box, G. E. P. (1957). Evolutionary operation: a method for increasing industrial productivity. "
+    "Applied Statistics 6(2), 81-101.",
     "plackett1946": "Plackett, R. L. and Burman, J. P. (1946). The design of optimum multifactorial experiments. "
     "Biometrika 33(4), 305-325.",
     "saez2001": "Saez, E. (2001). Using elasticities to derive optimal income tax rates. "
