@@ -13,6 +13,8 @@ from fisc.records.schema import METRICS, flat_percent, has_natural_zero, metric_
 
 LEARNED = {"laboratories": "found", "planner": "learned"}
 """Arms whose rates are learned, and how their bars are called."""
+MOST_UPRIGHT = 6
+"""With more bars than this their names are turned, to find room."""
 _BY = {"laboratories": "trying versions side by side", "planner": "a government (mean over seeds)"}
 _TITLES = {"utility": "Consumers' utility", "profit": "Firms' profit"}
 _FIXED_COLOR = "#7d94ad"
@@ -81,7 +83,7 @@ def draw_fixed_taxes(evaluation: pl.DataFrame, objective: str, money: str = "coi
                        textcoords="offset points", color=style.MUTED, va="bottom")  # fmt: skip
         ticks = [LEARNED.get(arm, f"{100 * (rate or 0):g}%") for arm, rate in bars.select("arm", "rate").iter_rows()]
         panel.set_xticks(_places(bars), ticks)
-        panel.tick_params(axis="x", length=0, labelsize=8)
+        panel.tick_params(axis="x", length=0, labelsize=8, labelrotation=45 if len(bars) > MOST_UPRIGHT else 0)
         style.compact_ticks(panel, "y")
     figure.supxlabel(
         "Fixed rate on every income and every profit, against rates that are learned"
