@@ -15,12 +15,15 @@ $fisc compare one-step --seeds 5 --budget full --arms fixed,optimum --out "$out/
   --set economy.skills=quantiles --set "$optimum"
 # (c) both learn, beside workers who learn under every fixed schedule
 $fisc compare one-step --seeds 5 --budget full --out "$out/c"
+# (d) both learn, and the schedule is found by trying versions side by side
+$fisc compare one-step --seeds 3 --budget quick --arms free_market,saez,laboratories,optimum --out "$out/d"
 
 # would workers gain by learning on, all together, against the trained planner?
 # (best_response.json as stored is older than its key retrained_agents, which this run would write)
 $fisc best-response "$out/c" --updates 200 --out "$out/best-response"
 cp "$out/best-response/summary.json" "$here/best_response.json"
 
-for part in a b c; do cp "$out/$part/summary.json" "$here/$part.json"; done
+for part in a b c d; do cp "$out/$part/summary.json" "$here/$part.json"; done
 cp "$out/c/figures/schedules.png" "$out/c/figures/welfare.png" "$out/c/figures/learning.png" "$here/"
+cp "$out/d/figures/search.png" "$here/"
 .venv/bin/python tools/make_docs.py  # the tables in the README
