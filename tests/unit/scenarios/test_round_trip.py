@@ -39,7 +39,7 @@ ODD = {
     "taxes.flat_rate": 0.25,
     "taxes.saez_elasticity": 0.4,
     "caveats": [],
-    "budgets.smoke.updates": 3,
+    "budgets.smoke.block": 3,
 }
 
 
