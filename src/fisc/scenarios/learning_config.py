@@ -256,13 +256,15 @@ class ScheduledRoleConfig(LearnerConfig):
     """Weight of the entropy bonus when the role starts to learn; it fades as the schedule says."""
     final_entropy: float = 0.05
     """Least weight."""
+    final_learning_rate: float = 1.0
+    """As a share of learning_rate, reached at the end."""
     settles_at: float = 1.0
     """Share of the run after which it keeps to its greedy_choice, so that the others can answer it; it is judged so
     too. 1: never."""
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("entropy", "final_entropy"):
+        for name in ("entropy", "final_entropy", "final_learning_rate"):
             check(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
         check("settles_at", self.settles_at, 0 < self.settles_at <= 1, "above 0, at most 1")
 

@@ -82,6 +82,11 @@ class Structured:
     warmth: Mapping[str, Warmth]
     learning_rate: Mapping[str, float] = field(default_factory=dict)
     """Multiplier of each role; 1 for one that is not named."""
+    final_learning_rate: Mapping[str, float] = field(default_factory=dict)
+    """Share of it that is left in the last of all `episodes`; it falls evenly from the role's first one on. 1 for one
+    that is not named."""
+    episodes: int = 0
+    """Up to the end of the run, with those behind it; needed only where a learning rate falls."""
     opens: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """First episode of each entry of a role's mask; a role that is not named chooses freely."""
     settles: Mapping[str, int] = field(default_factory=dict)
@@ -105,13 +110,19 @@ class Structured:
             labor_cost=weight,
             max_rate=self._ceiling_at(n),
             entropy={role: warmth.at(n, self.turns[role].start) for role, warmth in self.warmth.items()},
-            learning_rate={role: jnp.asarray(self.learning_rate.get(role, 1.0), jnp.float32) for role in self.turns},
+            learning_rate={role: self._learning_rate_at(role, n) for role in self.turns},
             learning=learning,
             exploring={role: n < end for role, end in self.settles.items()},
             fresh={},
             phase=sum((jnp.where(n >= start, 1, 0) for start in sorted(starts)), jnp.asarray(1)),
             menu={role: n >= jnp.asarray(first, jnp.int32) for role, first in self.opens.items()},
         )
+
+    def _learning_rate_at(self, role: str, n: Int[Array, ""]) -> Float[Array, ""]:
+        start, final = self.turns[role].start, self.final_learning_rate.get(role, 1.0)
+        share = jnp.clip((n - start) / max(self.episodes - 1 - start, 1), 0.0, 1.0)
+        left = 1.0 + (final - 1.0) * share
+        return (self.learning_rate.get(role, 1.0) * left).astype(jnp.float32)
 
     def _ceiling_at(self, n: Int[Array, ""]) -> Float[Array, ""]:
         if self.ceiling is None or self.ceiling[1] == 0:
@@ -153,8 +164,9 @@ class Structured:
                 raise ConfigError(f"{role} has no open action before episode {min(first)}: open one from 0 on")
 
     def __hash__(self):
-        tables = (self.turns, self.warmth, self.learning_rate, self.opens, self.settles)
-        numbers = (self.ceiling, self.labor, self.behind)
+        rates = (self.learning_rate, self.final_learning_rate)
+        tables = (self.turns, self.warmth, *rates, self.opens, self.settles)
+        numbers = (self.ceiling, self.labor, self.behind, self.episodes)
         return hash((*(tuple(sorted(table.items(), key=str)) for table in tables), *numbers))
 
 

@@ -104,7 +104,8 @@ class BusinessCycleKind(Kind):
             for role, config in learning.roles.items()
             if role in made.turns
         }
-        return replace(made, warmth=warmth)
+        final = {role: learning.roles[role].final_learning_rate for role in made.turns}
+        return replace(made, warmth=warmth, final_learning_rate=final, episodes=total)
 
     def rank(self, accounts):
         """By how much they mind work, most of all first."""

@@ -118,6 +118,16 @@ def test_a_role_that_settled_neither_learns_nor_draws():
     assert curriculum != structured(SHORT) and hash(curriculum) != hash(structured(SHORT))
 
 
+def test_learning_rates_fall_evenly_from_a_roles_first_episode_to_the_end():
+    """By hand: of episodes 0 to 100 firms learn from 10 on; to a fifth, so that half way, at 55, 0.6 is left."""
+    schedule = structured(replace(SMOKE, total=101), learning_rate={"firm": 2.0})
+    falling = replace(schedule, final_learning_rate={"firm": 0.2}, episodes=101)
+    knobs = knobs_at(falling, [0, 10, 55, 100])
+    np.testing.assert_allclose(knobs.learning_rate["firm"], [2.0, 2.0, 1.2, 0.4], rtol=1e-6)
+    np.testing.assert_allclose(knobs.learning_rate["consumer"], 1.0)
+    np.testing.assert_allclose(knobs_at(schedule, [0, 100]).learning_rate["firm"], 2.0)
+
+
 def test_a_run_goes_on_where_another_ended():
     """Closed form: what is behind counts as played; only phases are counted anew, as the run's own begins with it."""
     whole = replace(structured(SMOKE), settles={"government": 60})
