@@ -12,6 +12,7 @@ import fisc
 from fisc.core.errors import ConfigError, DivergenceError, RunError
 from fisc.records.store import RunFolder
 from fisc.scenarios import checkpoint, laboratories, training
+from fisc.scenarios import compare as comparison
 from fisc.scenarios.compare import plan, reevaluate
 from fisc.scenarios.registry import LABORATORIES, load_scenario
 from fisc.scenarios.settings import load_setting
@@ -212,6 +213,15 @@ def test_a_search_that_cannot_be_is_refused_before_anything_is_spent(overrides, 
     with pytest.raises(ConfigError) as error:
         plan("one-step", arms=ARMS, budget="smoke", overrides=SMALL | overrides)
     assert message in str(error.value)
+
+
+def test_several_processes_are_refused(monkeypatch):
+    """Contract: before anything is spent, in every process alike."""
+    monkeypatch.setattr(comparison.jax, "process_count", lambda: 2)
+    monkeypatch.setattr(comparison.processes, "agree", lambda text: True)
+    planned = plan("one-step", arms=ARMS, budget="smoke", overrides=SMALL)
+    with pytest.raises(ConfigError, match="arm laboratories runs in one process: leave it out here"):
+        comparison._check_processes(planned)
 
 
 def test_its_schedule_is_known_only_to_a_comparison():
