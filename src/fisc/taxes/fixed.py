@@ -49,7 +49,7 @@ class Fixed(TaxSystem[tuple]):
 
 
 class FixedPair(Fixed):
-    """Always the same rate for every income, in one bracket, and the same rate for something else: profits."""
+    """Always the same two rates: one for every income, in a single bracket, and one for every profit."""
 
     schedule: Float[Array, " 2"]
 
