@@ -97,7 +97,7 @@ def summarize_frames(
 
     Args:
         evaluation: rows `arm, seed, metric, value`.
-        schedules: rows `arm, seed, bracket, cutoff, rate` and perhaps `occupancy`, or None.
+        schedules: rows `arm, seed, base, bracket, cutoff, rate` and perhaps `occupancy`, or None.
         info: what rows cannot say. Needs `scenario` and `objective` (a metric); may have `title`,
             `money` ("coin" or "dollars"), `env_steps`, `wall_seconds`, `versions`, `caveats` (list
             of sentences), `command` (how to regenerate).
@@ -180,11 +180,14 @@ def _summarize_arm(evaluation: pl.DataFrame, schedules: pl.DataFrame | None, arm
     if schedules is not None and not schedules.filter(pl.col("arm") == arm).is_empty():
         mine = schedules.filter(pl.col("arm") == arm)
         shown = [name for name in ("rate", "cutoff", "occupancy") if name in mine.columns]
-        brackets = mine.group_by("bracket").agg(pl.col(*shown).mean()).sort("bracket")
+        brackets = mine.filter(base="income").group_by("bracket").agg(pl.col(*shown).mean()).sort("bracket")
         numbers["rates"] = brackets["rate"].to_list()
         numbers["cutoffs"] = brackets["cutoff"].to_list()
         if "occupancy" in shown and not brackets["occupancy"].null_count():
             numbers["occupancy"] = brackets["occupancy"].to_list()
+        others = mine.filter(pl.col("base") != "income").group_by("base").agg(pl.col("rate").mean())
+        if others.height:
+            numbers["other_rates"] = dict(others.sort("base").iter_rows())
     return numbers
 
 

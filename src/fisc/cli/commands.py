@@ -235,7 +235,8 @@ def _evaluate_file(file: Path) -> None:
     console.print(table)
     brackets = zip(played.rates, played.cutoffs, strict=True)
     rates = ", ".join(f"{format_percent(rate)} from {start:,.6g}" for rate, start in brackets)
-    console.print(f"marginal rates: {rates}")
+    others = "".join(f", {format_percent(rate)} on {base}" for base, rate in played.other_rates.items())
+    console.print(f"marginal rates: {rates}{others}")
     for caveat in card["caveats"]:
         console.print(f"Caveat: {caveat}", style="dim", markup=False)
 

@@ -125,7 +125,8 @@ FIGURES: dict[str, FigureSpec] = {
     ),
     "schedules": FigureSpec(
         "The taxes themselves",
-        "Marginal tax rates by income bracket. Brackets are drawn equally wide; tick labels are their lower cutoffs.",
+        "Marginal tax rates by income bracket. Brackets are drawn equally wide; tick labels are their lower cutoffs. "
+        "Where every income is taxed at one rate, and perhaps every profit at another, each rate is a dot.",
         "schedules",
         _schedules,
     ),

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from fisc.analysis.summary import find_reference
 from fisc.plots import style
-from fisc.plots.wording import format_compact
+from fisc.plots.wording import format_compact, format_percent
 from fisc.records.schema import arm_label, order_arms
 
 COLUMNS = 2
@@ -21,14 +21,14 @@ MAX_RATE_LABELS = 10
 
 
 def tabulate_schedules(schedules: pl.DataFrame) -> pl.DataFrame:
-    """Return mean, lowest and highest rate over seeds: `arm, bracket, cutoff, mean, low, high, seeds`.
+    """Return mean, lowest and highest rate over seeds: `arm, base, bracket, cutoff, mean, low, high, seeds`.
 
     Args:
-        schedules: rows `arm, seed, bracket, cutoff, rate`; cutoffs in money, rates as fractions.
+        schedules: rows `arm, seed, base, bracket, cutoff, rate`; cutoffs in money, rates as fractions.
     """
     order = {arm: position for position, arm in enumerate(order_arms(set(schedules["arm"])))}
     return (
-        schedules.group_by("arm", "bracket")
+        schedules.group_by("arm", "base", "bracket")
         .agg(
             pl.col("cutoff").mean(),
             pl.col("rate").mean().alias("mean"),
@@ -36,7 +36,7 @@ def tabulate_schedules(schedules: pl.DataFrame) -> pl.DataFrame:
             pl.col("rate").max().alias("high"),
             pl.col("seed").n_unique().cast(pl.Int64).alias("seeds"),
         )
-        .sort(pl.col("arm").replace_strict(order, return_dtype=pl.Int64), "bracket")
+        .sort(pl.col("arm").replace_strict(order, return_dtype=pl.Int64), "base", "bracket")
     )
 
 
@@ -45,16 +45,53 @@ def draw_schedules(schedules: pl.DataFrame, money: str = "coin") -> tuple[Figure
     """Draw the marginal rate of every bracket, one panel per arm, over the reference arm's rates.
 
     Brackets have equal width, so that narrow brackets at low incomes stay readable; tick labels
-    are their cutoffs.
+    are their cutoffs. Where no arm has more than one bracket there is a panel for each tax base instead, with a
+    row per arm.
 
     Args:
-        schedules: rows `arm, seed, bracket, cutoff, rate`.
+        schedules: rows `arm, seed, base, bracket, cutoff, rate`.
         money: unit of the cutoffs.
 
     Returns:
         The figure and the table behind it, from `tabulate_schedules`.
     """
     table = tabulate_schedules(schedules)
+    if table["bracket"].max() == 0:
+        return _draw_flat(table), table
+    figure = _draw_brackets(table.filter(base="income"), money)
+    return figure, table
+
+
+def _draw_flat(table: pl.DataFrame) -> Figure:
+    """A panel for each tax base, with a row per arm: its only rate, and how far seeds are apart."""
+    arms, bases = order_arms(set(table["arm"])), sorted(set(table["base"]))
+    figure, axes = style.new_figure(0.95 + 0.36 * len(arms), 1, len(bases), sharex=True, sharey=True)
+    styles = style.arm_styles(arms)
+    for base, panel in zip(bases, axes[0], strict=True):
+        for row in table.filter(base=base).iter_rows(named=True):
+            height, look = arms.index(row["arm"]), styles[row["arm"]]
+            panel.plot([row["low"], row["high"]], [height] * 2, color=look.color, alpha=0.4, linewidth=6,
+                       solid_capstyle="butt")  # fmt: skip
+            panel.plot(row["mean"], height, look.marker, color=look.color, markersize=8, markeredgecolor=style.PAPER)
+            panel.annotate(format_percent(row["mean"]), (row["high"], height), xytext=(8, 0), va="center", fontsize=8,
+                           textcoords="offset points")  # fmt: skip
+        panel.set_title(f"Rate on every {base}")
+        panel.grid(axis="x")
+        panel.spines["left"].set_visible(False)
+        panel.tick_params(axis="y", length=0)
+    axes[0, 0].set_yticks(np.arange(len(arms)), [arm_label(arm) for arm in arms])
+    axes[0, 0].set_ylim(len(arms) - 0.5, -0.5)
+    axes[0, 0].set_xlim(-0.03, max(0.1, 1.2 * float(table["high"].max())))
+    style.percent_ticks(axes[0, 0], "x")
+    seeds = table["seeds"].max()
+    figure.supxlabel(
+        "Tax rate" if seeds == 1 else f"Tax rate: mean over {seeds} seeds, and lowest to highest", fontsize=9.5
+    )
+    return figure
+
+
+def _draw_brackets(table: pl.DataFrame, money: str) -> Figure:
+    """A panel for each arm, with a step for each bracket."""
     arms = order_arms(set(table["arm"]))
     reference = find_reference(arms)
     columns = min(COLUMNS, len(arms))
@@ -77,7 +114,7 @@ def draw_schedules(schedules: pl.DataFrame, money: str = "coin") -> tuple[Figure
     figure.supxlabel(f"Income bracket, from ({money})", fontsize=9.5)
     figure.supylabel("Marginal tax rate (percent)", fontsize=9.5)
     _add_legend(figure, table, reference, styles)
-    return figure, table
+    return figure
 
 
 def _draw_steps(panel: Axes, steps: pl.DataFrame, color: str) -> None:

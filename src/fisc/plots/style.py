@@ -58,7 +58,8 @@ ARM_STYLES = {
 _EXTRA_STYLES = (
     ArmStyle("#7a5230", "v", (0, (3, 1))),
     ArmStyle("#b0447c", ">", (0, (7, 2))),
-    ArmStyle("#5f6b1f", "X", (0, (2, 2))),
+    ArmStyle("#5f6b1f", "<", (0, (2, 2))),
+    ArmStyle("#4f7a94", "H", (0, (9, 2, 2, 2))),
 )
 
 _RC: dict[str, Any] = {

@@ -4,7 +4,8 @@ What each metric means is in `fisc.records.metrics`; this module re-exports it, 
 has the whole schema.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -30,12 +31,15 @@ from fisc.records.metrics import (
 
 __all__ = [
     "ARMS", "FIRM_METRICS", "FRACTION", "GROUPS", "GROUP_METRICS", "METRICS", "MONEY_UNITS", "ROLES", "TABLES",
-    "Metric", "Table", "arm_label", "check_columns", "check_rows", "find_metric", "flat_percent", "has_natural_zero",
-    "metric_label", "metric_unit", "order_arms",
+    "TAX_BASES", "Metric", "Table", "arm_label", "check_columns", "check_rows", "find_metric", "flat_percent",
+    "has_natural_zero", "metric_label", "metric_unit", "order_arms",
 ]  # fmt: skip
 
 GROUPS = 10
 """Groups of people in `groups.parquet`: deciles of skill, 0 the least skilled, the same people in every arm."""
+
+TAX_BASES = ("income", "profit")
+"""What rates in `schedules.parquet` are levied on."""
 
 RATE_TOLERANCE = 1e-6
 """Rounding in single precision by which a rate may leave [0, 1]."""
@@ -52,6 +56,8 @@ class Table:
     """Columns that may have empty cells, or be absent, as in runs of before there was such a column."""
     metrics: tuple[str, ...] = ()
     """Allowed values of the column `metric`, if there is one."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """What a column holds that is absent, as in runs of before there was such a column."""
 
 
 _TEXT, _COUNT, _NUMBER = pl.String(), pl.Int64(), pl.Float64()
@@ -72,9 +78,13 @@ TABLES: dict[str, Table] = {
         metrics=tuple(METRICS),
     ),
     "schedules": Table(
-        {"arm": _TEXT, "seed": _COUNT, "bracket": _COUNT, "cutoff": _NUMBER, "rate": _NUMBER, "occupancy": _NUMBER},
-        key=("arm", "seed", "bracket"),
+        {
+            "arm": _TEXT, "seed": _COUNT, "base": _TEXT, "bracket": _COUNT, "cutoff": _NUMBER, "rate": _NUMBER,
+            "occupancy": _NUMBER,
+        },
+        key=("arm", "seed", "base", "bracket"),
         nullable=("occupancy",),
+        absent={"base": "income"},
     ),
     "groups": Table(
         {"arm": _TEXT, "seed": _COUNT, "group": _COUNT, "metric": _TEXT, "value": _NUMBER},
@@ -130,8 +140,9 @@ def check_columns(frame: pl.DataFrame, table: str) -> pl.DataFrame:
         hint = nearest_spelling(unknown[0], expected.columns)
         raise RecordError(f"table '{table}' has no column '{unknown[0]}': {hint}")
     missing = [column for column in expected.columns if column not in frame.columns]
-    frame = frame.with_columns(pl.lit(None).alias(column) for column in missing if column in expected.nullable)
-    missing = [column for column in missing if column not in expected.nullable]
+    added = dict.fromkeys(expected.nullable) | dict(expected.absent)
+    frame = frame.with_columns(pl.lit(added[column]).alias(column) for column in missing if column in added)
+    missing = [column for column in missing if column not in added]
     if missing:
         raise RecordError(f"table '{table}' lacks the column '{missing[0]}': give {', '.join(expected.columns)}")
     for column, dtype in expected.columns.items():
@@ -163,6 +174,7 @@ def check_rows(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     if "role" in expected.columns:
         _check_words(checked, table, "role", ROLES)
     if table == "schedules":
+        _check_words(checked, table, "base", TAX_BASES)
         _check_range(checked, "rate", 1.0, "a fraction in [0, 1]: divide percents by 100")
         _check_range(checked, "cutoff", float("inf"), "an amount of money, at least 0")
         _check_range(checked.drop_nulls("occupancy"), "occupancy", 1.0, "a fraction in [0, 1]: divide percents by 100")

@@ -51,18 +51,21 @@ class Played:
     """Marginal rates by bracket."""
     occupancy: np.ndarray
     """Share of incomes that ended in each bracket."""
+    other_rates: dict[str, float] = field(default_factory=dict)
+    """The rate on what is taxed beside incomes, by tax base."""
     firms: dict[str, np.ndarray] = field(default_factory=dict)
     """The course of one more episode firm by firm, [steps, firms] by metric; empty where there are none."""
 
 
 @eqx.filter_jit
 def _play(economy: Economy, policies: dict[str, Policy], key: Any, states: Any, kind: build.Kind) -> Any:
-    """Play an episode from each state: metrics, accounts, brackets (rates and occupancy) and the largest residual."""
+    """Play an episode from each state: metrics, accounts, taxes (rates, occupancy, other rates), largest residual."""
     played = play_episodes(economy, policies, key, states, full_knobs())
     metrics = jax.vmap(economy.metrics)(played.state)
     accounts = jax.vmap(lambda state: in_order(kind, economy.accounts(state)))(played.state)
-    of_brackets = lambda state: (kind.schedule_of(economy, state), kind.occupancy_of(economy, state))  # noqa: E731
-    return metrics, accounts, jax.vmap(of_brackets)(played.state), played.residual
+    of_taxes = (kind.schedule_of, kind.occupancy_of, kind.other_rates_of)
+    taxes = jax.vmap(lambda state: tuple(of(economy, state) for of in of_taxes))(played.state)
+    return metrics, accounts, taxes, played.residual
 
 
 @eqx.filter_jit
@@ -95,10 +98,7 @@ def evaluate(
         played = play_world(scenario, world, trained)
         welfare[world.arm, world.seed] = played.metrics["welfare"]
         evaluation += [(world.arm, world.seed, name, value) for name, value in played.metrics.items()]
-        schedules += [
-            (world.arm, world.seed, b, float(cutoff), float(np.clip(rate, 0.0, 1.0)), float(share))
-            for b, (cutoff, rate, share) in enumerate(zip(played.cutoffs, played.rates, played.occupancy, strict=True))
-        ]
+        schedules += _schedule(world, played)
         groups += _by_group(world, played.accounts)
         firms += [
             (world.arm, world.seed, firm, quarter, name, float(value))
@@ -159,7 +159,7 @@ def play_policies(
     key_init, key_reset, key_play = jax.random.split(jax.random.fold_in(jax.random.key(world.seed), EVALUATION), 3)
     before = (lambda: economy.init(key_init)) if earlier is None else (lambda: earlier)
     states = jax.vmap(lambda key: economy.reset(key, before()))(jax.random.split(key_reset, num))
-    metrics, accounts, (rates, occupancy), residual = _play(economy, dict(policies), key_play, states, kind)
+    metrics, accounts, (rates, occupancy, others), residual = _play(economy, dict(policies), key_play, states, kind)
     worst = float(residual.max())
     if not worst <= tolerance(rates.dtype):
         raise DivergenceError(
@@ -176,13 +176,28 @@ def play_policies(
         start = jax.tree.map(lambda x: x[0], states)
         key = jax.random.fold_in(jax.random.key(world.seed), COURSE)
         firms = jax.device_get(_follow(economy, dict(policies), key, start, kind))
-    return Played(numbers | kind.checks(economy, means, schedule), means, cutoffs, schedule, shares, firms)
+    others = {base: float(np.asarray(rate, float).mean()) for base, rate in others.items()}
+    return Played(numbers | kind.checks(economy, means, schedule), means, cutoffs, schedule, shares, others, firms)
 
 
 def _judged(scenario: Scenario, world: World, weight: float | None) -> tuple[Economy, np.ndarray]:
     """A world's economy as it is judged, and where its tax brackets begin."""
     tax = build.make_tax(scenario, world.people, world.arm, world.rates)
     return build.judged_economy(scenario, world.people, tax, weight), np.asarray(tax.cutoffs, float)
+
+
+def _schedule(world: World, played: Played) -> list[tuple]:
+    """Rows of the table of schedules."""
+    rows = [
+        ("income", b, float(cutoff), _fraction(rate), float(share))
+        for b, (cutoff, rate, share) in enumerate(zip(played.cutoffs, played.rates, played.occupancy, strict=True))
+    ]
+    rows += [(base, 0, 0.0, _fraction(rate), None) for base, rate in played.other_rates.items()]
+    return [(world.arm, world.seed, *row) for row in rows]
+
+
+def _fraction(rate: float) -> float:
+    return float(np.clip(rate, 0.0, 1.0))
 
 
 def _by_group(world: World, accounts: dict[str, np.ndarray]) -> list[tuple]:

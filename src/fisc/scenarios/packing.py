@@ -65,7 +65,7 @@ def make_card(folder: RunFolder, arm: str, seed: int) -> dict[str, Any]:
     """What there is to know about the policies of an arm and seed: scenario, training, scores, versions."""
     made = folder.read_json("provenance.json")
     scores = folder.read_table("evaluation").filter(pl.col("arm") == arm, pl.col("seed") == seed)
-    schedule = folder.read_table("schedules").filter(pl.col("arm") == arm, pl.col("seed") == seed).sort("bracket")
+    schedule = folder.read_table("schedules").filter(arm=arm, seed=seed, base="income").sort("bracket")
     told = folder.read_table("metrics").filter(pl.col("arm") == arm, pl.col("seed") == seed)
     return {
         "title": made["title"],

@@ -97,17 +97,19 @@ def test_relative_to_zero_is_not_given():
 
 
 def test_a_summary_has_means_rates_and_contrasts():
-    # By hand, as above; the rates of two seeds, 0.2 and 0.4, have mean 0.3.
+    # By hand, as above; the rates of two seeds, 0.2 and 0.4, have mean 0.3, those on profits, 0.5 and 0.7, have 0.6.
     frame = evaluation(saez=[1.0, 2.0, 6.0], planner=[2.0, 4.0, 9.0], free_market=[1.0, 1.0, 1.0])
     schedules = pl.DataFrame(
-        {"arm": ["saez"] * 4, "seed": [0, 0, 1, 1], "bracket": [1, 0, 0, 1], "cutoff": [50.0, 0.0, 0.0, 50.0],
-         "rate": [0.2, 0.1, 0.1, 0.4]}
+        {"arm": ["saez"] * 6, "seed": [0, 0, 1, 1, 0, 1], "base": ["income"] * 4 + ["profit"] * 2,
+         "bracket": [1, 0, 0, 1, 0, 0], "cutoff": [50.0, 0.0, 0.0, 50.0, 0.0, 0.0],
+         "rate": [0.2, 0.1, 0.1, 0.4, 0.5, 0.7]}
     )  # fmt: skip
     summary = summarize_frames(frame, schedules, INFO)
     saez = summary["arms"]["saez"]
     assert saez["productivity"] == {"mean": 3.0, "low": 1.0, "high": 6.0, "values": [1.0, 2.0, 6.0]}
     assert saez["rates"] == pytest.approx([0.1, 0.3])
     assert saez["cutoffs"] == [0.0, 50.0]
+    assert saez["other_rates"] == {"profit": pytest.approx(0.6)}
     assert list(summary["arms"]) == ["free_market", "saez", "planner"]
     assert summary["contrasts"]["planner-saez"]["values"] == [1.0, 2.0, 3.0]
     assert (summary["schema"], summary["seeds"], summary["reference"]) == (1, [0, 1, 2], "free_market")

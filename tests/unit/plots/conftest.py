@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fisc.records.schema import TABLES
 from fisc.records.store import RunFolder
 
 ARMS = ("free_market", "us_federal", "saez", "planner", "optimum")
@@ -96,14 +97,14 @@ def frames(arms: tuple = ARMS, money: str = "coin") -> dict[str, pl.DataFrame]:
         index = np.searchsorted(CUTOFFS[money], people["income"], side="right") - 1
         shares = np.bincount(index, minlength=len(rates)) / len(index)
         schedules += [
-            (arm, seed, b, CUTOFFS[money][b], float(rate), share)
+            (arm, seed, "income", b, CUTOFFS[money][b], float(rate), share)
             for b, (rate, share) in enumerate(zip(rates, shares, strict=True))
         ]
         for metric, values in people.items():
             groups += [(arm, seed, g, metric, float(part.mean())) for g, part in enumerate(np.split(values, 10))]
     return {
         "evaluation": pl.DataFrame(evaluation, ["arm", "seed", "metric", "value"], orient="row"),
-        "schedules": pl.DataFrame(schedules, ["arm", "seed", "bracket", "cutoff", "rate", "occupancy"], orient="row"),
+        "schedules": pl.DataFrame(schedules, list(TABLES["schedules"].columns), orient="row"),
         "groups": pl.DataFrame(groups, ["arm", "seed", "group", "metric", "value"], orient="row"),
         "metrics": training(evaluation),
     }

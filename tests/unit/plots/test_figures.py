@@ -43,18 +43,32 @@ def test_schedules_have_one_panel_per_arm_with_cutoffs_as_tick_labels(tables):
     assert "Marginal tax rate (percent)" in words(figure)
 
 
+def only_rates(arm: str, base: str, *rates: float) -> pl.DataFrame:
+    """Schedules of one bracket, a rate for each seed."""
+    rows = [(arm, seed, base, 0, 0.0, rate) for seed, rate in enumerate(rates)]
+    return pl.DataFrame(rows, ["arm", "seed", "base", "bracket", "cutoff", "rate"], orient="row")
+
+
 def test_the_table_of_schedules_has_mean_and_extremes_over_seeds():
     # By hand: 0.2, 0.3 and 0.7 have mean 0.4.
-    frame = pl.DataFrame(
-        {"arm": ["saez"] * 3, "seed": [0, 1, 2], "bracket": [0] * 3, "cutoff": [0.0] * 3, "rate": [0.7, 0.2, 0.3]}
-    )
-    row = draw_schedules(frame)[1].row(0, named=True)
+    row = draw_schedules(only_rates("saez", "income", 0.7, 0.2, 0.3))[1].row(0, named=True)
     assert row["mean"] == pytest.approx(0.4)
     assert (row["low"], row["high"], row["seeds"]) == (0.2, 0.7, 3)
 
 
+def test_where_there_is_one_rate_each_a_panel_per_tax_base_has_a_row_per_arm():
+    # By construction: what is written beside the marker is the mean over seeds.
+    arms = [("flat", "income", 0.2, 0.2), ("flat", "profit", 0.2, 0.2), ("planner", "income", 0.0, 0.0)]
+    frame = pl.concat([only_rates(*arm) for arm in [*arms, ("planner", "profit", 0.1, 0.4)]])
+    figure, table = draw_schedules(frame)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Rate on every income", "Rate on every profit"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["Flat tax", "Learned planner"]
+    assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [["20.0%", "0.0%"], ["20.0%", "25.0%"]]
+    assert table.filter(arm="planner", base="profit").select("mean", "low", "high").row(0) == (0.25, 0.1, 0.4)
+
+
 def test_schedules_with_other_brackets_are_not_overlaid_with_current_law(tables):
-    flat = pl.DataFrame({"arm": ["flat"], "seed": [0], "bracket": [0], "cutoff": [0.0], "rate": [0.3]})
+    flat = only_rates("flat", "income", 0.3)
     frame = pl.concat([tables["schedules"].select(flat.columns), flat])
     figure, _ = draw_schedules(frame)
     by_title = {axes.get_title(loc="left"): axes for axes in figure.axes}

@@ -107,9 +107,12 @@ def test_a_rate_that_is_no_fraction_is_refused(rate):
 
 
 def test_schedules_of_before_there_was_occupancy_can_be_read():
-    # By construction: an absent column that may be empty is empty; one that may not is missed.
+    # By construction: an absent column that may be empty is empty, rates were on income alone, others are missed.
     frame = pl.DataFrame({"arm": ["flat"], "seed": [0], "bracket": [0], "cutoff": [0.0], "rate": [0.2]})
     assert check_rows(frame, "schedules")["occupancy"].to_list() == [None]
+    assert check_rows(frame, "schedules")["base"].to_list() == ["income"]
+    with pytest.raises(RecordError, match="unknown base 'profits' in table 'schedules': did you mean 'profit'"):
+        check_rows(frame.with_columns(base=pl.lit("profits")), "schedules")
     assert check_rows(frame.with_columns(occupancy=pl.lit(1.0)), "schedules")["occupancy"].to_list() == [1.0]
     with pytest.raises(RecordError, match="lacks the column 'rate'"):
         check_rows(frame.drop("rate"), "schedules")

@@ -246,6 +246,16 @@ def test_an_episode_is_told_firm_by_firm_and_a_collapse_is_noticed(played):
     assert played[0].summary["arms"]["planner"]["collapsed"]["values"] == [float(collapsed)]
 
 
+def test_schedules_have_the_rate_on_income_and_that_on_profit(played):
+    """By hand: the metric is the mean over 3 quarters, of which the first is not taxed."""
+    rows = RunFolder.open(played[0].folder).read_table("schedules").sort("base")
+    assert rows.select("base", "bracket", "cutoff", "occupancy").rows() == [("income", 0, 0, 1), ("profit", 0, 0, None)]
+    found = played[0].summary["arms"]["planner"]
+    means = [found[name]["mean"] * 3 / 2 for name in ("income_tax_rate", "corporate_tax_rate")]
+    np.testing.assert_allclose(rows["rate"], means, rtol=1e-6)
+    assert found["other_rates"] == {"profit": rows["rate"][1]} and means[1] > 0
+
+
 def test_its_figures_are_drawn_and_none_is_missed(played, monkeypatch):
     """Contract: with one arm and seed there are no rates to compare and no lines."""
     monkeypatch.setattr(style.Figure, "savefig", lambda *_, **__: None)

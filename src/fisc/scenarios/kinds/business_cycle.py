@@ -5,12 +5,14 @@ from math import ceil
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from fisc.core.errors import ConfigError
 from fisc.economies.business_cycle import metrics
 from fisc.economies.business_cycle.choices import PUBLISHED_MENUS
 from fisc.economies.business_cycle.curriculum import LONG, SHORT, Lengths, Structured, Warmth, structured, unstructured
 from fisc.economies.business_cycle.setting import Setting, make_economy
+from fisc.economies.business_cycle.state import State
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.kinds.kind import Kind, People
 from fisc.taxes.fixed import FixedPair, check_rates
@@ -123,12 +125,20 @@ class BusinessCycleKind(Kind):
         return metrics.of_firms(state, quarter, economy.rules.technology.labor_exponent)
 
     def schedule_of(self, economy, state):
-        """The mean rate on income from the second quarter on: there is none before. That on profit is a metric."""
-        return state.journal.income_rate[None] / jnp.maximum(state.step - 1, 1).astype(state.inventory.dtype)
+        """The mean rate on income from the second quarter on: there is none before."""
+        return (state.journal.income_rate / _taxed_quarters(state))[None]
+
+    def other_rates_of(self, economy, state):
+        """The mean rate on profit, likewise."""
+        return {"profit": state.journal.corporate_rate / _taxed_quarters(state)}
 
     def occupancy_of(self, economy, state):
         """All incomes are in the only bracket."""
         return jnp.ones(1, state.inventory.dtype)
+
+
+def _taxed_quarters(state: State) -> Float[Array, ""]:
+    return jnp.maximum(state.step - 1, 1).astype(state.inventory.dtype)
 
 
 def _scheduled(scenario: Scenario, lengths: Lengths, has_government: bool) -> Structured:

@@ -165,6 +165,10 @@ class Kind(abc.ABC):
         """The marginal rates [b] that an episode had on average, from its last state."""
         return state.treasury.rates
 
+    def other_rates_of(self, economy: Economy, state: Any) -> dict[str, Any]:
+        """The mean rate on what is taxed beside incomes, by tax base, from an episode's last state; nothing here."""
+        return {}
+
     def occupancy_of(self, economy: Economy, state: Any) -> Any:
         """The share of people whose income of a tax year ended in each bracket [b], from an episode's last state."""
         incomes, cutoffs = state.treasury.incomes, economy.tax.cutoffs
