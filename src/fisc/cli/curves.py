@@ -51,6 +51,21 @@ def follow(options: Namespace, folder: Path, say: Callable[[str], None]) -> Iter
         yield catch_up
 
 
+def words_for(options: Namespace, folder: Path) -> tuple[str, ...]:
+    """The words by which every comparison of a sweep is asked for its curves, once it is clear that it can write them.
+
+    Args:
+        folder: that of the sweep.
+
+    Raises:
+        RecordError: a library that is missing, or nobody is logged in.
+    """
+    with follow(options, folder, console.print):  # opening them finds out; nothing is written before there is a curve
+        pass
+    sent = () if options.wandb is None else ("--wandb", options.wandb)
+    return (*(["--tensorboard"] if options.tensorboard else []), *sent)
+
+
 class Bystander:
     """Weights & Biases beside a run that goes on. If it fails, this is said, and the run goes on without it.
 

@@ -207,6 +207,7 @@ def _sweep_command(commands) -> None:
     sweep.add_argument("--out", metavar="DIR", help="folder of the sweep, new or empty (default: runs/FILE)")
     sweep.add_argument("--resume", action="store_true", help="go on with the sweep in --out, if there is one")
     sweep.add_argument("--dry-run", action="store_true", help="check everything and print what would be run")
+    _curve_flags(sweep)
 
 
 def _export_command(commands) -> None:
@@ -313,6 +314,10 @@ def _run_flags(parser: argparse.ArgumentParser) -> None:
         help="this process is one of several that train together: auto for those of its Slurm or Open MPI job, or "
         "HOST:PORT,PROCESSES,INDEX with INDEX from 0 (docs/clusters.md)",
     )
+    _curve_flags(parser)
+
+
+def _curve_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tensorboard", action="store_true", help="write curves to RUN/tensorboard while training (see `fisc export`)"
     )

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from fisc.analysis.sweep import Outcome, tabulate, word
 from fisc.cli import cluster, workers
+from fisc.cli.curves import words_for
 from fisc.cli.machine import num_cores, prepare_jax
 from fisc.core.errors import ConfigError
 from fisc.plots.wording import NOTHING, format_interval, format_mean, interval_name
@@ -87,7 +88,7 @@ def sweep(options: Namespace) -> int:
         with tempfile.TemporaryDirectory() as scratch:
             cluster.executor_of(options.cluster, Path(scratch), read.cluster)
     with console.status(f"checking {len(read.points)} points"):
-        tasks = prepare(read, out, options.resume)
+        tasks = prepare(read, out, options.resume, words_for(options, out))
     open_tasks = [task for task in tasks if not task.is_finished]
     most = options.jobs or (len(open_tasks) if options.cluster else num_cores())
     jobs = max(1, min(most, len(open_tasks)))

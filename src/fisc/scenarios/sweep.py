@@ -1,6 +1,7 @@
 """A sweep, checked before anything is spent: every comparison planned, and what earlier work left in its folder."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +29,14 @@ class Task:
     """Whether earlier work has left nothing to do."""
 
 
-def prepare(sweep: Sweep, out: Path, resume: bool) -> list[Task]:
+def prepare(sweep: Sweep, out: Path, resume: bool, extra: Sequence[str] = ()) -> list[Task]:
     """Check every point of a sweep and its folder; nothing is written.
 
     Args:
         sweep: the job file.
         out: the folder of the sweep; it must not exist, or be empty, unless `resume`.
         resume: go on with the sweep in `out`.
+        extra: more arguments of `fisc compare`, for every point.
 
     Raises:
         ConfigError: a point that cannot work, or two that come to the same.
@@ -55,7 +57,7 @@ def prepare(sweep: Sweep, out: Path, resume: bool) -> list[Task]:
         seen[text] = point.name
         folder = out / point.name
         is_begun = folder.is_dir()
-        arguments = (*arguments_of(planned, folder), *(["--resume"] if is_begun else []))
+        arguments = (*arguments_of(planned, folder), *(["--resume"] if is_begun else []), *extra)
         tasks.append(Task(point, folder, arguments, is_begun and _is_finished(folder, identity)))
     return tasks
 

@@ -22,6 +22,7 @@ from fisc.scenarios.provenance import identity_of
 from fisc.scenarios.sweep_file import read_sweep
 
 from ...docs.pages import ROOT, blocks
+from ..records.wandb_stand_in import StandIn
 
 COMMON = """
 scenario = "one-step"
@@ -223,6 +224,18 @@ def test_a_dry_run_checks_everything_and_writes_nothing(actor, capsys):
     assert said.startswith("# 3 points; ") and said.count("\nfisc compare one-step --arms flat --seeds 1") == 3
     assert "taxes.flat_rate=0.6" in said
     assert not Path("runs").exists()
+
+
+def test_every_point_writes_the_curves_that_the_sweep_is_asked_for(actor, monkeypatch, capsys):
+    # Contract; and a library that is missing is missed before anything runs.
+    assert sweep(GRID, "--dry-run", "--tensorboard") == 0
+    assert capsys.readouterr().out.count(" --tensorboard\n") == 3
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    assert sweep(GRID, "--tensorboard") == 2
+    assert "pip install 'fisc[tensorboard]'" in capsys.readouterr().err and not Path("runs").exists()
+    monkeypatch.setitem(sys.modules, "wandb", StandIn())
+    assert sweep(GRID, "--dry-run", "--wandb", "taxes") == 0
+    assert capsys.readouterr().out.count(" --wandb taxes\n") == 3
 
 
 BAD = {
