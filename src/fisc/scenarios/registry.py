@@ -18,7 +18,8 @@ from fisc.scenarios.reading import from_toml, parse, read_text
 LABORATORIES = "laboratories"
 """The arm whose schedule is found on the way of a comparison."""
 PRESETS = (
-    "one-step", "us-2024", "gtb-open-quadrant", "rbc-small", "rbc-taxes", "rbc-open", "rbc-closed", "rbc-paper-short",
+    "one-step", "us-2024", "gtb-open-quadrant", "gtb-open-quadrant-10", "rbc-small", "rbc-taxes", "rbc-open",
+    "rbc-closed", "rbc-paper-short",
 )  # fmt: skip
 
 
@@ -91,6 +92,8 @@ def preset_text(name: str) -> str:
 def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenario:
     """Read a preset, or a TOML file of the user's own, with dotted keys overridden and the files it names read.
 
+    A file may be `based_on` a preset or another file, and says only what is different: see `_merged`.
+
     Args:
         name: a preset, or a path that ends in .toml.
         overrides: such as {"economy.workers": 500}.
@@ -98,14 +101,39 @@ def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenari
     Raises:
         ConfigError: unknown scenario, unreadable file, unknown key, wrong value.
     """
-    mend = f"give a .toml file or a preset ({', '.join(PRESETS)})"
-    text = read_text(name, "scenario file", mend) if name.endswith(".toml") else preset_text(name)
-    data = from_toml(text, name)
+    data = _read(name)
     for key, value in (overrides or {}).items():
         _put(data, key, value)
     scenario = parse(Scenario, data)
     economy, arms = scenario.economy.self_contained(), tuple(check_arm(arm) for arm in scenario.arms)
     return replace(scenario, economy=economy, arms=arms)
+
+
+def _read(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A scenario as plain data, put on what it is based on. `above`: the files that are based on this one."""
+    if name in above:
+        raise ConfigError(f"scenario {name} is based on itself ({' on '.join((*above, name))}): end the circle")
+    mend = f"give a .toml file or a preset ({', '.join(PRESETS)})"
+    text = read_text(name, "scenario file", mend) if name.endswith(".toml") else preset_text(name)
+    data = from_toml(text, name)
+    base = data.pop("based_on", None)
+    if base is None:
+        return data
+    if not isinstance(base, str):
+        raise ConfigError(f"{name}: based_on is {base!r}: {mend}")
+    base = str(Path(name).parent / base) if base.endswith(".toml") else base
+    return _merged(_read(base, (*above, name)), data)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Tables are merged key by key, everything else is replaced; so is a table of another `kind`."""
+    both = {
+        key: _merged(base[key], value)
+        for key, value in changes.items()
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+        if value.get("kind", base[key].get("kind")) == base[key].get("kind")
+    }
+    return base | changes | both
 
 
 def check_arm(name: str) -> str:
