@@ -4,10 +4,10 @@
         [--out benchmarks/results/learning_for_time.json]
 
 Citizens of `gtb-open-quadrant` learn from nothing in the free market, labor becoming as costly as it is over the first
-80 % of the updates, as in the common start of a comparison. Every network of `training_speed.py` gets as many updates as
-fit into the same minutes of training, by the speed that it is measured to have first; compiling is left out of both.
-All seeds are trained side by side, and then judged as the arms of a comparison are, over 100 episodes. Slow
-networks see fewer steps: the question is what to use on a machine like this one, not which network is best in the end.
+80 % of the updates, as in the common start of a comparison. Every network of `training_speed.py` gets as many updates
+as fit into the same minutes of training, by the speed that it is measured to have first; compiling is left out of both.
+All seeds are trained side by side, and then judged as the arms of a comparison are, over 100 episodes. Slow networks
+see fewer steps: the question is what to use on a machine like this one, not which network is best in the end.
 """
 
 import argparse
