@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# What else was asked of the economy of run.sh: the planner under the inverse-income objective, the Saez formula with the
+# elasticity of the published grid search, and a schedule found by trying. Stores the results in more.csv and search.csv.
+# Run from the repository root after `make setup`: more.sh SEEDS FOLDER, such as more.sh 1,2. Two cores take a quarter of
+# an hour a seed and question, and three quarters for the search; an interrupted run goes on where it was.
+set -euo pipefail
+here=$(dirname "$0")
+seeds=${1:-0,}
+out=${2:-runs/reproduce-gtb-more}
+case $seeds in *,*) ;; *) echo "seeds need a comma: 0, for the first alone, or 0,1,2" >&2; exit 2 ;; esac
+
+ask() {
+  .venv/bin/fisc compare gtb-open-quadrant --budget full --seeds "$seeds" --out "$out/$1" --resume "${@:3}"
+  .venv/bin/python "$here/more.py" "$2" "$out/$1"
+}
+ask inverse-income "inverse income" --arms planner --objective inverse_income_weighted_utility
+ask saez-fixed "elasticity of 3" --arms saez_estimated --set taxes.saez_elasticity=3
+ask laboratories "found by trying" --arms laboratories
+cp "$out/laboratories/figures/search.png" "$here/"
+.venv/bin/python tools/make_docs.py # the tables in docs/economies/gather-trade-build.md

@@ -1,0 +1,55 @@
+"""What further runs found is added to a table and nothing is lost. Kind: contract, by hand."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "reproduce" / "gtb_open_quadrant" / "more.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("more", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(folder: Path, seed: int, value: float, state: str = "finished") -> Path:
+    """A run folder with one arm, one seed and two metrics, of which one is kept."""
+    folder.mkdir()
+    rows = [("planner", seed, "equality", value), ("planner", seed, "welfare", 1.0)]
+    pl.DataFrame(rows, ["arm", "seed", "metric", "value"], orient="row").write_parquet(folder / "evaluation.parquet")
+    (folder / "status.json").write_text(json.dumps({"state": state}))
+    return folder
+
+
+def test_seeds_are_added_one_by_one_and_replaced(script, tmp_path):
+    script.main("inverse income", [run(tmp_path / "a", 0, 0.5), run(tmp_path / "b", 1, 0.25)], tmp_path)
+    script.main("another", [run(tmp_path / "c", 1, 0.75)], tmp_path)
+    script.main("inverse income", [run(tmp_path / "d", 1, 1 / 3)], tmp_path)
+    assert pl.read_csv(tmp_path / "more.csv").rows() == [
+        ("another", "planner", 1, "equality", 0.75),
+        ("inverse income", "planner", 0, "equality", 0.5),
+        ("inverse income", "planner", 1, "equality", 0.333333),
+    ]
+
+
+def test_the_course_of_a_search_is_kept_beside(script, tmp_path):
+    folder = run(tmp_path / "a", 2, 0.5)
+    rows = [(2, 25, None, "welfare", 345.0), (2, 25, "from 0", "rate", 0.25)]
+    course = pl.DataFrame(rows, ["seed", "update", "rate_of", "metric", "value"], orient="row")
+    course.write_parquet(folder / "search.parquet")
+    for _ in range(2):
+        script.main("found", [folder], tmp_path)
+    assert pl.read_csv(tmp_path / "search.csv").rows() == rows
+
+
+def test_nothing_is_added_of_a_run_that_goes_on(script, tmp_path):
+    runs = [run(tmp_path / "a", 0, 0.5), run(tmp_path / "b", 1, 0.5, state="running")]
+    with pytest.raises(SystemExit, match="b is not finished"):
+        script.main("inverse income", runs, tmp_path)
+    assert not (tmp_path / "more.csv").exists()
