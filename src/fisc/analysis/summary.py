@@ -15,7 +15,7 @@ from fisc.analysis.frontier import summarize_frontier
 from fisc.analysis.intervals import bootstrap_interval
 from fisc.analysis.outcomes import summarize_outcomes
 from fisc.records.errors import RecordError
-from fisc.records.schema import METRICS, find_metric, order_arms
+from fisc.records.schema import INCOME, METRICS, find_metric, order_arms
 from fisc.records.store import RunFolder
 
 SCHEMA = 1
@@ -105,7 +105,8 @@ def summarize_frames(
 
     Returns:
         `schema, scenario, title, seeds, objective, money, reference, arms, contrasts, env_steps,
-        wall_seconds, versions, caveats, command`; with a frontier `frontier`, and where there are prices, wages and
+        wall_seconds, versions, caveats, command`; with a frontier `frontier`, where more than incomes is taxed
+        `other_rates`, mean rates by tax base and arm, and where there are prices, wages and
         firms `outcomes`, the lines of `fisc.analysis.outcomes`. Numbers that are not finite are None.
 
     Raises:
@@ -133,6 +134,7 @@ def summarize_frames(
         "caveats": list(info.get("caveats", [])),
         "command": info.get("command"),
         **({} if frontier is None or frontier.is_empty() else {"frontier": summarize_frontier(frontier)}),
+        **({} if schedules is None else _other_rates(schedules)),
         **({"outcomes": outcomes} if outcomes else {}),
     }
 
@@ -180,15 +182,19 @@ def _summarize_arm(evaluation: pl.DataFrame, schedules: pl.DataFrame | None, arm
     if schedules is not None and not schedules.filter(pl.col("arm") == arm).is_empty():
         mine = schedules.filter(pl.col("arm") == arm)
         shown = [name for name in ("rate", "cutoff", "occupancy") if name in mine.columns]
-        brackets = mine.filter(base="income").group_by("bracket").agg(pl.col(*shown).mean()).sort("bracket")
+        brackets = mine.filter(base=INCOME).group_by("bracket").agg(pl.col(*shown).mean()).sort("bracket")
         numbers["rates"] = brackets["rate"].to_list()
         numbers["cutoffs"] = brackets["cutoff"].to_list()
         if "occupancy" in shown and not brackets["occupancy"].null_count():
             numbers["occupancy"] = brackets["occupancy"].to_list()
-        others = mine.filter(pl.col("base") != "income").group_by("base").agg(pl.col("rate").mean())
-        if others.height:
-            numbers["other_rates"] = dict(others.sort("base").iter_rows())
     return numbers
+
+
+def _other_rates(schedules: pl.DataFrame) -> dict[str, Any]:
+    """Rates on what is taxed beside incomes, means over seeds: by tax base and arm."""
+    means = schedules.filter(pl.col("base") != INCOME).group_by("base", "arm").agg(pl.col("rate").mean())
+    rates = {base: dict(rows.sort("arm").select("arm", "rate").iter_rows()) for (base,), rows in means.group_by("base")}
+    return {"other_rates": rates} if rates else {}
 
 
 def _contrasts(evaluation: pl.DataFrame, objective: str, arms: list[str]) -> dict[str, Any]:

@@ -194,10 +194,11 @@ def _rate_tables(_run_folder: RunFolder, summary: Mapping[str, Any]) -> str:
             )
             cells = "".join(_rate_cell(summary["arms"][arm], bracket) for arm in arms)
             rows.append(f'<tr><th scope="row">{escape(reach)}</th>{cells}</tr>')
-        for base in summary["arms"][arms[0]].get("other_rates", ()):
-            cells = "".join(f"<td>{format_percent(summary['arms'][arm]['other_rates'][base])}</td>" for arm in arms)
-            rows.append(f'<tr><th scope="row">Any {escape(base)}</th>{cells}</tr>')
         tables.append(_table([f"Income ({summary['money']})", *arms], rows, summary))
+    for base, rates in summary.get("other_rates", {}).items():
+        arms = [arm for arm in summary["arms"] if arm in rates]
+        cells = "".join(f"<td>{format_percent(rates[arm])}</td>" for arm in arms)
+        tables.append(_table([f"{base.capitalize()}", *arms], [f'<tr><th scope="row">any</th>{cells}</tr>'], summary))
     note = '<p class="note">Marginal tax rates; below them the share of incomes in the bracket. Means over seeds.</p>\n'
     return note + "\n".join(tables) if tables else ""
 

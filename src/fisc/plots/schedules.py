@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from fisc.analysis.summary import find_reference
 from fisc.plots import style
 from fisc.plots.wording import format_compact, format_percent
-from fisc.records.schema import arm_label, order_arms
+from fisc.records.schema import INCOME, arm_label, order_arms
 
 COLUMNS = 2
 MAX_RATE_LABELS = 10
@@ -58,7 +58,7 @@ def draw_schedules(schedules: pl.DataFrame, money: str = "coin") -> tuple[Figure
     table = tabulate_schedules(schedules)
     if table["bracket"].max() == 0:
         return _draw_flat(table), table
-    figure = _draw_brackets(table.filter(base="income"), money)
+    figure = _draw_brackets(table.filter(base=INCOME), money)
     return figure, table
 
 

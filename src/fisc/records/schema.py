@@ -30,15 +30,16 @@ from fisc.records.metrics import (
 )
 
 __all__ = [
-    "ARMS", "FIRM_METRICS", "FRACTION", "GROUPS", "GROUP_METRICS", "METRICS", "MONEY_UNITS", "ROLES", "TABLES",
-    "TAX_BASES", "Metric", "Table", "arm_label", "check_columns", "check_rows", "find_metric", "flat_percent",
-    "has_natural_zero", "metric_label", "metric_unit", "order_arms",
+    "ARMS", "FIRM_METRICS", "FRACTION", "GROUPS", "GROUP_METRICS", "INCOME", "METRICS", "MONEY_UNITS", "PROFIT",
+    "ROLES", "TABLES", "TAX_BASES", "Metric", "Table", "arm_label", "check_columns", "check_rows", "find_metric",
+    "flat_percent", "has_natural_zero", "metric_label", "metric_unit", "order_arms",
 ]  # fmt: skip
 
 GROUPS = 10
 """Groups of people in `groups.parquet`: deciles of skill, 0 the least skilled, the same people in every arm."""
 
-TAX_BASES = ("income", "profit")
+INCOME, PROFIT = "income", "profit"
+TAX_BASES = (INCOME, PROFIT)
 """What rates in `schedules.parquet` are levied on."""
 
 RATE_TOLERANCE = 1e-6
@@ -84,7 +85,7 @@ TABLES: dict[str, Table] = {
         },
         key=("arm", "seed", "base", "bracket"),
         nullable=("occupancy",),
-        absent={"base": "income"},
+        absent={"base": INCOME},
     ),
     "groups": Table(
         {"arm": _TEXT, "seed": _COUNT, "group": _COUNT, "metric": _TEXT, "value": _NUMBER},

@@ -16,7 +16,7 @@ from fisc.core.ledger import tolerance
 from fisc.core.policy import Policy
 from fisc.learning.rollout import play_actions, play_episodes
 from fisc.learning.two_level import TrainState
-from fisc.records.schema import TABLES
+from fisc.records.schema import INCOME, TABLES
 from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.kinds.kind import People
@@ -189,7 +189,7 @@ def _judged(scenario: Scenario, world: World, weight: float | None) -> tuple[Eco
 def _schedule(world: World, played: Played) -> list[tuple]:
     """Rows of the table of schedules."""
     rows = [
-        ("income", b, float(cutoff), _fraction(rate), float(share))
+        (INCOME, b, float(cutoff), _fraction(rate), float(share))
         for b, (cutoff, rate, share) in enumerate(zip(played.cutoffs, played.rates, played.occupancy, strict=True))
     ]
     rows += [(base, 0, 0.0, _fraction(rate), None) for base, rate in played.other_rates.items()]

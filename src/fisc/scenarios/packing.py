@@ -10,6 +10,7 @@ import polars as pl
 
 from fisc.core.errors import ConfigError
 from fisc.records.policies import read_policies, write_policies
+from fisc.records.schema import INCOME
 from fisc.records.store import RunFolder
 from fisc.scenarios import build
 from fisc.scenarios.config import Scenario
@@ -65,7 +66,7 @@ def make_card(folder: RunFolder, arm: str, seed: int) -> dict[str, Any]:
     """What there is to know about the policies of an arm and seed: scenario, training, scores, versions."""
     made = folder.read_json("provenance.json")
     scores = folder.read_table("evaluation").filter(pl.col("arm") == arm, pl.col("seed") == seed)
-    schedule = folder.read_table("schedules").filter(arm=arm, seed=seed, base="income").sort("bracket")
+    schedule = folder.read_table("schedules").filter(arm=arm, seed=seed).sort("bracket")
     told = folder.read_table("metrics").filter(pl.col("arm") == arm, pl.col("seed") == seed)
     return {
         "title": made["title"],
@@ -79,7 +80,10 @@ def make_card(folder: RunFolder, arm: str, seed: int) -> dict[str, Any]:
             for name, value in scores.select("metric", "value").sort("metric").iter_rows()
             if math.isfinite(value)
         },
-        "rates": [round(rate, 4) for rate in schedule["rate"]],
+        "rates": [round(rate, 4) for rate in schedule.filter(base=INCOME)["rate"]],
+        "other_rates": {
+            base: round(rate, 4) for base, rate in schedule.filter(pl.col("base") != INCOME)["base", "rate"].iter_rows()
+        },
         "budget": made["plan"]["budget"],
         "env_steps": told["env_steps"].max(),
         "commit": made["commit"],

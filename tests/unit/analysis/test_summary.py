@@ -109,7 +109,7 @@ def test_a_summary_has_means_rates_and_contrasts():
     assert saez["productivity"] == {"mean": 3.0, "low": 1.0, "high": 6.0, "values": [1.0, 2.0, 6.0]}
     assert saez["rates"] == pytest.approx([0.1, 0.3])
     assert saez["cutoffs"] == [0.0, 50.0]
-    assert saez["other_rates"] == {"profit": pytest.approx(0.6)}
+    assert summary["other_rates"] == {"profit": {"saez": pytest.approx(0.6)}}
     assert list(summary["arms"]) == ["free_market", "saez", "planner"]
     assert summary["contrasts"]["planner-saez"]["values"] == [1.0, 2.0, 3.0]
     assert (summary["schema"], summary["seeds"], summary["reference"]) == (1, [0, 1, 2], "free_market")

@@ -1,5 +1,6 @@
 """The business cycle as a scenario: what is refused, what rates mean, and a whole comparison in a tiny world."""
 
+import shutil
 from functools import partial
 
 import equinox as eqx
@@ -15,6 +16,8 @@ from fisc.core.knobs import Progress
 from fisc.plots import style
 from fisc.plots.figures import draw_all
 from fisc.plots.learning import draw_learning
+from fisc.plots.report import write_report
+from fisc.plots.wording import diverged, format_percent, verdict
 from fisc.policies.scripted import Constant
 from fisc.records.store import RunFolder
 from fisc.scenarios import build, compare
@@ -253,7 +256,7 @@ def test_schedules_have_the_rate_on_income_and_that_on_profit(played):
     found = played[0].summary["arms"]["planner"]
     means = [found[name]["mean"] * 3 / 2 for name in ("income_tax_rate", "corporate_tax_rate")]
     np.testing.assert_allclose(rows["rate"], means, rtol=1e-6)
-    assert found["other_rates"] == {"profit": rows["rate"][1]} and means[1] > 0
+    assert played[0].summary["other_rates"] == {"profit": {"planner": rows["rate"][1]}} and means[1] > 0
 
 
 def test_its_figures_are_drawn_and_none_is_missed(played, monkeypatch):
@@ -263,6 +266,16 @@ def test_its_figures_are_drawn_and_none_is_missed(played, monkeypatch):
     drawn = draw_all(RunFolder.open(played[0].folder), say=said.append)
     assert [path.stem for path in drawn][::3] == ["welfare", "schedules", "rates", "firms", "learning"]
     assert not said
+
+
+def test_it_is_reported_and_told(played, tmp_path):
+    """Contract: the page has the rate on profits, and the sentences about the run can be said."""
+    shutil.copytree(played[0].folder, tmp_path / "run", ignore=shutil.ignore_patterns("figures", "checkpoints"))
+    folder = RunFolder.open(tmp_path / "run")
+    page = write_report(folder, played[0].summary).read_text(encoding="utf-8")
+    rate = played[0].summary["other_rates"]["profit"]["planner"]
+    assert f'<th scope="row">any</th><td>{format_percent(rate)}</td>' in page
+    assert verdict(played[0].summary) and not diverged(played[0].summary)
 
 
 def test_training_is_recorded_role_by_role_and_phase_by_phase(played):

@@ -13,6 +13,7 @@ from fisc.economies.business_cycle.choices import PUBLISHED_MENUS
 from fisc.economies.business_cycle.curriculum import LONG, SHORT, Lengths, Structured, Warmth, structured, unstructured
 from fisc.economies.business_cycle.setting import Setting, make_economy
 from fisc.economies.business_cycle.state import State
+from fisc.records.schema import PROFIT
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.kinds.kind import Kind, People
 from fisc.taxes.fixed import FixedPair, check_rates
@@ -130,7 +131,7 @@ class BusinessCycleKind(Kind):
 
     def other_rates_of(self, economy, state):
         """The mean rate on profit, likewise."""
-        return {"profit": state.journal.corporate_rate / _taxed_quarters(state)}
+        return {PROFIT: state.journal.corporate_rate / _taxed_quarters(state)}
 
     def occupancy_of(self, economy, state):
         """All incomes are in the only bracket."""
