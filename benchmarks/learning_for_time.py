@@ -7,14 +7,12 @@ Citizens of `gtb-open-quadrant` learn from nothing in the free market, labor bec
 80 % of the updates, as in the common start of a comparison. Every network of `training_speed.py` gets as many updates
 as fit into the same minutes of training, by the speed that it is measured to have first; compiling is left out of both.
 All seeds are trained side by side, and then judged as the arms of a comparison are, over 100 episodes. Slow networks
-see fewer steps: the question is what to use on a machine like this one, not which network is best in the end.
+see fewer steps, and learning rates and the bonus for entropy fall over the updates that each has: the question is what
+to use on a machine like this one, not which network is best in the end.
 """
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -27,7 +25,8 @@ from machine import provenance
 
 ARM, EPOCHS = "free_market", 2
 METRICS = ("equality_times_productivity", "productivity", "equality")
-MOST_BLOCKS = 4
+BLOCKS = 4
+"""Of a training; updates are a multiple of it, so that all blocks are one program."""
 
 
 def learn(network: str, updates: int, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,48 +38,37 @@ def learn(network: str, updates: int, options: Mapping[str, Any]) -> dict[str, A
     from fisc.scenarios.training import train_group
     from fisc.scenarios.worlds import solve_worlds
 
-    changes = training_speed.overrides(network, EPOCHS, options) | {"budgets.full.updates": updates}
-    block = max(1, updates // MOST_BLOCKS)
-    updates -= updates % block  # all blocks are one program
-    changes |= {"budgets.full.block": block, "budgets.full.updates": updates}
+    length = {"budgets.full.updates": updates, "budgets.full.block": updates // BLOCKS}
+    changes = training_speed.overrides(network, EPOCHS, options) | length
     changes |= {"evaluation.episodes": 2} if options["tiny"] else {}
     planned = plan(training_speed.PRESET, arms=[ARM], seeds=options["seeds"], budget="full", overrides=changes)
-    reports = []
+    marks = []
     with tempfile.TemporaryDirectory() as path:
         folder = RunFolder(Path(path))
-        worlds = solve_worlds(planned, folder, note=print)
+        worlds = solve_worlds(planned, folder, note=lambda text: None)
         (group,) = group_jobs(planned, worlds)
         started = time.perf_counter()
-        trained = train_group(group, folder, reports.append)
-        whole = time.perf_counter() - started
-    pace = group.steps_per_update / reports[-1].steps_per_second if len(reports) > 1 else whole / updates
+        trained = train_group(group, folder, lambda report: None, look=lambda *_: marks.append(time.perf_counter()))
+    # The first block is compiled before it is trained; what it took to train is that of the others.
+    training = (marks[-1] - marks[0]) * BLOCKS / (BLOCKS - 1)
     states = {(world.arm, world.seed): state for world, state in zip(worlds, trained, strict=True)}
     table = evaluate(planned.scenario, worlds, states)["evaluation"]
     values = {name: table.filter(metric=name).sort("seed")["value"].to_list() for name in METRICS}
     return values | {
         "updates": updates,
         "environment_steps": updates * group.steps_per_update // len(worlds),
-        "training_seconds": pace * updates,
-        "compile_seconds": whole - pace * updates,
+        "training_seconds": training,
+        "whole_seconds": marks[-1] - started,
     }
-
-
-def apart(what: Mapping[str, Any]) -> Any:
-    """Train in a new process."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--apart", json.dumps(what)]
-    done = subprocess.run(command, env=os.environ, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"training {what} ended with exit code {done.returncode}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(network: str, minutes: float, options: Mapping[str, Any]) -> dict[str, Any]:
     """How fast a network is, and what it learns in the time."""
     cores = min(num_cores(), options["seeds"])
-    speed = training_speed.apart(cores, {"network": network, "epochs": EPOCHS, "options": options})["steps_per_second"]
-    steps = options["seeds"] * options["environments"] * (4 if options["tiny"] else 100)
-    updates = 2 if options["tiny"] else max(1, round(60 * minutes * speed / steps))
-    return apart({"network": network, "updates": updates, "devices": cores, "options": dict(options)})
+    found = training_speed.apart(cores, {"network": network, "epochs": EPOCHS, "options": {**options, "arm": ARM}})
+    blocks = 1 if options["tiny"] else 60 * minutes * found["steps_per_second"] / found["steps_per_update"] / BLOCKS
+    what = {"network": network, "updates": BLOCKS * max(1, round(blocks)), "devices": cores, "options": dict(options)}
+    return training_speed.apart(cores, what, __file__)
 
 
 def main() -> None:
@@ -90,7 +78,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=names, choices=names, metavar="NETWORK")
     parser.add_argument("--minutes", type=float, default=10.0, help="of training, for each network")
     parser.add_argument("--seeds", type=int, default=num_cores(), help="trained side by side")
-    parser.add_argument("--smoke", action="store_true", help="a tiny economy, two updates: does it run?")
+    parser.add_argument("--smoke", action="store_true", help="a tiny economy, a few updates: does it run?")
     parser.add_argument("--out", type=Path, help="also store the JSON here")
     parser.add_argument("--apart", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()

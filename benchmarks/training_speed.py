@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,8 @@ def overrides(network: str, epochs: int, options: Mapping[str, Any]) -> dict[str
     # Everybody learns for as long as it is measured, and nothing comes before that.
     keys |= {"learning.planner.settles_at": 0.999, "budgets.full.common_updates": 0}
     length = options["updates"]
-    return keys | {"budgets.full.planner_updates": length * (options["windows"] + 1), "budgets.full.block": length}
+    keys |= dict.fromkeys(("budgets.full.updates", "budgets.full.planner_updates"), length * (options["windows"] + 1))
+    return keys | {"budgets.full.block": length}
 
 
 def measure(network: str, epochs: int, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,9 +73,10 @@ def measure(network: str, epochs: int, options: Mapping[str, Any]) -> dict[str, 
     from fisc.scenarios.plan import plan
     from fisc.scenarios.training import train_group
 
-    seeds = range(options["seeds"])
-    planned = plan(PRESET, arms=[ARM], seeds=len(seeds), budget="full", overrides=overrides(network, epochs, options))
-    worlds = [World(ARM, seed, build.population(planned.scenario, seed), None) for seed in seeds]
+    seeds, arm = range(options["seeds"]), options.get("arm", ARM)
+    planned = plan(PRESET, arms=[arm], seeds=len(seeds), budget="full", overrides=overrides(network, epochs, options))
+    worlds = [World(arm, seed, build.population(planned.scenario, seed), None) for seed in seeds]
+    worlds = [replace(world, rates=build.exact_rates(planned.scenario, world.people, arm)) for world in worlds]
     (group,) = group_jobs(planned, worlds)
     marks = []
 
@@ -91,6 +94,7 @@ def measure(network: str, epochs: int, options: Mapping[str, Any]) -> dict[str, 
     policies = {role: run[0].learners[role].policy for role in spec.roles}
     return {
         "steps_per_second": steps / statistics.median(seconds),
+        "steps_per_update": group.steps_per_update,
         "windows": [steps / each for each in seconds],
         "steps_per_processor_second": len(processor) * steps / sum(processor),
         "compile_seconds": first - statistics.median(seconds),
@@ -153,10 +157,10 @@ def product_rate(devices: int) -> float:
     return devices * repeats * 4 * rows * inner * columns / statistics.median(seconds[1:])
 
 
-def apart(devices: int, what: Mapping[str, Any]) -> Any:
+def apart(devices: int, what: Mapping[str, Any], script: str = __file__) -> Any:
     """Measure in a new process with so many devices, and nothing compiled before."""
     given = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}
-    command = [sys.executable, str(Path(__file__).resolve()), "--apart", json.dumps({"devices": devices, **what})]
+    command = [sys.executable, str(Path(script).resolve()), "--apart", json.dumps({"devices": devices, **what})]
     done = subprocess.run(command, env=given, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"measuring {what} ended with exit code {done.returncode}")

@@ -6,10 +6,12 @@ scenario or budget than the stored ones are refused.
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
+from fisc.records.store import RunFolder
 from fisc.scenarios.provenance import with_new_keys
 
 HERE = Path(__file__).parent
@@ -25,23 +27,38 @@ def collect(run: Path, folder: Path = HERE) -> None:
     Raises:
         SystemExit: if the run is not finished, or has another plan than what is stored.
     """
-    if json.loads((run / "status.json").read_text())["state"] != "finished":
-        raise SystemExit(f"{run} is not finished: go on with --resume first")
-    made = json.loads((run / "provenance.json").read_text())
-    plan = {name: made["plan"][name] for name in ("budget", "scenario")} | {"arms": made["plan"]["scenario"]["arms"]}
-    plan = what_counts(plan)
+    made, plan = read_plan(run)
     path = folder / "plan.json"
     if path.exists() and what_counts(json.loads(path.read_text())) != plan:
         raise SystemExit(f"{run} has another plan than {path}: delete what is stored, or leave it alone")
+    tables = RunFolder.open(run)
     for name in ("evaluation", "schedules", "groups"):
-        add(pl.read_parquet(run / f"{name}.parquet"), folder / f"{name}.csv")
-    add(curves(pl.read_parquet(run / "metrics.parquet")), folder / "curves.csv")
+        add(tables.read_table(name), folder / f"{name}.csv")
+    add(curves(tables.read_table("metrics")), folder / "curves.csv")
     path.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
     about = folder / "runs.json"
     runs = json.loads(about.read_text()) if about.exists() else {}
-    of_run = {key: made[key] for key in ("commit", "device", "versions", "wall_seconds", "env_steps")}
-    runs |= {str(seed): of_run for seed in made["plan"]["seeds"]}
+    runs |= about_seeds(made)
     about.write_text(json.dumps(dict(sorted(runs.items())), indent=1) + "\n", encoding="utf-8")
+
+
+def read_plan(run: Path) -> tuple[dict, dict]:
+    """What a run says of itself, and what of its plan has to be the same in all runs of a table.
+
+    Raises:
+        SystemExit: if it is not finished.
+    """
+    if json.loads((run / "status.json").read_text(encoding="utf-8"))["state"] != "finished":
+        raise SystemExit(f"{run} is not finished: go on with --resume first")
+    made = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
+    plan = {name: made["plan"][name] for name in ("budget", "scenario")} | {"arms": made["plan"]["scenario"]["arms"]}
+    return made, what_counts(plan)
+
+
+def about_seeds(made: dict) -> dict[str, dict]:
+    """By what program and on what the seeds of a run were trained."""
+    of_run = {key: made[key] for key in ("commit", "device", "versions", "wall_seconds", "env_steps")}
+    return {str(seed): of_run for seed in made["plan"]["seeds"]}
 
 
 def what_counts(plan: dict) -> dict:
@@ -56,14 +73,18 @@ def curves(metrics: pl.DataFrame) -> pl.DataFrame:
     return rows.pivot("metric", index=["phase", "arm", "seed", "update", "env_steps"], values="value")
 
 
-def add(rows: pl.DataFrame, path: Path) -> None:
-    """Put rows into a table in place of those of the same arms and seeds, to six digits."""
+def add(rows: pl.DataFrame, path: Path, key: Sequence[str] = ("arm", "seed")) -> None:
+    """Put rows into a table in place of those with the same key, to six digits."""
     rows = rows.with_columns(pl.col(pl.Float64).round_sig_figs(6))
     if path.exists():
         stored = pl.read_csv(path, schema_overrides=rows.schema)
-        stored = stored.join(rows.select("arm", "seed").unique(), on=["arm", "seed"], how="anti")
+        stored = stored.join(rows.select(key).unique(), on=list(key), how="anti")
         rows = pl.concat([stored, rows.select(stored.columns)])
-    order = [name for name in ("phase", "arm", "seed", "update", "metric", "group", "bracket") if name in rows.columns]
+    order = [
+        name
+        for name in ("asked", "phase", "arm", "seed", "update", "metric", "group", "base", "bracket")
+        if name in rows.columns
+    ]
     rows.sort(order).write_csv(path)
 
 

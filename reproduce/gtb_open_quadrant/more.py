@@ -1,7 +1,8 @@
 """Add what a finished comparison found to more.csv: python more.py NAME RUN…, the runs being seeds of one comparison.
 
-A row for each arm, seed and metric, under the name of what was asked. Rows of the same name, arm and seed are replaced.
-The schedule that the arm laboratories went by, block by block, is added to search.csv.
+A row for each arm, seed and metric, under the name of what was asked; rows of the same name, arm and seed are replaced.
+Runs that differ in more than seeds from what is stored under the name are refused: more.json has the scenario, and by
+what program each seed was trained. The course of a search goes to search.csv, and is drawn.
 """
 
 import json
@@ -9,6 +10,10 @@ import sys
 from pathlib import Path
 
 import polars as pl
+from collect import about_seeds, add, read_plan
+
+from fisc.plots.search import draw_search
+from fisc.records.store import RunFolder
 
 HERE = Path(__file__).parent
 METRICS = (
@@ -17,29 +22,34 @@ METRICS = (
 )  # fmt: skip
 
 
-def add(rows: pl.DataFrame, path: Path, key: list[str]) -> None:
-    """Put rows into a table in place of those of the same key, to six digits."""
-    rows = rows.with_columns(pl.col(pl.Float64).round_sig_figs(6))
-    if path.exists():
-        stored = pl.read_csv(path, schema_overrides=rows.schema)
-        rows = pl.concat([stored.join(rows.select(key).unique(), on=key, how="anti"), rows.select(stored.columns)])
-    rows.sort(rows.columns[:-1]).write_csv(path)
-
-
 def main(name: str, runs: list[Path], folder: Path = HERE) -> None:
     """Add the runs.
 
     Raises:
-        SystemExit: if one of them is not finished.
+        SystemExit: if one of them is not finished, or of another comparison than what is stored under the name.
     """
+    about = folder / "more.json"
+    stored = json.loads(about.read_text(encoding="utf-8")) if about.exists() else {}
     for run in runs:
-        if json.loads((run / "status.json").read_text(encoding="utf-8"))["state"] != "finished":
-            raise SystemExit(f"{run} is not finished: go on with --resume first")
-    for run in runs:
-        found = pl.read_parquet(run / "evaluation.parquet").filter(pl.col("metric").is_in(METRICS))
-        add(found.select(pl.lit(name).alias("asked"), pl.all()), folder / "more.csv", ["asked", "arm", "seed"])
-        if (run / "search.parquet").exists():
-            add(pl.read_parquet(run / "search.parquet"), folder / "search.csv", ["seed"])
+        made, plan = read_plan(run)
+        asked = stored.setdefault(name, {"plan": plan, "seeds": {}})
+        if asked["plan"] != plan:
+            raise SystemExit(f"{run} is another comparison than what is stored as '{name}': choose another name")
+        asked["seeds"] |= about_seeds(made)
+    for run in map(RunFolder.open, runs):
+        found = run.read_table("evaluation").filter(pl.col("metric").is_in(METRICS))
+        add(named(found, name), folder / "more.csv", ("asked", "arm", "seed"))
+        if run.has_table("search"):
+            add(named(run.read_table("search"), name), folder / "search.csv", ("asked", "seed"))
+            course = pl.read_csv(folder / "search.csv").filter(asked=name).drop("asked")
+            figure, _ = draw_search(course, made["objective"], made["money"])
+            figure.savefig(folder / "search.png", dpi=200)
+    about.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+
+
+def named(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Rows under the name of what was asked."""
+    return rows.select(pl.lit(name).alias("asked"), pl.all())
 
 
 if __name__ == "__main__":

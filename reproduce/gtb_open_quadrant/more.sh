@@ -6,7 +6,7 @@
 set -euo pipefail
 here=$(dirname "$0")
 seeds=${1:-0,}
-out=${2:-runs/reproduce-gtb-more}
+out=${2:-runs/reproduce-gtb-more-${seeds//,/-}}
 case $seeds in *,*) ;; *) echo "seeds need a comma: 0, for the first alone, or 0,1,2" >&2; exit 2 ;; esac
 
 ask() {
@@ -16,5 +16,4 @@ ask() {
 ask inverse-income "inverse income" --arms planner --objective inverse_income_weighted_utility
 ask saez-fixed "elasticity of 3" --arms saez_estimated --set taxes.saez_elasticity=3
 ask laboratories "found by trying" --arms laboratories
-cp "$out/laboratories/figures/search.png" "$here/"
 .venv/bin/python tools/make_docs.py # the tables in docs/economies/gather-trade-build.md

@@ -20,24 +20,30 @@ def load(monkeypatch):
     return module
 
 
-@pytest.mark.parametrize("speed, updates", [(12_800.0, 300), (1_280.0, 30), (1.0, 1)])
+@pytest.mark.parametrize("speed, updates", [(12_800.0, 300), (1_280.0, 32), (1.0, 4)])
 def test_a_slower_network_gets_fewer_updates(monkeypatch, speed, updates):
-    """By hand: an update of two seeds plays 25,600 steps; ten minutes at 12,800 steps a second are 300 updates."""
+    """By hand: ten minutes at 12,800 steps a second are 300 updates of 25,600 steps; four blocks at the least."""
     bench, asked = load(monkeypatch), []
-    monkeypatch.setattr(bench.training_speed, "apart", lambda *_: {"steps_per_second": speed})
-    monkeypatch.setattr(bench, "apart", asked.append)
+
+    def apart(devices, what, script=None):
+        """The speed, for the script of speeds."""
+        asked.append((what, script))
+        return {"steps_per_second": speed, "steps_per_update": 25_600}
+
+    monkeypatch.setattr(bench.training_speed, "apart", apart)
     bench.measure("default", 10.0, {"seeds": 2, "environments": 128, "tiny": False})
-    assert asked[0]["updates"] == updates
+    (first, _), (second, script) = asked
+    assert first["options"]["arm"] == "free_market" and second["updates"] == updates and script == bench.__file__
 
 
 @pytest.mark.slow
 def test_what_is_learned_is_judged_for_every_seed():
     """Property: metrics of every seed, and times, for a tiny economy."""
     options = {"seeds": 2, "environments": 2, "updates": 1, "windows": 1, "tiny": True}
-    what = {"network": "default", "updates": 2, "devices": 2, "options": options}
+    what = {"network": "default", "updates": 4, "devices": 2, "options": options}
     command = [sys.executable, str(SCRIPT), "--apart", json.dumps(what)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     row = json.loads(done.stdout.splitlines()[-1])
     assert all(len(row[name]) == 2 for name in ("equality_times_productivity", "productivity", "equality"))
-    assert row["updates"] == 2 and row["environment_steps"] == 16 and row["training_seconds"] > 0
+    assert row["updates"] == 4 and row["environment_steps"] == 32 and row["training_seconds"] > 0

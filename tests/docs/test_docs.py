@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from fisc.cli.main import make_parser
+from fisc.scenarios.outline import outline
+from fisc.scenarios.plan import plan
 
 from .pages import PAGES, ROOT, anchors, blocks, commands, links, name
 from .run_pages import WITH_COMMANDS
@@ -42,6 +44,16 @@ def test_commands_on_the_page_exist(page):
             make_parser().parse_args(arguments)
         except SystemExit as stop:
             assert stop.code == 0, f"fisc {shlex.join(arguments)}"  # --help and the like stop with 0
+
+
+def test_scenarios_on_the_pages_can_be_run(tmp_path):
+    """Contract: files that are based on presets say nothing that does not exist, nor that cannot be."""
+    texts = [block.text for page in PAGES for block in blocks(page) if block.text.startswith("based_on = ")]
+    assert len(texts) >= 2
+    for text in texts:
+        path = tmp_path / "scenario.toml"
+        path.write_text(text, encoding="utf-8")
+        outline(plan(str(path), seeds=1))
 
 
 def test_generated_tables_are_up_to_date():

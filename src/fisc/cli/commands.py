@@ -359,7 +359,7 @@ def import_foundation(options: Namespace) -> None:
 
     name = Path(options.out or options.file).stem
     scenario = scenario_of(read(options.file), name, options.convention)
-    text = to_toml(json.loads(json.dumps(asdict(scenario))))
+    text = _as_toml(scenario)
     if options.out is None:
         console.print(text, soft_wrap=True, markup=False)
         return
@@ -375,6 +375,16 @@ def import_foundation(options: Namespace) -> None:
     for caveat in scenario.caveats:
         console.print(f"note: {caveat}", markup=False)
     _print_paths(f"scenario: {options.out} (run it: fisc compare {options.out} --budget quick)")
+
+
+def show(options: Namespace) -> None:
+    """Print a whole scenario as TOML, which is a scenario file again."""
+    scenario = registry.load_scenario(options.scenario, overrides_of(options))
+    console.print(_as_toml(scenario), soft_wrap=True, markup=False)
+
+
+def _as_toml(scenario: Scenario) -> str:
+    return to_toml(json.loads(json.dumps(asdict(scenario))))
 
 
 def cite(options: Namespace) -> None:

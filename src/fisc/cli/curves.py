@@ -51,19 +51,20 @@ def follow(options: Namespace, folder: Path, say: Callable[[str], None]) -> Iter
         yield catch_up
 
 
-def words_for(options: Namespace, folder: Path) -> tuple[str, ...]:
-    """The words by which every comparison of a sweep is asked for its curves, once it is clear that it can write them.
+def curve_words(options: Namespace) -> tuple[str, ...]:
+    """The words that ask a comparison for the curves that these options ask for."""
+    sent = () if options.wandb is None else ("--wandb", options.wandb)
+    return (*(["--tensorboard"] if options.tensorboard else []), *sent)
 
-    Args:
-        folder: that of the sweep.
+
+def check_curves(options: Namespace, folder: Path) -> None:
+    """Find out whether curves can be written before anything is spent; nothing is written.
 
     Raises:
         RecordError: a library that is missing, or nobody is logged in.
     """
-    with follow(options, folder, console.print):  # opening them finds out; nothing is written before there is a curve
+    with follow(options, folder, console.print):
         pass
-    sent = () if options.wandb is None else ("--wandb", options.wandb)
-    return (*(["--tensorboard"] if options.tensorboard else []), *sent)
 
 
 class Bystander:

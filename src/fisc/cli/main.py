@@ -129,6 +129,9 @@ def make_parser() -> argparse.ArgumentParser:
         "what", nargs="?", choices=("scenarios", "arms", "objectives", "metrics", "maps"), help="only one of them"
     )
 
+    show = commands.add_parser("show", help="print a scenario with every key, those that it inherits included")
+    _scenario_flags(show)
+
     _import_command(commands)
 
     cite = commands.add_parser("cite", help="the references of what a scenario uses")

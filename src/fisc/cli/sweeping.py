@@ -22,7 +22,7 @@ from rich.table import Table
 
 from fisc.analysis.sweep import Outcome, tabulate, word
 from fisc.cli import cluster, workers
-from fisc.cli.curves import words_for
+from fisc.cli.curves import check_curves, curve_words
 from fisc.cli.machine import num_cores, prepare_jax
 from fisc.core.errors import ConfigError
 from fisc.plots.wording import NOTHING, format_interval, format_mean, interval_name
@@ -88,7 +88,7 @@ def sweep(options: Namespace) -> int:
         with tempfile.TemporaryDirectory() as scratch:
             cluster.executor_of(options.cluster, Path(scratch), read.cluster)
     with console.status(f"checking {len(read.points)} points"):
-        tasks = prepare(read, out, options.resume, words_for(options, out))
+        tasks = prepare(read, out, options.resume, curve_words(options))
     open_tasks = [task for task in tasks if not task.is_finished]
     most = options.jobs or (len(open_tasks) if options.cluster else num_cores())
     jobs = max(1, min(most, len(open_tasks)))
@@ -98,6 +98,7 @@ def sweep(options: Namespace) -> int:
         for task in open_tasks:
             console.print(shlex.join(["fisc", *task.arguments]), soft_wrap=True, markup=False)
         return 0
+    check_curves(options, out)
     (out / "logs").mkdir(parents=True, exist_ok=True)
     with workers.locked(out) as lock:
         replace_file(out / "sweep.toml", read.text.encode())

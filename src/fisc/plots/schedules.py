@@ -65,7 +65,7 @@ def draw_schedules(schedules: pl.DataFrame, money: str = "coin") -> tuple[Figure
 def _draw_flat(table: pl.DataFrame) -> Figure:
     """A panel for each tax base, with a row per arm: its only rate, and how far seeds are apart."""
     arms, bases = order_arms(set(table["arm"])), sorted(set(table["base"]))
-    figure, axes = style.new_figure(0.95 + 0.36 * len(arms), 1, len(bases), sharex=True, sharey=True)
+    figure, axes = style.new_figure(0.95 + 0.42 * len(arms), 1, len(bases), sharex=True, sharey=True)
     styles = style.arm_styles(arms)
     for base, panel in zip(bases, axes[0], strict=True):
         for row in table.filter(base=base).iter_rows(named=True):
@@ -73,8 +73,8 @@ def _draw_flat(table: pl.DataFrame) -> Figure:
             panel.plot([row["low"], row["high"]], [height] * 2, color=look.color, alpha=0.4, linewidth=6,
                        solid_capstyle="butt")  # fmt: skip
             panel.plot(row["mean"], height, look.marker, color=look.color, markersize=8, markeredgecolor=style.PAPER)
-            panel.annotate(format_percent(row["mean"]), (row["high"], height), xytext=(8, 0), va="center", fontsize=8,
-                           textcoords="offset points")  # fmt: skip
+            panel.annotate(format_percent(row["mean"]), (row["mean"], height), xytext=(0, 5), ha="center", va="bottom",
+                           fontsize=8, textcoords="offset points")  # fmt: skip
         panel.set_title(f"Rate on every {base}")
         panel.grid(axis="x")
         panel.spines["left"].set_visible(False)

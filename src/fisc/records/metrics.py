@@ -159,8 +159,12 @@ BUSINESS_METRICS: dict[str, Metric] = {
     "capital": Metric("Capital", "{money} per firm", "Mean over firms at the end."),
     "savings": Metric("Savings", _PER_PERSON, "Mean budget of consumers at the end."),
     "firm_budget": Metric("Budget of firms", "{money} per firm", "Mean over firms at the end; debt counts negative."),
-    "income_tax_rate": Metric("Income tax rate", FRACTION, "Mean rate in force on labor income."),
-    "corporate_tax_rate": Metric("Corporate tax rate", FRACTION, "Mean rate in force on profits."),
+    "income_tax_rate": Metric(
+        "Income tax rate", FRACTION, "Mean rate in force on labor income, over all quarters; the first is not taxed."
+    ),
+    "corporate_tax_rate": Metric(
+        "Corporate tax rate", FRACTION, "Mean rate in force on profits, over all quarters; the first is not taxed."
+    ),
     "hired": Metric("Hours hired", "hours per firm and quarter", "Hours that a firm pays for."),
     "labor_exponent": Metric(
         "Labor exponent", "", "Exponent of labor in a firm's production: low where capital does most of the work."

@@ -3,7 +3,6 @@
 What a scenario cannot say is said in its caveats, not passed over: see `_caveats`.
 """
 
-import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.foundation_config import FIXED_MAPS, FoundationConfig
 from fisc.scenarios.reading import parse
-from fisc.scenarios.registry import preset_text
+from fisc.scenarios.registry import scenario_data
 from fisc.taxes.us_federal import FOUNDATION_2018_ALIAS
 
 EVENTS = {
@@ -224,7 +223,7 @@ def first_ceiling(config: FoundationConfig) -> float:
 
 def _learning(config: FoundationConfig) -> dict[str, Any]:
     """The training section over fisc's own recipe for this economy, which says what the section does not."""
-    preset = tomllib.loads(preset_text(PRESET))["learning"]
+    preset = scenario_data(PRESET)["learning"]
     trainer, batch = config.training.get("trainer", {}), config.training.get("trainer", {}).get("train_batch_size")
     workers, each = trainer.get("num_workers"), trainer.get("num_envs_per_worker", 1)
     found = preset | {"max_rate_start": first_ceiling(config), "periods_per_update": 1}
@@ -283,7 +282,7 @@ def _role(config: FoundationConfig, section: str) -> dict[str, Any]:
 
 def _budgets(config: FoundationConfig) -> dict[str, Any]:
     """Those of fisc's own recipe; the full one plays as many steps as the training section says."""
-    budgets, learning = tomllib.loads(preset_text(PRESET))["budgets"], _learning(config)
+    budgets, learning = scenario_data(PRESET)["budgets"], _learning(config)
     if config.environment["energy_warmup_constant"]:  # it would begin anew after a common start
         budgets = {name: budget | {"common_updates": 0} for name, budget in budgets.items()}
     episodes, steps = config.training.get("general", {}).get("episodes"), int(config.environment["episode_length"])

@@ -11,6 +11,7 @@ import re
 import tomllib
 import types
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,7 +64,35 @@ def parse(kind: type, data: Any, path: str = "") -> Any:
     raise ConfigError(f"{path} is {data!r}: it must be {_describe(kind)}")
 
 
-def _option_of_kind(options: tuple, data: Any, path: str) -> Any:
+def merge(kind: Any, base: Any, changes: Any, path: str = "") -> Any:
+    """Put changes on a base, both the plain data of a value of this type, neither checked yet.
+
+    Tables are merged key by key, all else is replaced; so is a table whose `kind` is another. An empty table of free
+    keys, such as thresholds by name, empties that of the base.
+
+    Raises:
+        ConfigError: an unknown `kind`.
+    """
+    if not isinstance(base, dict) or not isinstance(changes, dict):
+        return changes
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) is dict:
+        free = {key: merge(arguments[1], base.get(key), item, f"{path}.{key}") for key, item in changes.items()}
+        return base | free if changes else {}
+    options = [option for option in (kind, *arguments) if dataclasses.is_dataclass(option)]
+    if not options:
+        return changes
+    chosen = options[0]
+    if len(options) > 1:
+        chosen = _option_of_kind(options, base, path)
+        if "kind" in changes and _option_of_kind(options, changes, path) is not chosen:
+            return changes
+    hints = typing.get_type_hints(chosen)
+    dotted = f"{path}." if path else ""
+    return base | {key: merge(hints.get(key), base.get(key), item, f"{dotted}{key}") for key, item in changes.items()}
+
+
+def _option_of_kind(options: Sequence[Any], data: Any, path: str) -> Any:
     """The dataclass whose `kind` is named, the first one if none is."""
     by_kind = {next(f.default for f in dataclasses.fields(option) if f.name == "kind"): option for option in options}
     kind = data.get("kind", next(iter(by_kind))) if isinstance(data, dict) else next(iter(by_kind))

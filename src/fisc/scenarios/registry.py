@@ -5,7 +5,7 @@ A new tax system is a row in `ARMS` here, its label in `ARMS` of `fisc.records.m
 """
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from fisc.core.errors import ConfigError, unknown
 from fisc.records.metrics import flat_percent
 from fisc.scenarios.config import Scenario
-from fisc.scenarios.reading import from_toml, parse, read_text
+from fisc.scenarios.reading import from_toml, merge, parse, read_text
 
 LABORATORIES = "laboratories"
 """The arm whose schedule is found on the way of a comparison."""
@@ -21,6 +21,11 @@ PRESETS = (
     "one-step", "us-2024", "gtb-open-quadrant", "gtb-open-quadrant-10", "rbc-small", "rbc-taxes", "rbc-open",
     "rbc-closed", "rbc-paper-short",
 )  # fmt: skip
+
+
+BASED_ON = "based_on"
+"""Key of a scenario file that names the scenario from which it differs."""
+KEYS = tuple(field.name for field in fields(Scenario))
 
 
 @dataclass(frozen=True)
@@ -78,21 +83,10 @@ REFERENCES: dict[str, str] = {
 }
 
 
-def preset_text(name: str) -> str:
-    """The TOML text of a preset.
-
-    Raises:
-        ConfigError: if there is no such preset.
-    """
-    if name not in PRESETS:
-        raise unknown("scenario", name, PRESETS)
-    return (files("fisc.scenarios") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
-
-
 def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenario:
     """Read a preset, or a TOML file of the user's own, with dotted keys overridden and the files it names read.
 
-    A file may be `based_on` a preset or another file, and says only what is different: see `_merged`.
+    A file may be `based_on` a preset or another file, and says only what is different.
 
     Args:
         name: a preset, or a path that ends in .toml.
@@ -101,7 +95,7 @@ def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenari
     Raises:
         ConfigError: unknown scenario, unreadable file, unknown key, wrong value.
     """
-    data = _read(name)
+    data = scenario_data(name)
     for key, value in (overrides or {}).items():
         _put(data, key, value)
     scenario = parse(Scenario, data)
@@ -109,31 +103,49 @@ def load_scenario(name: str, overrides: dict[str, Any] | None = None) -> Scenari
     return replace(scenario, economy=economy, arms=arms)
 
 
-def _read(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A scenario as plain data, put on what it is based on. `above`: the files that are based on this one."""
-    if name in above:
-        raise ConfigError(f"scenario {name} is based on itself ({' on '.join((*above, name))}): end the circle")
+def scenario_data(name: str) -> dict[str, Any]:
+    """A scenario as plain data, put on what it is `based_on`; keys and values are not checked yet.
+
+    Args:
+        name: a preset, or a path that ends in .toml.
+
+    Raises:
+        ConfigError: unknown scenario, unreadable file, a circle.
+    """
+    return _read(name, ())
+
+
+def _read(name: str, above: tuple[str, ...]) -> dict[str, Any]:
+    """`above`: the places of the files that are based on this one."""
+    is_file = name.endswith(".toml")
+    place = str(Path(name).resolve()) if is_file else name
+    if place in above:
+        raise ConfigError("which is based on it in turn: end the circle")
     mend = f"give a .toml file or a preset ({', '.join(PRESETS)})"
-    text = read_text(name, "scenario file", mend) if name.endswith(".toml") else preset_text(name)
-    data = from_toml(text, name)
-    base = data.pop("based_on", None)
-    if base is None:
+    data = from_toml(read_text(name, "scenario file", mend) if is_file else _preset_text(name), name)
+    if BASED_ON not in data:
+        # Typing errors are noticed here, where this key is known, too.
+        if strange := [key for key in data if key not in KEYS]:
+            raise unknown("key", strange[0], (*KEYS, BASED_ON))
         return data
+    base = data.pop(BASED_ON)
     if not isinstance(base, str):
-        raise ConfigError(f"{name}: based_on is {base!r}: {mend}")
+        raise ConfigError(f"{name}: {BASED_ON} is {base!r}: {mend}")
+    if "name" not in data:
+        raise ConfigError(f'{name}: a scenario that is based on another needs a name of its own, name = "..."')
+    data.setdefault("title", data["name"])
     base = str(Path(name).parent / base) if base.endswith(".toml") else base
-    return _merged(_read(base, (*above, name)), data)
+    try:
+        below = _read(base, (*above, place))
+    except ConfigError as error:
+        raise ConfigError(f"{name} is based on {base}: {error}") from None
+    return merge(Scenario, below, data)
 
 
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Tables are merged key by key, everything else is replaced; so is a table of another `kind`."""
-    both = {
-        key: _merged(base[key], value)
-        for key, value in changes.items()
-        if isinstance(value, dict) and isinstance(base.get(key), dict)
-        if value.get("kind", base[key].get("kind")) == base[key].get("kind")
-    }
-    return base | changes | both
+def _preset_text(name: str) -> str:
+    if name not in PRESETS:
+        raise unknown("scenario", name, PRESETS)
+    return (files("fisc.scenarios") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def check_arm(name: str) -> str:
