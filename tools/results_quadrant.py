@@ -21,6 +21,8 @@ PUBLISHED_ROLES = {
     "saez_estimated": ((144, 222, 414, 1989), (147, 205, 344, 1493), (0.2, 0.6, 103, 2666), (144, 221, 311, -676)),
     "planner": ((157, 242, 354, 2105), (163, 223, 299, 1588), (0.2, 0.9, 46, 2812), (157, 241, 308, -707)),
 }
+PUBLISHED_INVERSE = {"free_market": 47.7, "us_federal": 62.1, "saez_estimated": 74.2, "planner": 80.2}
+"""Inverse-income-weighted utility, the learned planner's being one that is rewarded by it."""
 QUADRANT = "reproduce/gtb_open_quadrant"
 """Where the results of Gather-Trade-Build are."""
 
@@ -39,6 +41,56 @@ def gtb_arms() -> str:
         rows.append((NAMES[arm], *cells, share))
     head = ("tax system", "equality × productivity", "published", "equality", "published", "coin each", "published")
     return table((*head, "ours / published"), rows)
+
+
+def gtb_inverse() -> str:
+    """Inverse-income-weighted utility of every arm beside the published figures; a planner that is rewarded by it."""
+    arms, more = (pl.read_csv(ROOT / QUADRANT / name) for name in ("evaluation.csv", "more.csv"))
+    found = pl.concat([arms.filter(pl.col("arm") != "planner"), more.filter(asked="inverse income").drop("asked")])
+    rows = []
+    for arm, published in PUBLISHED_INVERSE.items():
+        mine = found.filter(arm=arm).sort("seed")
+        utility = mine.filter(metric="inverse_income_weighted_utility")
+        product = mine.filter(metric="equality_times_productivity")["value"].to_list()
+        mean = utility["value"].mean()
+        seeds = ", ".join(map(str, utility["seed"]))
+        cells = (_over_seeds(utility["value"].to_list(), ".1f"), f"{published}", f"{mean / published:.2f}")
+        rows.append((NAMES[arm], seeds, *cells, _over_seeds(product, ".0f")))
+    head = ("tax system", "seeds", "inverse-income-weighted utility", "published", "ours / published")
+    return table((*head, "equality × productivity"), rows)
+
+
+def gtb_more() -> str:
+    """What else was asked, beside the stored arms in the same seeds."""
+    arms, more = (pl.read_csv(ROOT / QUADRANT / name) for name in ("evaluation.csv", "more.csv"))
+    rows = []
+    for asked, arm in more.select("asked", "arm").unique(maintain_order=True).iter_rows():
+        mine = more.filter(asked=asked, arm=arm)
+        seeds = mine["seed"].unique().sort()
+        cells = [_over_seeds(_values(mine, metric), form) for metric, form in MORE]
+        same = [arms.filter(pl.col("seed").is_in(seeds.to_list()), arm=arm) for arm in PUBLISHED_GTB]
+        beside = ", ".join(f"{_mean(rows_of, MORE[0][0]):.0f}" for rows_of in same)
+        rows.append((f"{NAMES.get(arm, arm)}: {asked}", ", ".join(map(str, seeds)), *cells, beside))
+    head = ("what", "seeds", "equality × productivity", "equality", "coin each", "average tax rate")
+    return table((*head, "free market, US, Saez, planner in these seeds"), rows)
+
+
+def _values(rows: pl.DataFrame, metric: str) -> list[float]:
+    return rows.filter(metric=metric).sort("seed")["value"].to_list()
+
+
+def _mean(rows: pl.DataFrame, metric: str) -> float:
+    values = _values(rows, metric)
+    return sum(values) / len(values)
+
+
+MORE = (
+    ("equality_times_productivity", ".0f"),
+    ("equality", ".3f"),
+    ("productivity", ".0f"),
+    ("average_tax_rate", ".0%"),
+)
+"""What is told of each further question, and how it is printed."""
 
 
 def gtb_roles() -> str:
@@ -130,6 +182,8 @@ TABLES: dict[str, Callable[..., str]] = {
     "gtb-arms": gtb_arms,
     "gtb-best-responses": gtb_best_responses,
     "gtb-builder": gtb_builder,
+    "gtb-inverse": gtb_inverse,
+    "gtb-more": gtb_more,
     "gtb-roles": gtb_roles,
     "gtb-schedules": gtb_schedules,
     "gtb-training": gtb_training,

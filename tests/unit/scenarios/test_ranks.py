@@ -77,3 +77,14 @@ print(jax.device_count(), jax.block_until_ready(made)[0].shape)
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.stdout.split("\n")[0] == "2 (4, 900, 128)", done.stderr
+
+
+@pytest.mark.parametrize("preset, number", [("gtb-open-quadrant", 4), ("gtb-open-quadrant-10", 10)])
+def test_networks_tell_all_builders_apart_by_their_payments(preset, number):
+    # By construction: a threshold half way between any two ranks; and Saez sees one episode's incomes of everybody.
+    scenario = load_scenario(preset)
+    pays = np.asarray(beginning(scenario.economy).ranked_payments) / scenario.economy.building.payment
+    assert len(pays) == number and (np.diff(pays) > 0).all()
+    middle = (pays[1:] + pays[:-1]) / 2
+    np.testing.assert_allclose(scenario.learning.citizen.thresholds["own/build_payment"], middle, atol=0.006)
+    assert scenario.taxes.saez_window == number * scenario.economy.periods
