@@ -70,7 +70,7 @@ def gtb_more() -> str:
         cells = [_over_seeds(_values(mine, metric), form) for metric, form in MORE]
         same = [arms.filter(pl.col("seed").is_in(seeds.to_list()), arm=arm) for arm in PUBLISHED_GTB]
         beside = ", ".join(f"{_mean(rows_of, MORE[0][0]):.0f}" for rows_of in same)
-        rows.append((f"{NAMES.get(arm, arm)}: {asked}", ", ".join(map(str, seeds)), *cells, beside))
+        rows.append((f"{asked} ({NAMES.get(arm, arm)})", ", ".join(map(str, seeds)), *cells, beside))
     head = ("what", "seeds", "equality × productivity", "equality", "coin each", "average tax rate")
     return table((*head, "free market, US, Saez, planner in these seeds"), rows)
 
