@@ -124,19 +124,20 @@ def make_parser() -> argparse.ArgumentParser:
     _export_command(commands)
     _pack_command(commands)
 
+    _reading_commands(commands)
+    _import_command(commands)
+    return parser
+
+
+def _reading_commands(commands) -> None:
     listing = commands.add_parser("list", help="scenarios, arms, objectives, metrics and maps")
     listing.add_argument(
         "what", nargs="?", choices=("scenarios", "arms", "objectives", "metrics", "maps"), help="only one of them"
     )
-
     show = commands.add_parser("show", help="print a scenario with every key, those that it inherits included")
     _scenario_flags(show)
-
-    _import_command(commands)
-
     cite = commands.add_parser("cite", help="the references of what a scenario uses")
     cite.add_argument("scenario", help="a preset or a .toml file")
-    return parser
 
 
 def _import_command(commands) -> None:
