@@ -1,7 +1,7 @@
 """How outcomes go together over runs that differ as the paper's do: python reproduce/business_cycle/signs.py SWEEP
 
 SWEEP is the finished folder of `fisc sweep reproduce/business_cycle/signs.toml`. In all its runs taxes are learned.
-Stores beside this file the runs (signs.csv), the least-squares lines with 95 % bootstrap intervals over settings, both
+Stores beside this file the runs (signs.csv), the least-squares lines with 95 % bootstrap intervals over settings, all
 seeds of a setting drawn together (signs.json), and the scatter (signs.png).
 
 Over all runs at once what differs between settings counts too: a low quota leaves more goods at home, whatever prices
