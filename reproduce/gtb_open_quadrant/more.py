@@ -2,7 +2,8 @@
 
 A row for each arm, seed and metric, under the name of what was asked; rows of the same name, arm and seed are replaced.
 Runs that differ in more than seeds from what is stored under the name are refused: more.json has the scenario, and by
-what program each seed was trained. The course of a search goes to search.csv, and is drawn.
+what program each seed was trained. The course of a search goes to search.csv, what a planner does at every weight of
+equality to frontier.csv, and both are drawn.
 """
 
 import json
@@ -13,6 +14,7 @@ import polars as pl
 from collect import about_seeds, add, read_plan
 
 from fisc.plots.search import draw_search
+from fisc.plots.trade_off import draw_trade_off
 from fisc.records.store import RunFolder
 
 HERE = Path(__file__).parent
@@ -44,6 +46,11 @@ def main(name: str, runs: list[Path], folder: Path = HERE) -> None:
             course = pl.read_csv(folder / "search.csv").filter(asked=name).drop("asked")
             figure, _ = draw_search(course, made["objective"], made["money"])
             figure.savefig(folder / "search.png", dpi=200)
+        if run.has_table("frontier"):
+            rows = run.read_table("frontier").filter(pl.col("metric").is_in(METRICS))
+            add(named(rows, name), folder / "frontier.csv", ("asked", "arm", "seed"))
+            figure, _ = draw_trade_off(run.read_table("frontier"), made["money"])
+            figure.savefig(folder / "frontier.png", dpi=200)
     about.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
 
 

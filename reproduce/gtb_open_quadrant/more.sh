@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What else was asked of the economy of run.sh: the planner under the inverse-income objective, the Saez formula with the
-# elasticity of the published grid search, and a schedule found by trying. Stores the results in more.csv and search.csv.
+# elasticity of the published grid search, a schedule found by trying, and a planner that is told how much equality counts.
+# Stores the results in more.csv, search.csv and frontier.csv.
 # Run from the repository root after `make setup`: more.sh SEEDS FOLDER, such as more.sh 1,2. Two cores take a quarter of
 # an hour a seed and question, and three quarters for the search; an interrupted run goes on where it was.
 set -euo pipefail
@@ -16,4 +17,5 @@ ask() {
 ask inverse-income "inverse income" --arms planner --objective inverse_income_weighted_utility
 ask saez-fixed "elasticity of 3" --arms saez_estimated --set taxes.saez_elasticity=3
 ask laboratories "found by trying" --arms laboratories
+ask frontier "every weight of equality" --arms planner --frontier
 .venv/bin/python tools/make_docs.py # the tables in docs/economies/gather-trade-build.md

@@ -61,6 +61,16 @@ def test_the_course_of_a_search_is_kept_beside(script, tmp_path):
     assert (tmp_path / "search.png").exists()
 
 
+def test_so_is_what_a_planner_does_at_every_weight(script, tmp_path):
+    folder = run(tmp_path / "a", 2, 0.5)
+    metrics = {"productivity": 700.0, "equality": 0.5, "welfare": 1.0}
+    rows = [("planner", 2, weight, name, value) for weight in (0.0, 1.0) for name, value in metrics.items()]
+    table = pl.DataFrame(rows, ["arm", "seed", "weight", "metric", "value"], orient="row")
+    RunFolder.open(folder).write_table("frontier", table)
+    script.main("every weight", [folder], tmp_path)
+    assert pl.read_csv(tmp_path / "frontier.csv").height == 4 and (tmp_path / "frontier.png").exists()
+
+
 def test_a_run_of_another_comparison_is_refused(script, tmp_path):
     script.main("inverse income", [run(tmp_path / "a", 0, 0.5)], tmp_path)
     with pytest.raises(SystemExit, match="b is another comparison than what is stored as 'inverse income'"):
