@@ -198,7 +198,7 @@ def _rate_tables(_run_folder: RunFolder, summary: Mapping[str, Any]) -> str:
     for base, rates in summary.get("other_rates", {}).items():
         arms = [arm for arm in summary["arms"] if arm in rates]
         cells = "".join(f"<td>{format_percent(rates[arm])}</td>" for arm in arms)
-        tables.append(_table([f"{base.capitalize()}", *arms], [f'<tr><th scope="row">any</th>{cells}</tr>'], summary))
+        tables.append(_table([base.capitalize(), *arms], [f'<tr><th scope="row">any</th>{cells}</tr>'], summary))
     note = '<p class="note">Marginal tax rates; below them the share of incomes in the bracket. Means over seeds.</p>\n'
     return note + "\n".join(tables) if tables else ""
 
