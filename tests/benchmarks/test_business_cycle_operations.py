@@ -1,22 +1,16 @@
 """Counting the operations of a program that trains."""
 
-import importlib.util
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "business_cycle_operations.py"
+from tests.scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def counting():
     """The script as a module."""
-    spec = importlib.util.spec_from_file_location("business_cycle_operations", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("benchmarks/business_cycle_operations.py")
 
 
 def test_matrix_products_count_as_often_as_loops_turn(counting):

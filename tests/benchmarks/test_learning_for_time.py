@@ -1,29 +1,20 @@
 """The benchmark of learning in a given time; its numbers mean nothing here."""
 
-import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "learning_for_time.py"
+from tests.scripts import ROOT, load_script
 
-
-def load(monkeypatch):
-    """The script as a module."""
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    spec = importlib.util.spec_from_file_location("learning_for_time", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+PLACE = "benchmarks/learning_for_time.py"
 
 
 @pytest.mark.parametrize("speed, updates", [(12_800.0, 300), (1_280.0, 32), (1.0, 4)])
 def test_a_slower_network_gets_fewer_updates(monkeypatch, speed, updates):
     """By hand: ten minutes at 12,800 steps a second are 300 updates of 25,600 steps; four blocks at the least."""
-    bench, asked = load(monkeypatch), []
+    bench, asked = load_script(PLACE), []
 
     def apart(devices, what, script=None):
         """The speed, for the script of speeds."""
@@ -41,7 +32,7 @@ def test_what_is_learned_is_judged_for_every_seed():
     """Property: metrics of every seed, and times, for a tiny economy."""
     options = {"seeds": 2, "environments": 2, "updates": 1, "windows": 1, "tiny": True}
     what = {"network": "default", "updates": 4, "devices": 2, "options": options}
-    command = [sys.executable, str(SCRIPT), "--apart", json.dumps(what)]
+    command = [sys.executable, str(ROOT / PLACE), "--apart", json.dumps(what)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     row = json.loads(done.stdout.splitlines()[-1])

@@ -1,10 +1,8 @@
 """The benchmark of training runs and stores what it promises; its numbers mean nothing here."""
 
-import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -14,22 +12,14 @@ import pytest
 from fisc.core.knobs import full_knobs
 from fisc.scenarios import build
 from fisc.scenarios.plan import plan
+from tests.scripts import ROOT, load_script
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "training_speed.py"
-
-
-def load(monkeypatch):
-    """The script as a module."""
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    spec = importlib.util.spec_from_file_location("training_speed", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+PLACE = "benchmarks/training_speed.py"
 
 
-def test_every_network_can_be_planned(monkeypatch):
+def test_every_network_can_be_planned():
     """Contract: what is changed in the scenario fits it, for the real size and the tiny one."""
-    bench = load(monkeypatch)
+    bench = load_script(PLACE)
     for network in bench.NETWORKS:
         for tiny in (False, True):
             options = {"environments": 128, "updates": 4, "windows": 5, "tiny": tiny}
@@ -40,9 +30,9 @@ def test_every_network_can_be_planned(monkeypatch):
 
 
 @pytest.mark.parametrize("network", ["default", "one for all", "patches", "convolution_lstm"])
-def test_operations_are_those_that_the_compiler_counts(monkeypatch, network):
+def test_operations_are_those_that_the_compiler_counts(network):
     """Reference: the compiler's own count for one decision of all citizens, which has a little more than products."""
-    bench = load(monkeypatch)
+    bench = load_script(PLACE)
     options = {"environments": 8, "updates": 1, "windows": 1, "tiny": False}
     planned = plan(
         bench.PRESET, arms=[bench.ARM], seeds=1, budget="full", overrides=bench.overrides(network, 1, options)
@@ -74,7 +64,7 @@ def test_operations_are_those_that_the_compiler_counts(monkeypatch, network):
 def test_a_smoke_run_stores_all_numbers(tmp_path):
     """Property: every number is there and positive, for the network that has everything, and for shared devices."""
     out, network = tmp_path / "speed.json", "convolution_lstm"
-    command = [sys.executable, str(SCRIPT), "--smoke", "--seeds", "1", "--epochs", "1", "--out", str(out)]
+    command = [sys.executable, str(ROOT / PLACE), "--smoke", "--seeds", "1", "--epochs", "1", "--out", str(out)]
     command += ["--networks", network, "--devices"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

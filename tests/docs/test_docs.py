@@ -1,6 +1,5 @@
 """The documentation says what the program does: tables are current, code runs, commands parse, links lead somewhere."""
 
-import importlib.util
 import os
 import re
 import shlex
@@ -14,6 +13,7 @@ import yaml
 from fisc.cli.main import make_parser
 from fisc.scenarios.outline import outline
 from fisc.scenarios.plan import plan
+from tests.scripts import load_script
 
 from .pages import PAGES, ROOT, anchors, blocks, commands, links, name
 from .run_pages import WITH_COMMANDS
@@ -57,10 +57,7 @@ def test_scenarios_on_the_pages_can_be_run(tmp_path):
 
 
 def test_generated_tables_are_up_to_date():
-    spec = importlib.util.spec_from_file_location("make_docs", ROOT / "tools" / "make_docs.py")
-    make_docs = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make_docs)
-    stale = [name(page) for page in make_docs.stale_pages()]
+    stale = [name(page) for page in load_script("tools/make_docs.py").stale_pages()]
     assert not stale, f"run python tools/make_docs.py: {', '.join(stale)}"
 
 

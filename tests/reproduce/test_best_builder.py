@@ -1,25 +1,19 @@
 """The arithmetic of the best builder, where it can be done by hand."""
 
-import importlib.util
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "reproduce" / "gtb_open_quadrant" / "best_builder.py"
+from tests.scripts import ROOT, load_script
+
+PLACE = "reproduce/gtb_open_quadrant"
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("best_builder", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["best_builder"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["best_builder"]
+    return load_script(f"{PLACE}/best_builder.py")
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.2])
@@ -47,10 +41,10 @@ def test_a_tax_that_falls_with_income_is_paid_in_few_years(script):
 def test_what_is_stored_is_what_the_script_finds(script, tmp_path, monkeypatch):
     """Regression: the table beside the script is that of the runs beside it."""
     for name in ("groups.csv", "schedules.csv"):
-        shutil.copy(SCRIPT.with_name(name), tmp_path / name)
+        shutil.copy(ROOT / PLACE / name, tmp_path / name)
     monkeypatch.setattr(script, "HERE", tmp_path)
     script.main()
-    found, stored = pl.read_csv(tmp_path / "best_builder.csv"), pl.read_csv(SCRIPT.with_name("best_builder.csv"))
+    found, stored = pl.read_csv(tmp_path / "best_builder.csv"), pl.read_csv(ROOT / PLACE / "best_builder.csv")
     assert found.columns == stored.columns
     assert found.select("citizens", "arm").equals(stored.select("citizens", "arm"))
     numbers = stored.columns[2:]

@@ -1,15 +1,13 @@
 """What the scripts of the business cycle's results compute."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
 
 import fisc
+from tests.scripts import load_script
 
-HERE = Path(__file__).parents[2] / "reproduce" / "business_cycle"
+PLACE = "reproduce/business_cycle"
 TINY = {
     "economy.consumers": 3,
     "economy.firms": 2,
@@ -26,10 +24,7 @@ TINY = {
 
 def script(name: str):
     """One of the scripts as a module."""
-    spec = importlib.util.spec_from_file_location(f"business_cycle_{name}", HERE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(f"{PLACE}/{name}.py")
 
 
 @pytest.fixture(scope="module")

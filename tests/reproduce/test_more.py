@@ -1,6 +1,5 @@
 """What further runs found is added to a table and nothing is lost. Kind: contract, by hand."""
 
-import importlib.util
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -10,17 +9,12 @@ import pytest
 
 from fisc.records.store import RunFolder
 from fisc.scenarios.registry import load_scenario
-
-SCRIPT = Path(__file__).parents[2] / "reproduce" / "gtb_open_quadrant" / "more.py"
+from tests.scripts import load_script
 
 
 @pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    spec = importlib.util.spec_from_file_location("more", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script():
+    return load_script("reproduce/gtb_open_quadrant/more.py")
 
 
 def run(path: Path, seed: int, value: float, state: str = "finished", **keys) -> Path:

@@ -1,16 +1,12 @@
 """The program against its slow twin and the calibration table, with few steps; `reproduce` has the long runs."""
 
-import importlib.util
-from pathlib import Path
-
 import jax
 import numpy as np
 import pytest
 
+from tests.scripts import load_script
 from tests.twins import business_cycle as comparison
 from tests.twins import business_cycle_twin as twin
-
-ROOT = Path(__file__).parents[4]
 
 
 def test_the_twin_agrees():
@@ -47,9 +43,7 @@ def test_a_fault_would_be_noticed(monkeypatch):
 @pytest.mark.slow
 def test_random_policies_earn_what_the_calibration_table_says():
     """Reference: the first row of the table, at 256 replicas and within four standard errors."""
-    spec = importlib.util.spec_from_file_location("calibration", ROOT / "reproduce/business_cycle/calibration.py")
-    calibration = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(calibration)
+    calibration = load_script("reproduce/business_cycle/calibration.py")
     with jax.enable_x64(False):
         row = calibration.ROWS[0]
         found, by_quarter = calibration.sample(row, 256, seed=1)
