@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+import polars as pl
+
 from fisc.analysis.intervals import bootstrap_interval
-from results import interval, stored, table
+from results import ROOT, interval, stored, table
 
 CYCLE = "reproduce/business_cycle"
 """Where the results of the business cycle are."""
@@ -137,14 +139,52 @@ def cycle_algorithms() -> str:
     return table(head, rows)
 
 
-def cycle_lines(within: str = "") -> str:
-    """How outcomes go together over runs that differ as the paper's do; `within` settings of exports, or over all."""
-    rows = []
-    for line in stored(f"{CYCLE}/signs.json")["within_exports" if within else "all"]:
-        slope = f"{line['slope']:.3g} ({line['low']:.3g} to {line['high']:.3g})"
-        expected = {None: "–", 1: "rising", -1: "falling"}[line["expected"]]
-        rows.append((f"{line['y']} on {line['x']}".replace("_", " "), slope, f"{line['r2']:.2f}", expected))
+def cycle_lines(which: str = "") -> str:
+    """How outcomes go together over runs that differ as the paper's do: over all of them, `within` settings of exports,
+    or over all of the `longer` ones."""
+    kind = "within_exports" if which == "within" else "all"
+    found = stored(f"{CYCLE}/{'signs_full' if which == 'longer' else 'signs'}.json")[kind]
+    rows = [(_line_name(line), _slope(line), f"{line['r2']:.2f}", _sign(line)) for line in found]
     return table(("line", "slope (95 % interval)", "r²", "expected"), rows)
+
+
+def cycle_firms_learn() -> str:
+    """How outcomes go together within runs while firms learn and the government does not yet."""
+    rows = []
+    for name, updates in (("signs", "300"), ("signs_full", "1,500")):
+        for line in stored(f"{CYCLE}/{name}.json")["firms_learn"]:
+            share = f"{line['runs_as_expected']} of {line['runs']}"
+            rows.append((_line_name(line), updates, _slope(line), f"{line['r2']:.2f}", _sign(line), share))
+    return table(("line", "updates of a run", "slope (95 % interval)", "r²", "expected", "runs as expected"), rows)
+
+
+def cycle_caps() -> str:
+    """What comes of a cap on prices, by cap."""
+    columns = ("price", "goods_consumed", "wage", "labor", "utility", "profit", "objective")
+    rows = []
+    for (cap,), runs in pl.read_csv(ROOT / CYCLE / "price_caps.csv").sort("cap").group_by("cap", maintain_order=True):
+        means = (runs[name].mean() for name in columns)
+        bought = runs["goods_consumed"]
+        row = [f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" for value in means]
+        row[1] = f"{row[1]} ({bought.min():.1f} to {bought.max():.1f})"
+        rows.append((f"{cap:,.0f}", *row, f"{len(runs)}"))
+    head = (
+        "highest price", "mean price", "units of each good (over seeds)", "wage", "hours", "utility", "profit",
+        "total welfare", "seeds",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def _line_name(line: dict) -> str:
+    return f"{line['y']} on {line['x']}".replace("_", " ")
+
+
+def _slope(line: dict) -> str:
+    return f"{line['slope']:.3g} ({line['low']:.3g} to {line['high']:.3g})"
+
+
+def _sign(line: dict) -> str:
+    return {None: "–", 1: "rising", -1: "falling"}[line["expected"]]
 
 
 def cycle_without() -> str:
@@ -259,6 +299,8 @@ TABLES: dict[str, Callable[..., str]] = {
     "cycle-contrasts": cycle_contrasts,
     "cycle-more-seeds": cycle_more_seeds,
     "cycle-lines": cycle_lines,
+    "cycle-firms-learn": cycle_firms_learn,
+    "cycle-caps": cycle_caps,
     "cycle-without": cycle_without,
     "cycle-best-responses": cycle_best_responses,
     "cycle-course": cycle_course,

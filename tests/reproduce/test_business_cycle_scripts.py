@@ -1,5 +1,7 @@
 """What the scripts of the business cycle's results compute."""
 
+from itertools import product
+
 import numpy as np
 import polars as pl
 import pytest
@@ -63,6 +65,32 @@ def test_intervals_of_the_lines_are_over_settings(runs):
     """By hand: a setting drawn alone has slope -1, both have 196 / 404, so that the interval ends at these two."""
     price, *_ = script("signs").lines_of(runs)
     assert (price["low"], price["high"]) == pytest.approx((-1, 196 / 404))
+
+
+def test_what_happens_while_firms_learn_is_told_within_runs(tmp_path):
+    """By hand: consumption falls by 1 with the price in one run and by 3 in the other, around means that rise with it;
+    the first phase does not count. The line of both is the mean of -1 and -3, by the squares of their prices."""
+    prices, consumed = [[1.0, 2.0, 3.0], [21.0, 22.0, 23.0]], [[5.0, 4.0, 3.0], [19.0, 16.0, 13.0]]
+    rows = [("economy", "phase 1", seed, 0, name, 9.0) for seed in (0, 1) for name in ("price", "goods_consumed")]
+    for seed, update in product((0, 1), (0, 1, 2)):
+        outcomes = {"price": prices[seed][update], "goods_consumed": consumed[seed][update], "wage": 1.0, "labor": 1.0}
+        rows += [("economy", "phase 2", seed, update, name, value) for name, value in outcomes.items()]
+    rows += [("firm", "phase 2", 0, 0, "price", 99.0)]
+    (tmp_path / "a").mkdir()
+    columns = ["role", "phase", "seed", "update", "metric", "value"]
+    pl.DataFrame(rows, columns, orient="row").write_parquet(tmp_path / "a" / "metrics.parquet")
+    (tmp_path / "sweep.json").write_text('{"points": {"a": {"state": "finished"}}}')
+    signs = script("signs")
+    price, wage = signs.lines_of_course(signs.course_of(tmp_path))
+    assert price["slope"] == pytest.approx(-2) and (price["runs"], price["records"]) == (2, 6)
+    assert price["runs_as_expected"] == 2
+    assert wage["slope"] is None and wage["runs_as_expected"] == 0
+
+
+def test_a_sweep_that_is_not_finished_is_refused(tmp_path):
+    (tmp_path / "sweep.json").write_text('{"points": {"a": {"state": "finished"}, "b": {"state": "failed"}}}')
+    with pytest.raises(SystemExit, match="b is failed: go on with"):
+        script("signs").points_of(tmp_path)
 
 
 def test_pairs_of_rates_are_met_by_consumers_and_firms_who_learned_without_taxes(tmp_path, monkeypatch):
