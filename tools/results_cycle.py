@@ -141,11 +141,11 @@ def cycle_algorithms() -> str:
 
 def cycle_lines(which: str = "") -> str:
     """How outcomes go together over runs that differ as the paper's do: over all of them, `within` settings of exports,
-    or over all of the `longer` ones."""
-    kind = "within_exports" if which == "within" else "all"
+    or `alive`, over those that did not collapse; or over all of the `longer` ones."""
+    kind = {"within": "within_exports", "alive": "not_collapsed"}.get(which, "all")
     found = stored(f"{CYCLE}/{'signs_full' if which == 'longer' else 'signs'}.json")[kind]
-    rows = [(_line_name(line), _slope(line), f"{line['r2']:.2f}", _sign(line)) for line in found]
-    return table(("line", "slope (95 % interval)", "r²", "expected"), rows)
+    rows = [(_line_name(line), _slope(line), f"{line['r2']:.2f}", _sign(line), f"{line['runs']}") for line in found]
+    return table(("line", "slope (95 % interval)", "r²", "expected", "runs"), rows)
 
 
 def cycle_firms_learn() -> str:

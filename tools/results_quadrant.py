@@ -162,13 +162,34 @@ def gtb_training() -> str:
     return table(head, rows)
 
 
+def gtb_for_time() -> str:
+    """What citizens learn in the free market in the same time, by network, seeds side by side."""
+    found, rows = stored("benchmarks/results/learning_for_time.json"), []
+    for network, row in found["networks"].items():
+        values = row["equality_times_productivity"]
+        seeds = ", ".join(f"{value:.0f}" for value in values)
+        means = (sum(row[name]) / len(row[name]) for name in ("equality", "productivity"))
+        shown = [format(mean, form) for mean, form in zip(means, (".3f", ".0f"), strict=True)]
+        learned = f"{sum(values) / len(values):.0f} ({seeds})"
+        steps = f"{row['environment_steps'] / 1e6:.1f} million"
+        rows.append((NETWORKS.get(network, network), f"{row['updates']:,}", steps, learned, *shown))
+    head = ("network", "updates", "steps of each seed", "equality × productivity (seeds)", "equality", "coin each")
+    return table(head, rows)
+
+
 def _over_seeds(values: list[float], form: str) -> str:
     """The mean over seeds, with its interval if there is more than one."""
     mean, low, high = bootstrap_interval(values)
     return format(mean, form) if low is None else f"{mean:{form}} ({low:{form}} to {high:{form}})"
 
 
-NETWORKS = {"default": "the preset's", "convolution_lstm": "convolution + LSTM, as published"}
+NETWORKS = {
+    "default": "the preset's",
+    "one for all": "the preset's, one for all citizens",
+    "patches": "patches, one for all",
+    "convolution": "convolution, one for all",
+    "convolution_lstm": "convolution + LSTM, as published",
+}
 """What the benchmark's networks are called."""
 ASKED = {
     "planner": ("planner", "planner"),
@@ -182,6 +203,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "gtb-arms": gtb_arms,
     "gtb-best-responses": gtb_best_responses,
     "gtb-builder": gtb_builder,
+    "gtb-for-time": gtb_for_time,
     "gtb-inverse": gtb_inverse,
     "gtb-more": gtb_more,
     "gtb-roles": gtb_roles,

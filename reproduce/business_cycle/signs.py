@@ -8,9 +8,9 @@ happened while firms learned (NAME_course.png).
 
 Over all runs at once what differs between settings counts too: a low quota leaves more goods at home, whatever prices
 are. So every line is also given within settings of exports: both outcomes less their means over the runs with the same
-quota and floor. And since firms end at the highest prices that they may set in nearly every run that does not collapse,
-lines are given, too, for the phase in which firms learn and the government does not yet: each record of a run less the
-mean of the run.
+quota and floor, and over the runs that did not collapse. In these nearly all firms end at the highest price that they
+may set, so that lines are given, too, for the phase in which firms learn and the government does not yet: each record
+of a run less the mean of the run.
 """
 
 import json
@@ -55,7 +55,9 @@ def runs_of(sweep: Path) -> pl.DataFrame:
     for number, folder in enumerate(points_of(sweep)):
         scenario = json.loads((folder / "provenance.json").read_text())["plan"]["scenario"]
         learner, prices = scenario["learning"]["consumer"], scenario["economy"]["menus"].get("prices", HIGHEST)
-        runs = tabulate_outcomes(pl.read_parquet(folder / "evaluation.parquet"), "total_welfare")
+        evaluation = pl.read_parquet(folder / "evaluation.parquet")
+        collapsed = evaluation.filter(metric="collapsed").select("arm", "seed", pl.col("value").alias("collapsed"))
+        runs = tabulate_outcomes(evaluation, "total_welfare").join(collapsed, on=["arm", "seed"], how="left")
         setting = {"setting": number, **{key: scenario["economy"][key] for key in EXPORTS}, "cap": max(prices)}
         setting |= {"government": scenario["objective"], "clip": learner["clip"], "epochs": learner["epochs"]}
         found.append(runs.with_columns(**{key: pl.lit(value) for key, value in setting.items()}))
@@ -177,7 +179,12 @@ def main() -> None:
     """Collect, relate, draw and store."""
     sweep, name = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "signs"
     runs, course = runs_of(sweep), course_of(sweep)
-    lines = {"all": lines_of(runs), "within_exports": lines_of(within(runs)), "firms_learn": lines_of_course(course)}
+    lines = {
+        "all": lines_of(runs),
+        "within_exports": lines_of(within(runs)),
+        "not_collapsed": lines_of(runs.filter(collapsed=0)),
+        "firms_learn": lines_of_course(course),
+    }
     for kind, found in lines.items():
         for line in found:
             print(kind, {key: line[key] for key in ("y", "x", "slope", "low", "high", "r2", "runs")})
