@@ -139,52 +139,72 @@ def cycle_algorithms() -> str:
     return table(head, rows)
 
 
+RUNS_OF_LINES = {
+    "": ("signs", "all"),
+    "within": ("signs", "within_exports"),
+    "alive": ("signs", "not_collapsed"),
+    "longer": ("signs_full", "all"),
+    "longer-alive": ("signs_full", "not_collapsed"),
+}
+"""Over which runs a line goes: a stored file, and which of them."""
+
+
 def cycle_lines(which: str = "") -> str:
-    """How outcomes go together over runs that differ as the paper's do: over all of them, `within` settings of exports,
-    or `alive`, over those that did not collapse; or over all of the `longer` ones."""
-    kind = {"within": "within_exports", "alive": "not_collapsed"}.get(which, "all")
-    found = stored(f"{CYCLE}/{'signs_full' if which == 'longer' else 'signs'}.json")[kind]
-    rows = [(_line_name(line), _slope(line), f"{line['r2']:.2f}", _sign(line), f"{line['runs']}") for line in found]
+    """How outcomes go together over runs that differ as the paper's do."""
+    name, kind = RUNS_OF_LINES[which]
+    rows = []
+    for line in stored(f"{CYCLE}/{name}.json")[kind]:
+        rows.append((_of_line(line), _slope(line), f"{line['r2']:.2f}", SIGNS[line["expected"]], f"{line['runs']}"))
     return table(("line", "slope (95 % interval)", "r²", "expected", "runs"), rows)
 
 
 def cycle_firms_learn() -> str:
-    """How outcomes go together within runs while firms learn and the government does not yet."""
+    """What consumption and hours do within runs while firms learn and nothing is taxed."""
     rows = []
-    for name, updates in (("signs", "300"), ("signs_full", "1,500")):
-        for line in stored(f"{CYCLE}/{name}.json")["firms_learn"]:
-            share = f"{line['runs_as_expected']} of {line['runs']}"
-            rows.append((_line_name(line), updates, _slope(line), f"{line['r2']:.2f}", _sign(line), share))
-    return table(("line", "updates of a run", "slope (95 % interval)", "r²", "expected", "runs as expected"), rows)
+    for kind, text in (("firms_learn", "less the mean of the run"), ("same_update", "and of all runs at the update")):
+        for line in stored(f"{CYCLE}/prices.json")[kind]:
+            rising = f"{line['rising']} of {line['runs']}"
+            rows.append((_of_line(line), text, _slope(line["alone"]), _slope(line["with_given"]), rising))
+    head = ("line", "records", "slope (95 % interval)", "with wage or price in the regression", "runs that rise")
+    return table(head, rows)
 
 
 def cycle_caps() -> str:
-    """What comes of a cap on prices, by cap."""
-    columns = ("price", "goods_consumed", "wage", "labor", "utility", "profit", "objective")
+    """What comes of a cap on prices without taxes, by cap."""
     rows = []
-    for (cap,), runs in pl.read_csv(ROOT / CYCLE / "price_caps.csv").sort("cap").group_by("cap", maintain_order=True):
-        means = (runs[name].mean() for name in columns)
-        bought = runs["goods_consumed"]
-        row = [f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" for value in means]
-        row[1] = f"{row[1]} ({bought.min():.1f} to {bought.max():.1f})"
-        rows.append((f"{cap:,.0f}", *row, f"{len(runs)}"))
+    for (cap,), runs in pl.read_csv(ROOT / CYCLE / "prices.csv").group_by("cap", maintain_order=True):
+        bought, mean = runs["goods_consumed"], runs.mean().row(0, named=True)
+        rows.append(
+            (
+                f"{cap:,.0f}",
+                f"{mean['price']:,.0f}",
+                f"{bought.mean():.1f} ({', '.join(f'{units:.1f}' for units in bought)})",
+                f"{mean['goods_exported']:,.0f}",
+                f"{mean['wage']:.1f}",
+                f"{mean['labor']:,.0f}",
+                f"{mean['shortages']:.0%}",
+                f"{mean['profit']:,.0f}",
+                f"{mean['total_welfare']:,.0f}",
+                f"{runs['collapsed'].sum():.0f} of {len(runs)}",
+            )
+        )
     head = (
-        "highest price", "mean price", "units of each good (over seeds)", "wage", "hours", "utility", "profit",
-        "total welfare", "seeds",
+        "highest price", "mean price", "units of each good consumed (seeds)", "exported by a firm", "wage", "hours",
+        "goods that run short", "profit", "total welfare", "collapsed",
     )  # fmt: skip
     return table(head, rows)
 
 
-def _line_name(line: dict) -> str:
+SIGNS = {None: "–", 1: "rising", -1: "falling"}
+"""What theory expects of a line."""
+
+
+def _of_line(line: dict) -> str:
     return f"{line['y']} on {line['x']}".replace("_", " ")
 
 
 def _slope(line: dict) -> str:
     return f"{line['slope']:.3g} ({line['low']:.3g} to {line['high']:.3g})"
-
-
-def _sign(line: dict) -> str:
-    return {None: "–", 1: "rising", -1: "falling"}[line["expected"]]
 
 
 def cycle_without() -> str:

@@ -40,10 +40,8 @@ cp "$out/gradient/summary.json" "$here/policy_gradient.json"
 .venv/bin/python "$here/unanswered.py" "$out/curriculum" --out "$here/unanswered.json"
 $fisc sweep "$here/signs.toml" --out "$out/signs" --resume
 .venv/bin/python "$here/signs.py" "$out/signs"
-# The same settings at the full budget, two seeds each, and prices under a cap.
+# The same settings at the full budget, two seeds each.
 sed 's/^seeds = .*/seeds = 2/; s/^budget = .*/budget = "full"/' "$here/signs.toml" > "$out/signs_full.toml"
 $fisc sweep "$out/signs_full.toml" --jobs 1 --out "$out/signs_full" --resume
 .venv/bin/python "$here/signs.py" "$out/signs_full" signs_full
-$fisc sweep "$here/price_caps.toml" --jobs 1 --out "$out/price_caps" --resume
-.venv/bin/python "$here/signs.py" "$out/price_caps" price_caps
 .venv/bin/python tools/make_docs.py # the tables on the business cycle's page

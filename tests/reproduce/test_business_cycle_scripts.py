@@ -1,5 +1,6 @@
 """What the scripts of the business cycle's results compute."""
 
+import json
 from itertools import product
 
 import numpy as np
@@ -67,24 +68,63 @@ def test_intervals_of_the_lines_are_over_settings(runs):
     assert (price["low"], price["high"]) == pytest.approx((-1, 196 / 404))
 
 
-def test_what_happens_while_firms_learn_is_told_within_runs(tmp_path):
-    """By hand: consumption falls by 1 with the price in one run and by 3 in the other, around means that rise with it;
-    the first phase does not count. The line of both is the mean of -1 and -3, by the squares of their prices."""
-    prices, consumed = [[1.0, 2.0, 3.0], [21.0, 22.0, 23.0]], [[5.0, 4.0, 3.0], [19.0, 16.0, 13.0]]
-    rows = [("economy", "phase 1", seed, 0, name, 9.0) for seed in (0, 1) for name in ("price", "goods_consumed")]
-    for seed, update in product((0, 1), (0, 1, 2)):
-        outcomes = {"price": prices[seed][update], "goods_consumed": consumed[seed][update], "wage": 1.0, "labor": 1.0}
-        rows += [("economy", "phase 2", seed, update, name, value) for name, value in outcomes.items()]
-    rows += [("firm", "phase 2", 0, 0, "price", 99.0)]
-    (tmp_path / "a").mkdir()
-    columns = ["role", "phase", "seed", "update", "metric", "value"]
-    pl.DataFrame(rows, columns, orient="row").write_parquet(tmp_path / "a" / "metrics.parquet")
-    (tmp_path / "sweep.json").write_text('{"points": {"a": {"state": "finished"}}}')
-    signs = script("signs")
-    price, wage = signs.lines_of_course(signs.course_of(tmp_path))
-    assert price["slope"] == pytest.approx(-2) and (price["runs"], price["records"]) == (2, 6)
-    assert price["runs_as_expected"] == 2
-    assert wage["slope"] is None and wage["runs_as_expected"] == 0
+@pytest.fixture
+def courses(tmp_path):
+    """By hand: two runs without taxes, three records each while firms learn, and some that do not count. Consumption is
+    5 - 3·price + 2·wage in one and 100 higher in the other, where prices are 20 higher."""
+    columns = ["role", "arm", "phase", "seed", "update", "metric", "value"]
+    rows = [("economy", "free_market", "phase 1", 0, 0, name, 9.0) for name in ("price", "goods_consumed")]
+    rows += [
+        ("economy", "planner", "phase 2", 0, 0, "price", 9.0),
+        ("firm", "free_market", "phase 2", 0, 0, "price", 9.0),
+    ]
+    for seed, (update, wage) in product((0, 1), enumerate((1.0, 3.0, 2.0))):
+        price = 20.0 * seed + update
+        outcomes = {"price": price, "wage": wage, "labor": wage, "goods_consumed": 160.0 * seed - 3 * price + 2 * wage}
+        rows += [("economy", "free_market", "phase 2", seed, update, *item) for item in outcomes.items()]
+    pl.DataFrame(rows, columns, orient="row").write_parquet(tmp_path / "metrics.parquet")
+    return tmp_path
+
+
+def test_what_consumption_does_while_firms_learn_is_told_within_runs(courses):
+    """By hand: -3 with the wage in the regression; alone 2·cov(price, wage) / var(price) = 1 more."""
+    prices = script("prices")
+    consumption, hours = prices.slopes_of(prices.course_of([courses]))
+    assert consumption["with_given"]["slope"] == pytest.approx(-3)
+    assert consumption["alone"]["slope"] == pytest.approx(-2)
+    assert (consumption["runs"], consumption["records"], consumption["rising"]) == (2, 6, 0)
+    assert consumption["correlation_with_given"] == pytest.approx(0.5)
+    assert hours["alone"]["slope"] == pytest.approx(1) and hours["rising"] == 2
+    for line in (consumption, hours):
+        assert line["alone"]["low"] == pytest.approx(line["alone"]["slope"])  # both runs are alike
+
+
+def test_what_all_runs_do_at_an_update_can_be_taken_out(courses):
+    """By hand: two runs that are alike have nothing of their own, but for a constant."""
+    prices = script("prices")
+    left = prices.at_the_same_update(prices.course_of([courses]))
+    own = left.group_by("seed", maintain_order=True).agg(pl.col("price").unique(), pl.col("wage").unique())
+    assert own.rows() == [(0, [-10.0], [0.0]), (1, [10.0], [0.0])]
+
+
+def test_what_comes_of_a_cap_is_read_from_its_runs(tmp_path):
+    """Contract: a row for each cap and seed, caps in order."""
+    prices = script("prices")
+    for name, menu in (("a", [0.0, 2000.0]), ("b", [0.0, 500.0])):
+        (tmp_path / name).mkdir()
+        scenario = {"economy": {"menus": {"prices": menu}}}
+        (tmp_path / name / "provenance.json").write_text(json.dumps({"plan": {"scenario": scenario}}))
+        rows = [
+            ("free_market", seed, metric, menu[1] + seed) for seed in (1, 0) for metric in (*prices.OF_CAPS, "gini")
+        ]
+        pl.DataFrame(rows, ["arm", "seed", "metric", "value"], orient="row").write_parquet(
+            tmp_path / name / "evaluation.parquet"
+        )
+    (tmp_path / "sweep.json").write_text('{"points": {"a": {"state": "finished"}, "b": {"state": "finished"}}}')
+    found = prices.caps_of(tmp_path)
+    assert found.select("cap", "seed", "goods_consumed").rows() == [
+        (500, 0, 500), (500, 1, 501), (2000, 0, 2000), (2000, 1, 2001)
+    ]  # fmt: skip
 
 
 def test_a_sweep_that_is_not_finished_is_refused(tmp_path):
