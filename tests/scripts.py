@@ -9,7 +9,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def load_script(place: str) -> ModuleType:
-    """A fresh module from a script such as 'tools/make_docs.py', which sees the scripts beside it."""
+    """A fresh module from a script such as 'tools/make_docs.py', which sees the scripts beside it.
+
+    Those it imports stay loaded, and are shared with other tests.
+    """
     path = ROOT / place
     spec = importlib.util.spec_from_file_location(f"scripts.{path.parent.name}.{path.stem}", path)
     module = importlib.util.module_from_spec(spec)

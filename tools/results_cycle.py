@@ -139,23 +139,31 @@ def cycle_algorithms() -> str:
     return table(head, rows)
 
 
-RUNS_OF_LINES = {
-    "": ("signs", "all"),
-    "within": ("signs", "within_exports"),
-    "alive": ("signs", "not_collapsed"),
-    "longer": ("signs_full", "all"),
-    "longer-alive": ("signs_full", "not_collapsed"),
-}
-"""Over which runs a line goes: a stored file, and which of them."""
-
-
-def cycle_lines(which: str = "") -> str:
+def cycle_lines() -> str:
     """How outcomes go together over runs that differ as the paper's do."""
-    name, kind = RUNS_OF_LINES[which]
     rows = []
-    for line in stored(f"{CYCLE}/{name}.json")[kind]:
-        rows.append((_of_line(line), _slope(line), f"{line['r2']:.2f}", SIGNS[line["expected"]], f"{line['runs']}"))
-    return table(("line", "slope (95 % interval)", "r²", "expected", "runs"), rows)
+    for line in stored(f"{CYCLE}/signs.json")["all"]:
+        rows.append((_of_line(line), _slope(line), f"{line['r2']:.2f}", SIGNS[line["expected"]]))
+    return table(("line", "slope (95 % interval)", "r²", "expected"), rows)
+
+
+def cycle_signs() -> str:
+    """The two lines of which theory expects a sign, over several kinds of runs."""
+    rows = []
+    for name, kind, text in (
+        ("signs", "all", "300 updates"),
+        ("signs", "within_exports", "the same, less the means of runs with the same exports"),
+        ("signs", "not_collapsed", "300 updates, not collapsed"),
+        ("signs_full", "all", "1,500 updates"),
+        ("signs_full", "not_collapsed", "1,500 updates, not collapsed"),
+        ("prices", "caps", "prices capped, no taxes, not collapsed"),
+    ):
+        found = {line["x"]: line for line in stored(f"{CYCLE}/{name}.json")[kind]}
+        price, wage = (found[x] for x in ("price", "wage"))
+        slopes = (f"{_slope(line)}, {line['r2']:.2f}" for line in (price, wage))
+        rows.append((text, f"{price['runs']}", *slopes))
+    head = ("runs", "number", "goods consumed on price (95 % interval), r²", "hours on wage (95 % interval), r²")
+    return table(head, rows)
 
 
 def cycle_firms_learn() -> str:
@@ -207,6 +215,26 @@ def _slope(line: dict) -> str:
     return f"{line['slope']:.3g} ({line['low']:.3g} to {line['high']:.3g})"
 
 
+def cycle_landmarks() -> str:
+    """Moments of training as one side after the other starts to learn, with what the paper's curves show then."""
+    records, rows = pl.read_csv(ROOT / CYCLE / "landmarks.csv"), []
+    moments = {"firms still act at random": 187, "firms learn": 313, "the government learns": 563, "the end": 1500}
+    for name, published in (
+        ("price", ("1,215", "up to 2,350", "2,350", "2,150")),
+        ("wage", ("19.8", "falls to 6.9", "12", "8.5 to 9")),
+        ("profit", ("-80,000 to -55,000", "up to 100,000", "45,000", "140,000")),
+        ("total_welfare", ("–", "–", "–", "3,000 to 4,000")),
+        ("income_tax_rate", ()),
+    ):
+        form = {"wage": ".1f", "income_tax_rate": ".0%"}.get(name, ",.0f")
+        cells = [bootstrap_interval(records.filter(update=update)[name].to_list()) for update in moments.values()]
+        rows.append((name.replace("_", " "), *(f"{m:{form}} ({a:{form}} to {b:{form}})" for m, a, b in cells)))
+        if published:
+            rows.append(("published", *published))
+    head = ("", *(f"{text} (update {update:,})" for text, update in moments.items()))
+    return table(head, rows)
+
+
 def cycle_without() -> str:
     """The learned government with the curriculum and without it."""
     rows = []
@@ -227,7 +255,8 @@ def cycle_best_responses() -> str:
         found = stored(f"{CYCLE}/best_response_{role}.json")
         before, gain, share = found["rewards"]["trained"]["mean"], found["gain"], found["relative"]
         digits = ",.2f" if abs(before) < 100 else ",.0f"
-        recipes = "; ".join(sorted(set(found["kept_recipe"])))
+        means = {name: gained["mean"] for name, gained in found["others"].items()}
+        others = (f"{name} {mean:+,.2f}" if abs(mean) < 100 else f"{name} {mean:+,.0f}" for name, mean in means.items())
         rows.append(
             (
                 role,
@@ -236,12 +265,13 @@ def cycle_best_responses() -> str:
                 "–" if share["mean"] is None else f"{share['mean']:+.1%} ({share['low']:+.1%} to {share['high']:+.1%})",
                 published,
                 f"{found['relative_to_before']['mean']:+.1%}",
-                recipes,
+                ", ".join(others),
+                "; ".join(sorted(set(found["kept_recipe"]))),
             )
         )
     head = (
         "role", "reward of an episode", "gain by retraining alone (all seeds)", "relative to the gain in training",
-        "published", "relative to before", "kept",
+        "published", "relative to before", "what the others then have more", "kept",
     )  # fmt: skip
     return table(head, rows)
 
@@ -271,7 +301,8 @@ def cycle_speed() -> str:
         rows.append(("steps, random policies", *_of_speed(row, f"{row['consumers']:,}")))
     for row in found["training"]:
         rows.append(("episodes of 10 steps, all learn", *_of_speed(row, "100")))
-    head = ("what", "consumers", "replicas a core", "a second", "a second of processor time", "trace and compile (s)")
+    head = ("what", "consumers", "replicas a core", "a second", "a second of processor time", "trace and compile (s)",
+            "memory")  # fmt: skip
     return table(head, rows)
 
 
@@ -297,7 +328,8 @@ def cycle_time() -> str:
 
 def _of_speed(row: dict, consumers: str) -> tuple[str, ...]:
     speeds = (f"{row[name]:,.0f}" for name in ("per_second", "per_cpu_second"))
-    return (consumers, f"{row['replicas']}", *speeds, f"{row['trace_and_compile_seconds']:.1f}")
+    size = f"{row['working_bytes'] / 1e6:,.0f} MB" if "working_bytes" in row else f"{row['state_bytes'] / 1e3:,.1f} kB"
+    return (consumers, f"{row['replicas']}", *speeds, f"{row['trace_and_compile_seconds']:.1f}", size)
 
 
 def _of_cycle(arm: str) -> str:
@@ -319,6 +351,8 @@ TABLES: dict[str, Callable[..., str]] = {
     "cycle-contrasts": cycle_contrasts,
     "cycle-more-seeds": cycle_more_seeds,
     "cycle-lines": cycle_lines,
+    "cycle-signs": cycle_signs,
+    "cycle-landmarks": cycle_landmarks,
     "cycle-firms-learn": cycle_firms_learn,
     "cycle-caps": cycle_caps,
     "cycle-without": cycle_without,

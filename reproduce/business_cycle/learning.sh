@@ -36,6 +36,7 @@ cp "$out/none/summary.json" "$here/no_curriculum.json"
 cp "$out/held/summary.json" "$here/held_rates.json"
 cp "$out/gradient/summary.json" "$here/policy_gradient.json"
 .venv/bin/python "$here/join.py" "$out/curriculum" # rbc_small.json and the figures
+.venv/bin/python "$here/landmarks.py" "$out/curriculum"
 .venv/bin/python "$here/pairs.py" "$out/curriculum" --updates 200 --seeds 3 --out "$here/pairs.json"
 .venv/bin/python "$here/unanswered.py" "$out/curriculum" --out "$here/unanswered.json"
 $fisc sweep "$here/signs.toml" --out "$out/signs" --resume

@@ -5,9 +5,10 @@ reproduce/business_cycle/price_caps.toml`, in which firms may not set more than 
 `rbc-taxes`, each with other seeds, in whose common start consumers learn first, and then firms as well. Stores beside
 this file
 
-* prices.csv: what came of every cap in every seed,
+* prices.csv: what came of every cap in every seed, and in prices.json the least-squares lines over those runs that did
+  not collapse, with 95 % bootstrap intervals over seeds,
 * prices_course.csv: the outcomes recorded while firms learned,
-* prices.json: slopes over these records, each less the mean of its run, alone and with the other of price and wage in
+* in prices.json slopes over these records, each less the mean of its run, alone and with the other of price and wage in
   the regression; 95 % bootstrap intervals over runs, and in how many runs the slope alone rises; and the same with
   the mean of all runs at the same update taken out as well,
 * prices.png: both.
@@ -22,6 +23,7 @@ import polars as pl
 from matplotlib.figure import Figure
 from signs import points_of
 
+from fisc.analysis import outcomes
 from fisc.plots import style
 
 HERE = Path(__file__).parent
@@ -121,7 +123,12 @@ def draw(course: pl.DataFrame, caps: pl.DataFrame) -> Figure:
 def main() -> None:
     """Collect, relate, draw and store."""
     caps, course = caps_of(Path(sys.argv[1])), course_of([Path(run) for run in sys.argv[2:]])
-    lines = {"firms_learn": slopes_of(course), "same_update": slopes_of(at_the_same_update(course))}
+    alive = caps.filter(collapsed=0)
+    lines = {
+        "caps": [outcomes.relate(alive, pair) for pair in outcomes.PAIRS if pair.expected],
+        "firms_learn": slopes_of(course),
+        "same_update": slopes_of(at_the_same_update(course)),
+    }
     print(json.dumps(lines, indent=1))
     print(caps.group_by("cap", maintain_order=True).mean())
     for name, table in (("prices", caps), ("prices_course", course)):

@@ -14,6 +14,7 @@ cp "$out-more/summary.json" "$here/rbc_taxes_more.json"
 cp "$out/summary.json" "$here/rbc_taxes.json"
 cp "$out/figures/fixed_taxes.png" "$here/taxes.png"
 cp "$out/figures/search.png" "$here/taxes_search.png"
+cp "$out/figures/outcomes.png" "$here/taxes_outcomes.png"
 .venv/bin/fisc sweep "$here/price_caps.toml" --jobs 1 --out "$out-price-caps" --resume
 .venv/bin/python "$here/prices.py" "$out-price-caps" "$out" "$out-more"
 .venv/bin/python tools/make_docs.py # the tables on the business cycle's page

@@ -73,6 +73,21 @@ def clipped_huber_loss(
     return jnp.maximum(weighted_mean(huber(value - target), weight), weighted_mean(huber(near - target), weight))
 
 
+def clipped_huber_loss_of_each(
+    value: Float[Array, "*b"],
+    old_value: Float[Array, "*b"],
+    target: Float[Array, "*b"],
+    clip: float,
+    weight: Float[Array, "*b"],
+) -> Float[Array, ""]:
+    """The mean of the larger `huber`, of the value and of the value kept within `clip` of the old one."""
+    near = old_value + jnp.clip(value - old_value, -clip, clip)
+    return weighted_mean(jnp.maximum(huber(value - target), huber(near - target)), weight)
+
+
+VALUE_LOSSES = {"squared": clipped_value_loss, "huber": clipped_huber_loss, "huber_of_each": clipped_huber_loss_of_each}
+
+
 def explained_variance(value: Float[Array, "*b"], target: Float[Array, "*b"], weight: Float[Array, "*b"]):
     """1 - Var(target - value) / Var(target): 1 is a perfect critic, 0 one that knows the mean."""
 

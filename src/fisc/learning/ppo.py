@@ -59,7 +59,9 @@ class Settings:
     surrogate: Literal["clipped", "policy_gradient"] = "clipped"
     """What stands for the policy's gain: the clipped probability ratio, or the logarithm of the probability, which is
     right for the policy that played alone: one epoch of one minibatch."""
-    value_loss: Literal["squared", "huber"] = "squared"
+    value_loss: Literal["squared", "huber", "huber_of_each"] = "squared"
+    """Whether misses of the critic count by their squares, or by `losses.huber`: with the larger of the two means of a
+    batch, as the release of Curry et al. (2022) has it, or the larger of each decision."""
     discounts: Literal["every_step", "once"] = "every_step"
     """Whether the discount compounds, or all that follows a decision is discounted alike; then `trace` must be 1."""
     sequence: int = 25
@@ -281,7 +283,7 @@ def _loss(policy: TrainablePolicy, batch: Batch, dial: Dial, settings: Settings)
         surrogate = losses.clipped_surrogate(log_ratio, batch.advantage, settings.clip, batch.weight)
     else:
         surrogate = losses.score_surrogate(seen.log_prob, batch.advantage, batch.weight)
-    value_loss = losses.clipped_value_loss if settings.value_loss == "squared" else losses.clipped_huber_loss
+    value_loss = losses.VALUE_LOSSES[settings.value_loss]
     value = value_loss(seen.value, batch.value, batch.target, settings.value_clip, jnp.ones_like(batch.value))
     entropy = losses.weighted_mean(seen.entropy, batch.weight)
     total = surrogate + settings.value_weight * value - dial.entropy * entropy

@@ -64,6 +64,14 @@ def over_jobs(function: Callable[..., Any], num_jobs: int) -> Callable[..., Any]
     return call
 
 
+def num_devices_used(num_environments: int, num_jobs: int) -> int:
+    """How many devices train: all if each has jobs of its own, else as many as divide the environments of a job."""
+    devices = jax.device_count()
+    if jax.process_count() == 1 and num_jobs >= devices:
+        return devices
+    return max(n for n in range(1, devices + 1) if num_environments % n == 0)
+
+
 def compile_block(system: TwoLevel, num_updates: int, num_jobs: int) -> Callable[..., Any]:
     """A block for all jobs over all devices: (economies, runs) → (arrays of the runs, metrics [job, update]).
 
@@ -71,10 +79,10 @@ def compile_block(system: TwoLevel, num_updates: int, num_jobs: int) -> Callable
     devices take part as divide the environments, and results are those of one device to rounding. Several processes
     always share the environments, which all their devices have to divide.
     """
-    updates, devices = block(system, num_updates), jax.device_count()
-    if jax.process_count() == 1 and num_jobs >= devices:
+    updates = block(system, num_updates)
+    if jax.process_count() == 1 and num_jobs >= jax.device_count():
         return over_jobs(updates, num_jobs)
-    return _over_environments(updates, max(n for n in range(1, devices + 1) if system.num_environments % n == 0))
+    return _over_environments(updates, num_devices_used(system.num_environments, num_jobs))
 
 
 def _over_environments(function: Callable[..., Any], num_devices: int) -> Callable[..., Any]:

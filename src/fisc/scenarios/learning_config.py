@@ -61,7 +61,9 @@ class LearnerConfig:
     """Lambda of generalized advantages: 1 waits for what happens, 0 trusts the critic."""
     surrogate: Literal["clipped", "policy_gradient"] = "clipped"
     """What is climbed: PPO's clipped ratio, or log-probabilities, which are right for one epoch of one minibatch."""
-    value_loss: Literal["squared", "huber"] = "squared"
+    value_loss: Literal["squared", "huber", "huber_of_each"] = "squared"
+    """How misses of the critic count. Huber's loss takes the larger of two means of a batch, with the value and with
+    the value kept near the old one, or (huber_of_each) the larger for each decision."""
     epochs: int = 2
     minibatches: int = 2
     shuffles: bool = True
@@ -251,7 +253,7 @@ class ScheduledRoleConfig(LearnerConfig):
     minibatches: int = 1
     clip: float = 0.1
     max_gradient_norm: float = 2.0
-    value_loss: Literal["squared", "huber"] = "huber"
+    value_loss: Literal["squared", "huber", "huber_of_each"] = "huber"
     entropy: float = 0.5
     """Weight of the entropy bonus when the role starts to learn; it fades as the schedule says."""
     final_entropy: float = 0.05

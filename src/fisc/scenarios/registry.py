@@ -19,7 +19,7 @@ LABORATORIES = "laboratories"
 """The arm whose schedule is found on the way of a comparison."""
 PRESETS = (
     "one-step", "us-2024", "gtb-open-quadrant", "gtb-open-quadrant-10", "rbc-small", "rbc-taxes", "rbc-open",
-    "rbc-closed", "rbc-paper-short",
+    "rbc-closed", "rbc-paper-short", "rbc-release-faithful",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from fisc.core.economy import Economy, Role
 from fisc.core.errors import DivergenceError, RunError
 from fisc.core.ledger import tolerance
 from fisc.learning import processes
-from fisc.learning.train import compile_block, over_jobs, stack, unstack
+from fisc.learning.train import compile_block, num_devices_used, over_jobs, stack, unstack
 from fisc.learning.two_level import TrainState, TwoLevel
 from fisc.records.metrics import LEARNING_METRICS
 from fisc.records.store import RunFolder, replace_file
@@ -157,6 +157,8 @@ def train_group(
         size = min(group.block, group.system.num_updates - done)
         must_compile = compiled is None or compiled[0] != size
         if must_compile:
+            if compiled is None and (idle := _idle_devices(group)):
+                note(idle)
             note(f"compiling {group.name}")
             compiled = (size, compile_block(group.system, size, len(group.jobs)))
         if group.adviser is not None:
@@ -213,6 +215,18 @@ def _report(group: Group, metrics: dict[str, np.ndarray], done: int, pace: float
     if pace is None:
         return Report(group.name, done, total, None, welfare, None)
     return Report(group.name, done, total, group.steps_per_update / pace, welfare, pace * (total - done))
+
+
+def _idle_devices(group: Group) -> str:
+    """What to say if some devices have nothing to do; nothing if all have."""
+    number, devices = group.system.num_environments, jax.device_count()
+    used = num_devices_used(number, len(group.jobs))
+    if used == devices:
+        return ""
+    return (
+        f"{group.name} trains on {used} of {devices} devices: {number} environments divide over no more of them; "
+        f"learning.environments as a multiple of {devices} uses all"
+    )
 
 
 def _first_states(group: Group) -> PyTree[Any]:

@@ -16,7 +16,7 @@ import pytest
 from fisc.core.spaces import Discrete
 from fisc.learning.curriculum import Phases, RoleSchedule
 from fisc.learning.ppo import Settings, ppo
-from fisc.learning.train import compile_block, over_jobs, stack
+from fisc.learning.train import compile_block, num_devices_used, over_jobs, stack
 from fisc.learning.two_level import TwoLevel
 from fisc.policies.actor_critic import make_policy, set_scale
 from fisc.policies.reading import layout_of
@@ -70,6 +70,13 @@ def check(found: str, remembers: bool = False) -> None:
         np.testing.assert_allclose(numbers[name], values, rtol=2e-4, atol=1e-5, err_msg=name)
     assert len(numbers["welfare"]) == 3
     assert max(numbers["citizen/gradient_norm"]) > 1e-3
+
+
+@pytest.mark.parametrize("environments, jobs, used", [(8, 1, 2), (8, 2, 2), (8, 3, 3), (9, 1, 3), (7, 1, 1)])
+def test_as_many_devices_train_as_jobs_or_environments_divide_over(monkeypatch, environments, jobs, used):
+    """By hand, of three devices: all have a job each, or as many as divide the environments share them."""
+    monkeypatch.setattr(jax, "device_count", lambda: 3)
+    assert num_devices_used(environments, jobs) == used
 
 
 def start(code: str, devices: int) -> subprocess.Popen:

@@ -65,6 +65,17 @@ def test_tables_of_free_keys_are_merged_and_can_be_emptied(write):
     assert mine.budgets["full"] == preset.budgets["full"]
 
 
+def test_the_release_differs_from_the_paper_in_three_matters():
+    """The release of Curry et al. (2022): frozen luck of firms and government, a discount that is taken once, and a
+    government that learns at 0.05 of the others' rate."""
+    paper, release = load_scenario("rbc-paper-short"), load_scenario("rbc-release-faithful")
+    assert release.economy == replace(paper.economy, luck_is_frozen=True)
+    for role, config in release.learning.roles.items():
+        changed = {"discounts": "once"} | ({"learning_rate": 5e-5} if role == "government" else {})
+        assert config == replace(paper.learning.roles[role], **changed)
+    assert (release.taxes, release.budgets, release.arms) == (paper.taxes, paper.budgets, paper.arms)
+
+
 def test_the_published_recipe_of_the_business_cycle_is_not_that_of_a_small_machine():
     """Curry et al. (2022): constant rates of 0.001 and 0.0005, an entropy bonus of 0.5 that falls to 0.05, everybody
     draws to the end."""

@@ -4,6 +4,7 @@ import shutil
 from functools import partial
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import polars as pl
@@ -20,7 +21,7 @@ from fisc.plots.report import write_report
 from fisc.plots.wording import diverged, format_percent, verdict
 from fisc.policies.scripted import Constant
 from fisc.records.store import RunFolder
-from fisc.scenarios import build, compare
+from fisc.scenarios import build, compare, training
 from fisc.scenarios.best_response import Question, best_response
 from fisc.scenarios.laboratories import Search
 from fisc.scenarios.outline import outline
@@ -316,12 +317,24 @@ def test_only_a_government_that_learns_settles():
     assert {role for role in judged if judged[role] is not policy} == {"government"}
 
 
-def test_best_responses_are_found_of_the_middle_of_training(played, tmp_path):
+def test_devices_that_have_nothing_to_do_are_named(monkeypatch):
+    """Contract: said once, with what would mend it; nothing is said where all have something to do."""
+    planned = plan("rbc-small", arms=["planner"], seeds=1, budget="smoke", overrides=TINY)
+    (group,) = compare.group_jobs(planned, unsolved_worlds(planned))
+    assert training._idle_devices(group) == ""
+    monkeypatch.setattr(jax, "device_count", lambda: 3)
+    assert training._idle_devices(group) == (
+        "planner trains on 2 of 3 devices: 2 environments divide over no more of them; learning.environments as a "
+        "multiple of 3 uses all"
+    )
+
+
+@pytest.mark.parametrize("role", ["consumer", "firm", "government"])
+def test_best_responses_are_found_of_the_middle_of_training(played, tmp_path, role):
     """Contract: everything is open to who is retrained, and the best of all ways is kept for every seed.
 
     Learning is too short here to say what it finds.
     """
-    role = "firm"
     asked = Question(role=role, at=14, updates=1, episodes=3, algorithms=("ppo", "policy_gradient"))
     summary = best_response(played[0].folder, asked, out=tmp_path / "answer").summary
     assert (summary["role"], summary["at"], summary["over"]) == (role, 14, "episodes")

@@ -106,6 +106,9 @@ class BusinessCycle(Economy[State, Draws]):
     luck_is_frozen: bool = eqx.field(static=True, default=False)
     """Whether firms and the government draw their luck once and for ever, as a fault of the release had it: their
     actions then stay at one quantile of what they intend."""
+    drops_last_offers: bool = eqx.field(static=True, default=False)
+    """Whether firms and the government have no choice in the last quarter, whose offers nobody meets: learning then
+    leaves it out."""
     gini_convention: str = eqx.field(static=True, default="exact")
     money: str = eqx.field(static=True, default="dollars")
 
@@ -187,11 +190,14 @@ class BusinessCycle(Economy[State, Draws]):
         }
 
     def _choices(self, role: str, state: State, knobs: Knobs) -> Bool[Array, " a"]:
-        """What is open to a role in this quarter: to a government that may not choose one entry, which does nothing."""
+        """What is open to a role in this quarter: one entry, which does nothing, where there is nothing to choose."""
         flags = self.open_entries(role, knobs)
+        nothing = jnp.arange(flags.shape[0]) == 0
+        if role != "consumer" and self.drops_last_offers:
+            flags = jnp.where(state.step == self.steps - 1, nothing, flags)
         if role != "government" or self.rates_held_for == 1:
             return flags
-        return jnp.where(self._sets_rates(state), flags, jnp.arange(flags.shape[0]) == 0)
+        return jnp.where(self._sets_rates(state), flags, nothing)
 
     def _sets_rates(self, state: State) -> Bool[Array, ""]:
         """Whether the government may post other rates in this quarter, for the next one on."""

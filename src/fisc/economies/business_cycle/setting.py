@@ -78,6 +78,8 @@ class Setting:
     rates_held_for: int = 1
     """Quarters for which the government's rates stay as they are posted."""
     luck_is_frozen: bool = False
+    drops_last_offers: bool = False
+    """Whether firms and government have no choice in the last quarter; then firms invest a single share."""
     num_digits: int = 10
 
     def __post_init__(self):
@@ -128,6 +130,11 @@ def make_economy(setting: Setting) -> BusinessCycle:
         ConfigError: for menus, capital or exponents that cannot be, or do not fit the number of firms.
     """
     menus = make_menus(**setting.menus)
+    if setting.drops_last_offers and menus.shares.size > 1:
+        raise ConfigError(
+            f"drops_last_offers with {menus.shares.size} shares on the menu: what firms invest in the last quarter "
+            "counts, so give one share, or leave drops_last_offers out"
+        )
     capital = capitals(setting.firms, setting.capital)
     firm_budget = 22_000.0 * setting.consumers if setting.firm_budget is None else setting.firm_budget
     return BusinessCycle(
@@ -154,6 +161,7 @@ def make_economy(setting: Setting) -> BusinessCycle:
         readings=Readings(setting.investment_of, setting.corporate_tax_on, setting.shortage_of),
         rates_held_for=setting.rates_held_for,
         luck_is_frozen=setting.luck_is_frozen,
+        drops_last_offers=setting.drops_last_offers,
     )
 
 

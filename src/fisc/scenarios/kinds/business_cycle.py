@@ -27,7 +27,8 @@ SAME_NAME = (
     "consumers", "firms", "quarters", "is_open", "consumer_budget", "price", "wage", "inventory", "capital",
     "labor_exponent", "disutility", "utility", "eta", "aversion", "power", "productivity", "labor_floor",
     "export_floor", "export_quota", "exports_at_floor", "exports_pay_floor", "investment_of", "corporate_tax_on",
-    "shortage_of", "interest", "top_up", "activity_bonus", "debt_price", "debt_step", "luck_is_frozen", "num_digits",
+    "shortage_of", "interest", "top_up", "activity_bonus", "debt_price", "debt_step", "luck_is_frozen",
+    "drops_last_offers", "num_digits",
 )  # fmt: skip
 """Keys of a scenario's economy that are numbers of the `Setting` as they are."""
 

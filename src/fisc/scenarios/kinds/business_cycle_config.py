@@ -75,6 +75,9 @@ class BusinessCycleConfig(EconomyConfig):
     debt_step: dict[str, float] = field(default_factory=dict)
     luck_is_frozen: bool = False
     """Whether firms and government draw their luck once and for ever, as a fault of the release had it."""
+    drops_last_offers: bool = False
+    """Whether firms and government have no choice in the last quarter, whose offers nobody meets, so that it does not
+    count in learning. Firms then invest a single share."""
     num_digits: int = 10
     """Digits in which budgets and stocks are seen."""
 
