@@ -151,12 +151,15 @@ def cycle_signs() -> str:
     """The two lines of which theory expects a sign, over several kinds of runs."""
     rows = []
     for name, kind, text in (
-        ("signs", "all", "300 updates"),
-        ("signs", "within_exports", "the same, less the means of runs with the same exports"),
+        ("signs", "within_exports", "300 updates, within settings"),
         ("signs", "not_collapsed", "300 updates, not collapsed"),
+        ("signs", "not_collapsed_within_exports", "300 updates, not collapsed, within settings"),
         ("signs_full", "all", "1,500 updates"),
+        ("signs_full", "within_exports", "1,500 updates, within settings"),
         ("signs_full", "not_collapsed", "1,500 updates, not collapsed"),
-        ("prices", "caps", "prices capped, no taxes, not collapsed"),
+        ("signs_full", "not_collapsed_within_exports", "1,500 updates, not collapsed, within settings"),
+        ("prices", "caps", "prices capped, no taxes"),
+        ("prices", "caps_where_none_collapsed", "prices capped at 2,000 or more, no taxes"),
     ):
         found = {line["x"]: line for line in stored(f"{CYCLE}/{name}.json")[kind]}
         price, wage = (found[x] for x in ("price", "wage"))
@@ -169,36 +172,43 @@ def cycle_signs() -> str:
 def cycle_firms_learn() -> str:
     """What consumption and hours do within runs while firms learn and nothing is taxed."""
     rows = []
-    for kind, text in (("firms_learn", "less the mean of the run"), ("same_update", "and of all runs at the update")):
+    for kind, text in (
+        ("firms_learn", "all, less the mean of the run"),
+        ("without_the_first_record", "all but the first"),
+        ("same_update", "all, less what all runs do at the update too"),
+    ):
         for line in stored(f"{CYCLE}/prices.json")[kind]:
-            rising = f"{line['rising']} of {line['runs']}"
-            rows.append((_of_line(line), text, _slope(line["alone"]), _slope(line["with_given"]), rising))
-    head = ("line", "records", "slope (95 % interval)", "with wage or price in the regression", "runs that rise")
+            cells = [
+                f"{_slope(line[name])}; {line[name]['rising']} of {line['runs']}" for name in ("alone", "with_given")
+            ]
+            rows.append((_of_line(line), text, *cells))
+    head = ("line", "records", "slope (95 % interval); runs that rise", "with wage or price in the regression")
     return table(head, rows)
 
 
 def cycle_caps() -> str:
-    """What comes of a cap on prices without taxes, by cap."""
+    """What comes of a cap on prices without taxes, by cap: means over runs that did not collapse, if any."""
     rows = []
     for (cap,), runs in pl.read_csv(ROOT / CYCLE / "prices.csv").group_by("cap", maintain_order=True):
-        bought, mean = runs["goods_consumed"], runs.mean().row(0, named=True)
+        alive = runs.filter(collapsed=0) if runs["collapsed"].min() == 0 else runs
+        mean = alive.mean().row(0, named=True)
         rows.append(
             (
                 f"{cap:,.0f}",
+                f"{runs['collapsed'].sum():.0f} of {len(runs)}",
                 f"{mean['price']:,.0f}",
-                f"{bought.mean():.1f} ({', '.join(f'{units:.1f}' for units in bought)})",
+                f"{mean['goods_consumed']:.1f} ({', '.join(f'{units:.1f}' for units in runs['goods_consumed'])})",
                 f"{mean['goods_exported']:,.0f}",
                 f"{mean['wage']:.1f}",
                 f"{mean['labor']:,.0f}",
                 f"{mean['shortages']:.0%}",
                 f"{mean['profit']:,.0f}",
                 f"{mean['total_welfare']:,.0f}",
-                f"{runs['collapsed'].sum():.0f} of {len(runs)}",
             )
         )
     head = (
-        "highest price", "mean price", "units of each good consumed (seeds)", "exported by a firm", "wage", "hours",
-        "goods that run short", "profit", "total welfare", "collapsed",
+        "highest price", "collapsed", "mean price", "units of each good consumed (all seeds)", "exported by a firm",
+        "wage", "hours", "goods that run short", "profit", "total welfare",
     )  # fmt: skip
     return table(head, rows)
 
@@ -218,15 +228,17 @@ def _slope(line: dict) -> str:
 def cycle_landmarks() -> str:
     """Moments of training as one side after the other starts to learn, with what the paper's curves show then."""
     records, rows = pl.read_csv(ROOT / CYCLE / "landmarks.csv"), []
-    moments = {"firms still act at random": 187, "firms learn": 313, "the government learns": 563, "the end": 1500}
+    moments = {"firms act at random": 187, "firms learn": 313, "so do random taxes rise": 437,
+               "the government learns": 563, "the end": 1500}  # fmt: skip
     for name, published in (
-        ("price", ("1,215", "up to 2,350", "2,350", "2,150")),
-        ("wage", ("19.8", "falls to 6.9", "12", "8.5 to 9")),
-        ("profit", ("-80,000 to -55,000", "up to 100,000", "45,000", "140,000")),
-        ("total_welfare", ("–", "–", "–", "3,000 to 4,000")),
+        ("price", ("1,215", "rises", "rises", "2,350", "2,150")),
+        ("wage", ("19.8", "falls to 6.9", "rises to 12", "12", "8.5 to 9")),
+        ("profit", ("-80,000 to -55,000", "up to 100,000", "45,000", "–", "140,000")),
+        ("total_welfare", ("–", "–", "–", "–", "3,000 to 4,000")),
         ("income_tax_rate", ()),
+        ("corporate_tax_rate", ()),
     ):
-        form = {"wage": ".1f", "income_tax_rate": ".0%"}.get(name, ",.0f")
+        form = {"wage": ".1f", "income_tax_rate": ".0%", "corporate_tax_rate": ".0%"}.get(name, ",.0f")
         cells = [bootstrap_interval(records.filter(update=update)[name].to_list()) for update in moments.values()]
         rows.append((name.replace("_", " "), *(f"{m:{form}} ({a:{form}} to {b:{form}})" for m, a, b in cells)))
         if published:

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What learns in the business cycle: fixed rates against a government that learns, the same without a curriculum, PPO and
-# policy gradient, pairs of constant rates, how outcomes go together, and what each side could still gain. Stores the
-# results beside this file.
-# Run from the repository root after `make setup`: up to four hours on two cores. Arms may be trained apart, in folders of
+# policy gradient, pairs of constant rates, what happens as one side after the other learns, how outcomes go together, and
+# what each side could still gain. Stores the results beside this file.
+# Run from the repository root after `make setup`: some five hours on two cores, of which the last two sweeps take one. Arms may be trained apart, in folders of
 # their own, and put together by join.py.
 set -euo pipefail
 here=$(dirname "$0")
@@ -40,9 +40,10 @@ cp "$out/gradient/summary.json" "$here/policy_gradient.json"
 .venv/bin/python "$here/pairs.py" "$out/curriculum" --updates 200 --seeds 3 --out "$here/pairs.json"
 .venv/bin/python "$here/unanswered.py" "$out/curriculum" --out "$here/unanswered.json"
 $fisc sweep "$here/signs.toml" --out "$out/signs" --resume
-.venv/bin/python "$here/signs.py" "$out/signs"
-# The same settings at the full budget, two seeds each.
+.venv/bin/python "$here/signs.py" signs "$out/signs"
+# The same settings at the full budget, two seeds each, and four more where not all is sure to collapse.
 sed 's/^seeds = .*/seeds = 2/; s/^budget = .*/budget = "full"/' "$here/signs.toml" > "$out/signs_full.toml"
 $fisc sweep "$out/signs_full.toml" --jobs 1 --out "$out/signs_full" --resume
-.venv/bin/python "$here/signs.py" "$out/signs_full" signs_full
+$fisc sweep "$here/signs_more_seeds.toml" --jobs 1 --out "$out/signs_more_seeds" --resume
+.venv/bin/python "$here/signs.py" signs_full "$out/signs_full" "$out/signs_more_seeds"
 .venv/bin/python tools/make_docs.py # the tables on the business cycle's page

@@ -5,12 +5,12 @@ reproduce/business_cycle/price_caps.toml`, in which firms may not set more than 
 `rbc-taxes`, each with other seeds, in whose common start consumers learn first, and then firms as well. Stores beside
 this file
 
-* prices.csv: what came of every cap in every seed, and in prices.json the least-squares lines over those runs that did
-  not collapse, with 95 % bootstrap intervals over seeds,
+* prices.csv: what came of every cap in every seed, and in prices.json least-squares lines on the mean price and on the
+  cap, with 95 % bootstrap intervals over seeds: over all runs, and from the cap on from which none collapsed,
 * prices_course.csv: the outcomes recorded while firms learned,
 * in prices.json slopes over these records, each less the mean of its run, alone and with the other of price and wage in
-  the regression; 95 % bootstrap intervals over runs, and in how many runs the slope alone rises; and the same with
-  the mean of all runs at the same update taken out as well,
+  the regression; 95 % bootstrap intervals over runs, and in how many runs the slope rises; and the same without the
+  first record of every run, and with the mean of all runs at the same update taken out as well,
 * prices.png: both.
 """
 
@@ -34,6 +34,7 @@ PAIRS = (("goods_consumed", "price", "wage"), ("labor", "wage", "price"))
 """An outcome, what it is drawn against, and what else is in the regression."""
 OF_CAPS = ("price", "goods_consumed", "goods_exported", "shortages", "wage", "labor", "utility", "profit",
            "total_welfare", "collapsed")  # fmt: skip
+OF_LINES = (*(pair for pair in outcomes.PAIRS if pair.expected), outcomes.Pair("cap", "goods_consumed", -1))
 RESAMPLES = 2_000
 
 
@@ -60,7 +61,9 @@ def course_of(runs: list[Path]) -> pl.DataFrame:
         rows = pl.read_parquet(folder / "metrics.parquet").filter(role="economy", arm=ARM, phase=FIRMS_LEARN)
         records = rows.pivot(on="metric", index=["seed", "update"], values="value")
         found.append(records.select("seed", "update", *wanted))
-    return pl.concat(found).sort("seed", "update")
+    course = pl.concat(found).sort("seed", "update")
+    # The end of a block of updates and the beginning of the next one are a single moment.
+    return course.filter((pl.col("update").diff() != 1).over("seed").fill_null(True))
 
 
 def slopes_of(course: pl.DataFrame) -> list[dict]:
@@ -72,9 +75,10 @@ def slopes_of(course: pl.DataFrame) -> list[dict]:
         runs = [run.select(y, x, other).to_numpy() for _, run in away.group_by("seed", maintain_order=True)]
         correlations = np.corrcoef(np.concatenate(runs).T)
         line = {"y": y, "x": x, "given": other, "runs": len(runs), "records": len(away)}
-        line |= {"rising": sum(_slope(run[:, :2]) > 0 for run in runs), "r2": correlations[0, 1] ** 2}
-        line["correlation_with_given"] = correlations[1, 2]
-        found.append(line | {"alone": _estimate([run[:, :2] for run in runs]), "with_given": _estimate(runs)})
+        line |= {"r2": correlations[0, 1] ** 2, "correlation_with_given": correlations[1, 2]}
+        for name, parts in (("alone", [run[:, :2] for run in runs]), ("with_given", runs)):
+            line[name] = _estimate(parts) | {"rising": sum(_slope(run) > 0 for run in parts)}
+        found.append(line)
     return found
 
 
@@ -123,10 +127,14 @@ def draw(course: pl.DataFrame, caps: pl.DataFrame) -> Figure:
 def main() -> None:
     """Collect, relate, draw and store."""
     caps, course = caps_of(Path(sys.argv[1])), course_of([Path(run) for run in sys.argv[2:]])
-    alive = caps.filter(collapsed=0)
+    least = caps.filter(collapsed=1)["cap"].max()
+    alive = caps if least is None else caps.filter(pl.col("cap") > least)
+    later = course.filter(pl.col("update") > pl.col("update").min().over("seed"))
     lines = {
-        "caps": [outcomes.relate(alive, pair) for pair in outcomes.PAIRS if pair.expected],
+        "caps": [outcomes.relate(caps, pair) for pair in OF_LINES],
+        "caps_where_none_collapsed": [outcomes.relate(alive, pair) for pair in OF_LINES],
         "firms_learn": slopes_of(course),
+        "without_the_first_record": slopes_of(later),
         "same_update": slopes_of(at_the_same_update(course)),
     }
     print(json.dumps(lines, indent=1))

@@ -1,13 +1,13 @@
-"""How outcomes go together over runs: python reproduce/business_cycle/signs.py SWEEP [NAME]
+"""How outcomes go together over runs: python reproduce/business_cycle/signs.py NAME SWEEP ...
 
-SWEEP is the finished folder of `fisc sweep reproduce/business_cycle/signs.toml`, or of a sweep over the same settings
-with another budget. In all its runs taxes are learned. Stores beside this file the runs
-(NAME.csv; by default NAME is signs), the least-squares lines with 95 % bootstrap intervals over settings, all seeds of
-a setting drawn together (NAME.json), and the scatter (NAME.png).
+SWEEP are finished folders of `fisc sweep reproduce/business_cycle/signs.toml` and the like, which may have other seeds
+of the same settings. In all their runs taxes are learned. Stores beside this file the runs (NAME.csv), the
+least-squares lines with 95 % bootstrap intervals over settings, all seeds of a setting drawn together (NAME.json), and
+the scatter (NAME.png).
 
 Over all runs at once what differs between settings counts too: a low quota leaves more goods at home, whatever prices
 are. So every line is also given within settings of exports: both outcomes less their means over the runs with the same
-quota and floor; and over the runs that did not collapse.
+quota and floor; and both over all runs and over those that did not collapse.
 """
 
 import json
@@ -24,6 +24,8 @@ from fisc.plots.wording import line_claim, line_notes
 
 HERE = Path(__file__).parent
 EXPORTS = ("export_floor", "export_quota")
+SETTING = (*EXPORTS, "government", "clip", "epochs")
+"""What sets the runs apart, beside their seeds."""
 LABELS = {
     "price": "Mean price (dollars)",
     "goods_consumed": "Units of each good consumed per quarter",
@@ -36,23 +38,24 @@ LABELS = {
 }
 
 
-def runs_of(sweep: Path) -> pl.DataFrame:
+def runs_of(*sweeps: Path) -> pl.DataFrame:
     """A row for each run: its setting, its seed, and what came of it.
 
     Raises:
         SystemExit: if a point of the sweep is not finished.
     """
     found = []
-    for number, folder in enumerate(points_of(sweep)):
+    for folder in (folder for sweep in sweeps for folder in points_of(sweep)):
         scenario = json.loads((folder / "provenance.json").read_text())["plan"]["scenario"]
         learner = scenario["learning"]["consumer"]
         evaluation = pl.read_parquet(folder / "evaluation.parquet")
         collapsed = evaluation.filter(metric="collapsed").select("arm", "seed", pl.col("value").alias("collapsed"))
         runs = tabulate_outcomes(evaluation, "total_welfare").join(collapsed, on=["arm", "seed"], how="left")
-        setting = {"setting": number, **{key: scenario["economy"][key] for key in EXPORTS}}
-        setting |= {"government": scenario["objective"], "clip": learner["clip"], "epochs": learner["epochs"]}
+        setting = {key: scenario["economy"][key] for key in EXPORTS} | {"government": scenario["objective"]}
+        setting |= {key: learner[key] for key in ("clip", "epochs")}
         found.append(runs.with_columns(**{key: pl.lit(value) for key, value in setting.items()}))
-    return pl.concat(found).sort("setting", "seed")
+    numbered = pl.concat(found).with_columns(setting=pl.struct(SETTING).rank("dense") - 1)
+    return numbered.sort("setting", "seed")
 
 
 def points_of(sweep: Path) -> list[Path]:
@@ -115,12 +118,13 @@ def draw(runs: pl.DataFrame) -> Figure:
 
 def main() -> None:
     """Collect, relate, draw and store."""
-    sweep, name = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "signs"
-    runs = runs_of(sweep)
+    name, runs = sys.argv[1], runs_of(*map(Path, sys.argv[2:]))
+    alive = runs.filter(collapsed=0)
     lines = {
         "all": lines_of(runs),
         "within_exports": lines_of(within(runs)),
-        "not_collapsed": lines_of(runs.filter(collapsed=0)),
+        "not_collapsed": lines_of(alive),
+        "not_collapsed_within_exports": lines_of(within(alive)),
     }
     for kind, found in lines.items():
         for line in found:

@@ -70,18 +70,20 @@ def test_intervals_of_the_lines_are_over_settings(runs):
 
 @pytest.fixture
 def courses(tmp_path):
-    """By hand: two runs without taxes, three records each while firms learn, and some that do not count. Consumption is
-    5 - 3·price + 2·wage in one and 100 higher in the other, where prices are 20 higher."""
+    """By hand: two runs without taxes, three records each while firms learn, and some that do not count: of other
+    phases, arms and roles, and one right after another record. Consumption is 2·wage - 3·price, and 160 higher in the
+    run in which prices are 20 higher."""
     columns = ["role", "arm", "phase", "seed", "update", "metric", "value"]
     rows = [("economy", "free_market", "phase 1", 0, 0, name, 9.0) for name in ("price", "goods_consumed")]
     rows += [
         ("economy", "planner", "phase 2", 0, 0, "price", 9.0),
         ("firm", "free_market", "phase 2", 0, 0, "price", 9.0),
     ]
-    for seed, (update, wage) in product((0, 1), enumerate((1.0, 3.0, 2.0))):
-        price = 20.0 * seed + update
+    for seed, (number, wage) in product((0, 1), enumerate((1.0, 3.0, 2.0))):
+        price, update = 20.0 * seed + number, 10 * number
         outcomes = {"price": price, "wage": wage, "labor": wage, "goods_consumed": 160.0 * seed - 3 * price + 2 * wage}
         rows += [("economy", "free_market", "phase 2", seed, update, *item) for item in outcomes.items()]
+        rows += [("economy", "free_market", "phase 2", seed, 11, name, 99.0) for name in outcomes if number == 1]
     pl.DataFrame(rows, columns, orient="row").write_parquet(tmp_path / "metrics.parquet")
     return tmp_path
 
@@ -92,9 +94,9 @@ def test_what_consumption_does_while_firms_learn_is_told_within_runs(courses):
     consumption, hours = prices.slopes_of(prices.course_of([courses]))
     assert consumption["with_given"]["slope"] == pytest.approx(-3)
     assert consumption["alone"]["slope"] == pytest.approx(-2)
-    assert (consumption["runs"], consumption["records"], consumption["rising"]) == (2, 6, 0)
+    assert (consumption["runs"], consumption["records"], consumption["with_given"]["rising"]) == (2, 6, 0)
     assert consumption["correlation_with_given"] == pytest.approx(0.5)
-    assert hours["alone"]["slope"] == pytest.approx(1) and hours["rising"] == 2
+    assert hours["alone"]["slope"] == pytest.approx(1) and hours["alone"]["rising"] == 2
     for line in (consumption, hours):
         assert line["alone"]["low"] == pytest.approx(line["alone"]["slope"])  # both runs are alike
 

@@ -67,7 +67,7 @@ def over_jobs(function: Callable[..., Any], num_jobs: int) -> Callable[..., Any]
 def num_devices_used(num_environments: int, num_jobs: int) -> int:
     """How many devices train: all if each has jobs of its own, else as many as divide the environments of a job."""
     devices = jax.device_count()
-    if jax.process_count() == 1 and num_jobs >= devices:
+    if _has_a_job_for_each_device(num_jobs):
         return devices
     return max(n for n in range(1, devices + 1) if num_environments % n == 0)
 
@@ -80,9 +80,13 @@ def compile_block(system: TwoLevel, num_updates: int, num_jobs: int) -> Callable
     always share the environments, which all their devices have to divide.
     """
     updates = block(system, num_updates)
-    if jax.process_count() == 1 and num_jobs >= jax.device_count():
+    if _has_a_job_for_each_device(num_jobs):
         return over_jobs(updates, num_jobs)
     return _over_environments(updates, num_devices_used(system.num_environments, num_jobs))
+
+
+def _has_a_job_for_each_device(num_jobs: int) -> bool:
+    return jax.process_count() == 1 and num_jobs >= jax.device_count()
 
 
 def _over_environments(function: Callable[..., Any], num_devices: int) -> Callable[..., Any]:

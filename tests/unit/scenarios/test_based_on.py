@@ -65,13 +65,13 @@ def test_tables_of_free_keys_are_merged_and_can_be_emptied(write):
     assert mine.budgets["full"] == preset.budgets["full"]
 
 
-def test_the_release_differs_from_the_paper_in_three_matters():
-    """The release of Curry et al. (2022): frozen luck of firms and government, a discount that is taken once, and a
-    government that learns at 0.05 of the others' rate."""
+def test_the_release_differs_from_the_paper_in_four_matters():
+    """The release of Curry et al. (2022): frozen luck of firms and government, a discount that is taken once, passes of
+    which none is skipped, and a government that learns at a tenth of the paper's rate."""
     paper, release = load_scenario("rbc-paper-short"), load_scenario("rbc-release-faithful")
     assert release.economy == replace(paper.economy, luck_is_frozen=True)
     for role, config in release.learning.roles.items():
-        changed = {"discounts": "once"} | ({"learning_rate": 5e-5} if role == "government" else {})
+        changed = {"discounts": "once", "kl_limit": 1e6} | ({"learning_rate": 5e-5} if role == "government" else {})
         assert config == replace(paper.learning.roles[role], **changed)
     assert (release.taxes, release.budgets, release.arms) == (paper.taxes, paper.budgets, paper.arms)
 
