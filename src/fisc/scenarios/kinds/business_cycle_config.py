@@ -76,8 +76,8 @@ class BusinessCycleConfig(EconomyConfig):
     luck_is_frozen: bool = False
     """Whether firms and government draw their luck once and for ever, as a fault of the release had it."""
     drops_last_offers: bool = False
-    """Whether firms and government have no choice in the last quarter, whose offers nobody meets, so that it is noise to
-    a policy that learns. Firms then invest a single share."""
+    """Whether firms and government have no choice in the last quarter, whose offers nobody meets: noise to a policy
+    that learns. Firms then invest a single share."""
     num_digits: int = 10
     """Digits in which budgets and stocks are seen."""
 
