@@ -2,8 +2,8 @@
 # What learns in the business cycle: fixed rates against a government that learns, the same without a curriculum, PPO and
 # policy gradient, pairs of constant rates, what happens as one side after the other learns, how outcomes go together, and
 # what each side could still gain. Stores the results beside this file.
-# Run from the repository root after `make setup`: some five hours on two cores, of which the last two sweeps take one. Arms may be trained apart, in folders of
-# their own, and put together by join.py.
+# Run from the repository root after `make setup`: some five hours on two cores, of which the last two sweeps take one.
+# Arms may be trained apart, in folders of their own, and put together by join.py.
 set -euo pipefail
 here=$(dirname "$0")
 out=${1:-runs/reproduce-business-cycle}

@@ -157,9 +157,7 @@ def train_group(
         size = min(group.block, group.system.num_updates - done)
         must_compile = compiled is None or compiled[0] != size
         if must_compile:
-            if compiled is None and (idle := _idle_devices(group)):
-                note(idle)
-            note(f"compiling {group.name}")
+            _announce(group, note, is_first=compiled is None)
             compiled = (size, compile_block(group.system, size, len(group.jobs)))
         if group.adviser is not None:
             economies = stack(group.adviser.economies())
@@ -215,6 +213,13 @@ def _report(group: Group, metrics: dict[str, np.ndarray], done: int, pace: float
     if pace is None:
         return Report(group.name, done, total, None, welfare, None)
     return Report(group.name, done, total, group.steps_per_update / pace, welfare, pace * (total - done))
+
+
+def _announce(group: Group, note: Callable[[str], None], is_first: bool) -> None:
+    """Say that a block is compiled, and before the first one if devices have nothing to do."""
+    if is_first and (idle := _idle_devices(group)):
+        note(idle)
+    note(f"compiling {group.name}")
 
 
 def _idle_devices(group: Group) -> str:
