@@ -62,8 +62,10 @@ def points_of(sweep: Path) -> list[Path]:
     """The run folders of a sweep, in order.
 
     Raises:
-        SystemExit: if a point of the sweep is not finished.
+        SystemExit: if there is no sweep, or a point of it is not finished.
     """
+    if not (sweep / "sweep.json").exists():
+        raise SystemExit(f"{sweep} has no sweep.json: give the folder of a sweep, the --out of fisc sweep")
     points = json.loads((sweep / "sweep.json").read_text())["points"]
     for name, state in points.items():
         if state["state"] != "finished":

@@ -133,6 +133,8 @@ def test_a_sweep_that_is_not_finished_is_refused(tmp_path):
     (tmp_path / "sweep.json").write_text('{"points": {"a": {"state": "finished"}, "b": {"state": "failed"}}}')
     with pytest.raises(SystemExit, match="b is failed: go on with"):
         script("signs").points_of(tmp_path)
+    with pytest.raises(SystemExit, match="nowhere has no sweep.json: give the folder"):
+        script("signs").points_of(tmp_path / "nowhere")
 
 
 def test_pairs_of_rates_are_met_by_consumers_and_firms_who_learned_without_taxes(tmp_path, monkeypatch):
