@@ -106,7 +106,7 @@ TABLES: dict[str, Table] = {
         {"seed": _COUNT, "update": _COUNT, "rate_of": _TEXT, "metric": _TEXT, "value": _NUMBER},
         key=("seed", "update", "rate_of", "metric"),
         nullable=("rate_of",),
-        metrics=("rate", "slope", "welfare"),
+        metrics=("rate", "slope", "welfare", "version"),
     ),
     "frontier": Table(
         {"arm": _TEXT, "seed": _COUNT, "weight": _NUMBER, "metric": _TEXT, "value": _NUMBER},

@@ -146,20 +146,27 @@ class FrontierConfig:
 class LaboratoriesConfig:
     """How the arm laboratories finds its schedule: versions of it have an economy each, with citizens of their own."""
 
+    search: Literal["climb", "line"] = "climb"
+    """Whether versions lie around the schedule, which moves uphill; or in a row, in the direction that pays at once."""
     begins_at: float = 0.25
     """Every rate before the search."""
     width: float = 0.2
-    """How far above or below the schedule's the rates of its versions lie."""
+    """How far above or below the schedule's the rates of its versions lie, in a climb."""
     reach: float = 1.0
-    """How far a rate gets from where it begins if all that is found agrees; moves become smaller towards the end."""
+    """How far a rate gets from where it begins: in a climb, if all that is found agrees; on a line, in the last version
+    the rate that pays most at once."""
     memory: float = 0.85
-    """Weight of what was found one move before."""
+    """Weight of what was found one move before, in a climb."""
     block: int = 25
     """Updates of citizens between two moves."""
     listens_at: float = 0.125
     """Share of the search before which nothing is found: citizens have not answered their version yet."""
     environments: int = 64
     """Of each version."""
+    tries: int = 8
+    """Versions on a line, the one that it begins at among them."""
+    draws: int = 1024
+    """Episodes under rates drawn at random, at least, that say what pays at once."""
 
     def __post_init__(self):
         check("laboratories.begins_at", self.begins_at, 0 <= self.begins_at <= 1, "in [0, 1]")
@@ -168,6 +175,8 @@ class LaboratoriesConfig:
         check("laboratories.memory", self.memory, 0 <= self.memory < 1, "in [0, 1)")
         check("laboratories.listens_at", self.listens_at, 0 <= self.listens_at < 1, "in [0, 1)")
         check("laboratories.block", self.block, self.block >= 1, "at least 1")
+        check("laboratories.tries", self.tries, self.tries >= 3, "at least 3")
+        check("laboratories.draws", self.draws, self.draws >= 64, "at least 64")
         check("laboratories.environments", self.environments, self.environments >= 2, "at least 2")
 
 

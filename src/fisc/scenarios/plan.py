@@ -68,7 +68,7 @@ def plan(
         if error is not None:
             raise error
     if LABORATORIES in loaded.arms:
-        _check_laboratories(loaded)
+        _check_laboratories(loaded, budget)
     if loaded.frontier.weights:
         loaded.economy.weighing_equality(1.0)
         if "planner" not in loaded.arms:
@@ -76,11 +76,16 @@ def plan(
     return Plan(loaded, chosen, budget, length, scenario, dict(overrides or {}))
 
 
-def _check_laboratories(scenario: Scenario) -> None:
+def _check_laboratories(scenario: Scenario, budget: str) -> None:
     """Refuse laboratories in which nobody could learn."""
     if not scenario.learning.people_learn:
         raise ConfigError(
             "arm laboratories compares citizens who learn: set learning.citizens to 'learn', or leave it out"
+        )
+    if scenario.laboratories.search == "line" and not scenario.budget(budget).common_updates:
+        raise ConfigError(
+            "laboratories.search = 'line' asks citizens who have learned without taxes: set "
+            f"budgets.{budget}.common_updates above 0, or laboratories.search to 'climb'"
         )
     number = scenario.laboratories.environments
     for name, role in scenario.learning.roles.items():  # of every role, as learning.environments is checked too

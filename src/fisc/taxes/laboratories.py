@@ -64,3 +64,27 @@ def steps(num_moves: int, memory: float, reach: float) -> Float[np.ndarray, " n"
     """
     falling = 1.0 - np.arange(1, num_moves + 1) / (num_moves + 1)
     return reach * falling / max(np.sum(falling * (1.0 - memory ** np.arange(1, num_moves + 1))), 1e-9)
+
+
+def worth(rates: Float[np.ndarray, "n b"], welfare: Float[np.ndarray, " n"]) -> Float[np.ndarray, " b"]:
+    """What welfare gains by each rate, from 0 to 1, by least squares over schedules drawn at random."""
+    apart = rates - rates.mean(axis=0)
+    return np.linalg.lstsq(apart, welfare - welfare.mean(), rcond=None)[0]
+
+
+def along(
+    start: Float[np.ndarray, " b"], worth: Float[np.ndarray, " b"], reach: float, num: int
+) -> Float[np.ndarray, "v b"]:
+    """Schedules in a row from `start` in the direction of `worth`, in equal steps within 0 and 1.
+
+    In the last one the rate that is worth most, for better or worse, lies `reach` from where it began.
+    """
+    far = np.linspace(0.0, reach, num)[:, None]
+    return np.clip(start + far * worth / max(np.max(np.abs(worth)), 1e-9), 0.0, 1.0)
+
+
+def best_of_row(welfare: Float[np.ndarray, " v"]) -> int:
+    """Which schedule in a row is best, by itself and its neighbors, who weigh half as much each: so luck counts less."""
+    weights = np.array([1.0, 2.0, 1.0])
+    total = np.convolve(np.pad(welfare, 1), weights, mode="valid")
+    return int(np.argmax(total / np.convolve(np.pad(np.ones_like(welfare), 1), weights, mode="valid")))
