@@ -132,9 +132,10 @@ FIGURES: dict[str, FigureSpec] = {
     ),
     "search": FigureSpec(
         "How a schedule was found by trying",
-        "Versions of the schedule lie above and below it, each in an economy of its own; it moves to where the better "
-        "ones are. Left: the schedule. Right: what its versions are worth on average while they learn: another "
-        "measure than the evaluation's. Lines are means over seeds, bands run from the lowest to the highest seed.",
+        "Versions of a schedule, each in an economy of its own. In a climb they lie above and below it, and it moves "
+        "to where the better ones are; on a line it is the best of them so far. Left: the schedule. Right: what its "
+        "versions are worth, each (thin) and on average, while they learn: another measure than the evaluation's. "
+        "Lines are means over seeds, bands run from the lowest to the highest seed.",
         "search",
         _search,
         is_special=True,

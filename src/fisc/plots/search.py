@@ -25,7 +25,7 @@ def tabulate_search(search: pl.DataFrame) -> pl.DataFrame:
     Raises:
         RecordError: if there is no rate or no welfare to draw.
     """
-    wanted = search.filter(pl.col("metric").is_in(["rate", "welfare"]) & pl.col("value").is_finite())
+    wanted = search.filter(pl.col("metric").is_in(["rate", "welfare", "version"]) & pl.col("value").is_finite())
     if missing := [name for name in ("rate", "welfare") if name not in set(wanted["metric"])]:
         raise RecordError(f"search.parquet has no finite {' or '.join(missing)}: the search has not begun")
     names = wanted["rate_of"].unique(maintain_order=True).to_list()
@@ -45,7 +45,7 @@ def tabulate_search(search: pl.DataFrame) -> pl.DataFrame:
 
 @style.styled()
 def draw_search(search: pl.DataFrame, objective: str, money: str = "coin") -> tuple[Figure, pl.DataFrame]:
-    """Draw the rates of the schedule, and what its versions are worth on average, over the updates of the search.
+    """Draw the rates of the schedule, and what its versions are worth, over the updates of the search.
 
     Args:
         search: rows `seed, update, rate_of, metric, value`.
@@ -70,8 +70,10 @@ def draw_search(search: pl.DataFrame, objective: str, money: str = "coin") -> tu
     rates.set_title("The schedule")
     rates.set_ylabel("Marginal tax rate (percent)")
     figure.legend(loc="outside lower center", ncols=min(len(names), 4))
+    for _, rows in table.filter(pl.col("metric") == "version").group_by("rate_of", maintain_order=True):
+        welfare.plot(rows["update"], rows["mean"], color=style.MUTED, alpha=0.4, linewidth=0.7, zorder=1)
     _draw_course(welfare, table.filter(pl.col("metric") == "welfare"), style.INK, None)
-    welfare.set_title("Its versions, on average")
+    welfare.set_title("Its versions, and their average")
     welfare.set_ylabel(metric_label(objective, money))
     for panel in (rates, welfare):
         panel.set_xlabel("Updates of the search")

@@ -1,4 +1,4 @@
-"""The arm `laboratories`: a schedule is searched in economies side by side, and then given to citizens like any other."""
+"""The arm `laboratories`: a schedule is searched in economies side by side, and then given to citizens like others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

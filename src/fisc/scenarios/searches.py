@@ -170,6 +170,7 @@ class Line(Search):
         answered = [block["welfare"] for block in self.heard if self.listens(block["update"])]
         if answered:
             self.schedule = self.versions()[best_of_row(np.mean(answered, axis=0))]
+            self.heard[-1]["schedule"] = self.schedule.tolist()
 
     def memory(self) -> dict[str, Any]:
         return super().memory() | {"worth": self.worth.tolist()}

@@ -84,7 +84,7 @@ def along(
 
 
 def best_of_row(welfare: Float[np.ndarray, " v"]) -> int:
-    """Which schedule in a row is best, by itself and its neighbors, who weigh half as much each: so luck counts less."""
+    """Which schedule in a row is best, by itself and its neighbors, each of half its weight: luck then counts less."""
     weights = np.array([1.0, 2.0, 1.0])
     total = np.convolve(np.pad(welfare, 1), weights, mode="valid")
     return int(np.argmax(total / np.convolve(np.pad(np.ones_like(welfare), 1), weights, mode="valid")))

@@ -36,6 +36,21 @@ def test_means_and_ranges_over_seeds_are_drawn_rate_by_rate():
     assert {text.get_text() for text in figure.legends[0].get_texts()} == {"from 0", "from 9"}
 
 
+def test_every_version_is_a_thin_line_through_its_mean_over_seeds():
+    """By hand: two versions of two seeds, 1 apart, beside their average."""
+    rows = [
+        (seed, update, f"version {v}", "version", 10.0 * v + update + seed)
+        for seed in range(2)
+        for update in (10, 20, 30)
+        for v in range(2)
+    ]
+    versions = pl.DataFrame(rows, schema=["seed", "update", "rate_of", "metric", "value"], orient="row")
+    figure, _ = draw_search(pl.concat([course(), versions]), "utilitarian")
+    lines = [line.get_ydata().tolist() for line in figure.axes[1].lines]
+    assert lines == [[10.5, 20.5, 30.5], [20.5, 30.5, 40.5], [0.5, 100.5, 200.5]]
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"from 0", "from 9"}
+
+
 def test_one_block_of_one_seed_is_a_dot_without_a_band():
     """Contract: something is seen."""
     figure, _ = draw_search(course(seeds=1, blocks=1), "utilitarian")

@@ -11,13 +11,13 @@ import pytest
 import fisc
 from fisc.core.errors import ConfigError, DivergenceError, RunError
 from fisc.records.store import RunFolder
-from fisc.scenarios import checkpoint, laboratories, training
+from fisc.scenarios import build, checkpoint, laboratories, searches, training
 from fisc.scenarios import compare as comparison
 from fisc.scenarios.compare import plan, reevaluate
 from fisc.scenarios.registry import LABORATORIES, load_scenario
 from fisc.scenarios.settings import load_setting
 from fisc.scenarios.worlds import unsolved_worlds
-from fisc.taxes.laboratories import slopes, steps, uphill, versions
+from fisc.taxes.laboratories import along, best_of_row, slopes, steps, uphill, versions
 
 SMALL = {
     "economy.workers": 8,
@@ -34,6 +34,15 @@ SMALL = {
     "budgets.smoke.search_updates": 12,
 }
 ARMS = ["free_market", "laboratories"]
+LINE = SMALL | {
+    "laboratories.search": "line",
+    "laboratories.begins_at": 0.0,
+    "laboratories.reach": 0.6,
+    "laboratories.listens_at": 0.5,
+    "laboratories.tries": 3,
+    "laboratories.draws": 65,
+    "budgets.smoke.common_updates": 2,
+}
 
 
 def compare(out, **options):
@@ -85,7 +94,8 @@ def test_citizens_are_trained_and_judged_under_what_was_found(run):
 
 def test_the_course_is_recorded_and_drawn(run):
     course = RunFolder.open(run.folder).read_table("search")
-    assert set(course["rate_of"].drop_nulls()) == {"from 0", "from 500", "from 2000"}
+    rates = course.filter(pl.col("metric").is_in(["rate", "slope"]))
+    assert set(rates["rate_of"]) == {"from 0", "from 500", "from 2000"}
     blocks, _ = heard(run.folder, seed=1)
     mine = course.filter((pl.col("seed") == 1) & (pl.col("metric") == "welfare")).sort("update")
     np.testing.assert_allclose(mine["value"], [np.mean(block["welfare"]) for block in blocks])
@@ -160,7 +170,7 @@ def test_versions_have_luck_of_their_own():
     # Property: no two of all seeds' versions begin alike, nor like an arm.
     planned = plan("one-step", arms=ARMS, seeds=2, budget="smoke", overrides=SMALL)
     worlds = [world for world in unsolved_worlds(planned) if world.arm == LABORATORIES]
-    keys = [job.key for world in worlds for job in laboratories.Search(planned, world).jobs()]
+    keys = [job.key for world in worlds for job in searches.Climb(planned, world).jobs()]
     keys += [jax.random.key(seed) for seed in planned.seeds]
     assert len({tuple(np.asarray(jax.random.key_data(key)).tolist()) for key in keys}) == 2 * 4 + 2
 
@@ -169,6 +179,78 @@ def test_what_a_version_is_worth_is_seen_in_all_its_environments():
     # By hand: of 6 environments, where other training records 4.
     planned = plan("one-step", arms=ARMS, budget="smoke", overrides=SMALL | {"laboratories.environments": 6})
     assert laboratories.system(planned).num_watched == laboratories.system(planned).num_environments == 6
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    """A finished comparison whose versions lie in a row."""
+    return compare(tmp_path_factory.mktemp("line") / "run", overrides=LINE)
+
+
+def test_a_line_keeps_the_version_that_is_best_once_it_was_answered(line):
+    # Closed form: of four blocks the first two are not listened to, and of the others the mean counts.
+    for seed in (0, 1):
+        content = (line.folder / "checkpoints" / f"laboratories-seed-{seed}.ckpt").read_bytes()
+        known = json.loads(content.split(b"\n")[2])["adviser"]
+        row = along(np.zeros(3), np.array(known["worth"]), 0.6, 3)
+        answered = np.mean([block["welfare"] for block in known["heard"][2:]], axis=0)
+        np.testing.assert_allclose(known["schedule"], row[best_of_row(answered)])
+        np.testing.assert_allclose(known["heard"][1]["schedule"], 0.0, err_msg="nothing is found before")
+        np.testing.assert_allclose(known["heard"][3]["schedule"], known["schedule"])
+        np.testing.assert_allclose(
+            json.loads((line.folder / "exact.json").read_text())[f"laboratories/{seed}"], known["schedule"]
+        )
+        assert np.max(row) == pytest.approx(0.6), "the rate that pays most goes all the way"
+    # By hand, in environments of 2 steps: the common start (2 environments, 2 updates), 66 episodes asked about, 3
+    # versions for 12 updates, and 2 arms for 2, of 2 seeds each.
+    assert line.summary["env_steps"] == 2 * (4 * 2 + 66 * 2 + 4 * 3 * 12 + 4 * 2 * 2)
+
+
+def test_what_every_version_was_worth_is_recorded(line):
+    course = RunFolder.open(line.folder).read_table("search").filter(pl.col("metric") == "version")
+    heard_last = heard(line.folder, 1)[0][-1]
+    mine = course.filter((pl.col("seed") == 1) & (pl.col("update") == 12)).sort("rate_of")
+    assert mine["rate_of"].to_list() == ["version 0", "version 1", "version 2"]
+    np.testing.assert_allclose(mine["value"], heard_last["welfare"])
+
+
+def test_citizens_who_do_not_answer_are_asked_what_rates_are_worth():
+    # Property: as they work the same under every schedule, a rate only moves coin from rich to poor, so it pays; and
+    # whoever is asked again says the same.
+    planned = plan("one-step", arms=ARMS, budget="smoke", overrides=LINE | {"laboratories.draws": 512})
+    world = next(world for world in unsolved_worlds(planned) if world.arm == LABORATORIES)
+    found = []
+    for _ in range(2):
+        search = searches.Line(planned, world)
+        citizen = build.make_learners(planned.scenario)["citizen"]
+        search.ask({"citizen": citizen.init(jax.random.key(7), search.economy(search.start), "citizen")})
+        found.append(search.worth)
+    assert found[0][0] > 0 and found[0][1] > 0
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_line_goes_on_to_the_same_end_without_asking_again(line, tmp_path, monkeypatch):
+    # Property: stopped after the second block.
+    def full(path, state, note):
+        if "seed-1" in path.name and note["updates"] == 9:
+            raise OSError(28, "No space left on device")
+        save(path, state, note)
+
+    save = checkpoint.save
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
+        patched.setattr(checkpoint, "save", full)
+        compare(tmp_path / "run", overrides=LINE)
+    monkeypatch.setattr(searches.Line, "ask", lambda *_: pytest.fail("citizens are asked once"))
+    compare(tmp_path / "run", overrides=LINE, resume=True)
+    for name in ("checkpoints/laboratories-seed-1.ckpt", "exact.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (line.folder / name).read_bytes(), name
+
+
+def test_a_line_needs_citizens_who_have_learned_without_taxes():
+    """Contract."""
+    overrides = LINE | {"budgets.smoke.common_updates": 0}
+    with pytest.raises(ConfigError, match=r"set budgets.smoke.common_updates above 0, or .*'climb'"):
+        plan("one-step", arms=ARMS, budget="smoke", overrides=overrides)
 
 
 def test_a_search_of_few_moves_says_so(tmp_path):
@@ -186,6 +268,9 @@ def test_a_search_of_few_moves_says_so(tmp_path):
         ({"laboratories.begins_at": 1.5}, "laboratories.begins_at is 1.5: it must be in [0, 1]"),
         ({"laboratories.listens_at": 1.0}, "laboratories.listens_at is 1.0: it must be in [0, 1)"),
         ({"laboratories.memory": 1.0}, "laboratories.memory is 1.0: it must be in [0, 1)"),
+        ({"laboratories.search": "circle"}, "laboratories.search is 'circle'"),
+        ({"laboratories.tries": 2}, "laboratories.tries is 2: it must be at least 3"),
+        ({"laboratories.draws": 10}, "laboratories.draws is 10: it must be at least 64"),
         ({"laboratories.environments": 1}, "laboratories.environments is 1: it must be at least 2"),
         ({"laboratories.blocks": 3}, "did you mean 'laboratories.block'"),
         ({"budgets.smoke.search_updates": -1}, "search_updates is -1: it must be at least 0"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fisc.taxes.laboratories import directions, slopes, steps, uphill, versions
+from fisc.taxes.laboratories import along, best_of_row, directions, slopes, steps, uphill, versions, worth
 
 
 @pytest.mark.parametrize("num, versions_needed", [(1, 2), (2, 4), (3, 4), (4, 8), (7, 8), (8, 16)])
@@ -65,3 +65,21 @@ def test_moves_that_agree_add_up_to_the_reach_and_fade(num, memory, reach):
     assert np.sum([size * uphill(same[:n], memory)[0] for n, size in enumerate(sizes, start=1)]) == pytest.approx(reach)
     assert np.all(np.diff(sizes) < 0) and np.all(sizes > 0)
     assert len(steps(0, memory, reach)) == 0
+
+
+def test_the_slopes_of_a_plane_are_found_from_schedules_drawn_at_random():
+    rates = np.random.default_rng(2).uniform(size=(40, 3))
+    np.testing.assert_allclose(worth(rates, 5.0 + rates @ np.array([4.0, -1.0, 0.0])), [4.0, -1.0, 0.0], atol=1e-9)
+
+
+def test_a_row_leads_to_the_reach_of_what_pays_most_and_stays_within_bounds():
+    # By hand: the second rate pays most and goes from 0.2 to 0.8; the third costs, and ends at 0.
+    rows = along(np.full(3, 0.2), np.array([50.0, 100.0, -80.0]), 0.6, 4)
+    np.testing.assert_allclose(rows, [[0.2, 0.2, 0.2], [0.3, 0.4, 0.04], [0.4, 0.6, 0.0], [0.5, 0.8, 0.0]], atol=1e-12)
+    np.testing.assert_allclose(along(np.full(2, 0.1), np.zeros(2), 0.6, 3), np.full((3, 2), 0.1))
+
+
+def test_the_best_of_a_row_is_not_one_lucky_version():
+    # By hand: (2·a + b)/3 at an end, (a + 2·b + c)/4 within; 9 alone is worth 4.5, the hill's top 4.75.
+    assert best_of_row(np.array([0.0, 9.0, 0.0, 3.0, 6.0, 4.0])) == 4
+    assert best_of_row(np.array([7.0, 5.0, 1.0])) == 0
