@@ -158,15 +158,15 @@ class LaboratoriesConfig:
     memory: float = 0.85
     """Weight of what was found one move before, in a climb."""
     block: int = 25
-    """Updates of citizens between two moves."""
+    """Updates of citizens between two moves of a climb; on a line between two looks."""
     listens_at: float = 0.125
     """Share of the search before which nothing is found: citizens have not answered their version yet."""
     environments: int = 64
     """Of each version."""
     tries: int = 8
-    """Versions on a line, the one that it begins at among them."""
+    """Versions on a line, the one that it begins at among them; in a climb it is the brackets that say how many."""
     draws: int = 1024
-    """Episodes under rates drawn at random, at least, that say what pays at once."""
+    """Episodes under rates drawn at random, at least, that say in which direction a line goes."""
 
     def __post_init__(self):
         check("laboratories.begins_at", self.begins_at, 0 <= self.begins_at <= 1, "in [0, 1]")

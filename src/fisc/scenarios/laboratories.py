@@ -13,12 +13,11 @@ from fisc.scenarios import build
 from fisc.scenarios.evaluation import World
 from fisc.scenarios.plan import Plan
 from fisc.scenarios.registry import LABORATORIES
-from fisc.scenarios.searches import Climb, Line
-from fisc.scenarios.training import Group, Report, train_group
+from fisc.scenarios.searches import Climb, Line, Search
+from fisc.scenarios.training import Group, Report, checkpoint_of, train_group
 from fisc.scenarios.worlds import keep_rates
 
-FEW_MOVES = 10
-"""With fewer a climb says little."""
+SEARCHES: dict[str, type[Search]] = {"climb": Climb, "line": Line}
 
 
 def search_all(
@@ -66,24 +65,19 @@ def _search(
     note: Callable[[str], None],
 ) -> Group:
     """Find a schedule for one seed, or go on finding it, or look up how it was found."""
-    adviser = Line(planned, world) if planned.scenario.laboratories.search == "line" else Climb(planned, world)
-    name = f"{LABORATORIES}-seed-{world.seed}"
-    if isinstance(adviser, Line) and not (folder.path / "checkpoints" / f"{name}.ckpt").exists():
-        note(f"asking citizens of seed {world.seed} what {len(adviser.names)} rates are worth at once")
-        adviser.ask(begun[world.seed])
+    adviser = SEARCHES[planned.scenario.laboratories.search](planned, world)
     group = Group(
-        name,
+        f"{LABORATORIES}-seed-{world.seed}",
         adviser.jobs(),
         system(planned),
         adviser.config.block,
         begun={seed: dict(states) for seed, states in begun.items()},
         adviser=adviser,
     )
+    if not checkpoint_of(group, folder).exists():
+        adviser.prepare(begun.get(world.seed, {}), note)
     number = len(group.jobs)
     note(f"searching a schedule in {number} economies, seed {world.seed}: {adviser.num_updates} updates each")
-    if isinstance(adviser, Climb) and len(adviser.steps) < FEW_MOVES:
-        few = f"{len(adviser.steps)} moves" if len(adviser.steps) != 1 else "one move"
-        note(f"the schedule makes {few} in this budget, which finds little: give a longer one, or a smaller block")
     train_group(group, folder, say, note=note)
     found = zip(adviser.names, adviser.schedule, strict=True)
     note(f"found, seed {world.seed}: " + ", ".join(f"{100 * rate:.1f} % {name}" for name, rate in found))

@@ -82,11 +82,8 @@ def _check_laboratories(scenario: Scenario, budget: str) -> None:
         raise ConfigError(
             "arm laboratories compares citizens who learn: set learning.citizens to 'learn', or leave it out"
         )
-    if scenario.laboratories.search == "line" and not scenario.budget(budget).common_updates:
-        raise ConfigError(
-            "laboratories.search = 'line' asks citizens who have learned without taxes: set "
-            f"budgets.{budget}.common_updates above 0, or laboratories.search to 'climb'"
-        )
+    if scenario.laboratories.search == "line":
+        _check_line(scenario, budget)
     number = scenario.laboratories.environments
     for name, role in scenario.learning.roles.items():  # of every role, as learning.environments is checked too
         if role.minibatches > number:
@@ -94,6 +91,27 @@ def _check_laboratories(scenario: Scenario, budget: str) -> None:
                 f"laboratories.environments is {number}: it must be at least learning.{name}.minibatches "
                 f"({role.minibatches})"
             )
+
+
+def _check_line(scenario: Scenario, budget: str) -> None:
+    """Refuse a line that asks nobody, listens to people who have not answered, or leads nowhere."""
+    config, what = scenario.laboratories, "laboratories.search = 'line'"
+    if not scenario.budget(budget).common_updates:
+        raise ConfigError(
+            f"{what} asks citizens who have learned without taxes: set budgets.{budget}.common_updates above 0, or "
+            "laboratories.search to 'climb'"
+        )
+    if config.listens_at < 0.5:
+        raise ConfigError(
+            f"{what} judges by citizens who have answered, and laboratories.listens_at is {config.listens_at}: "
+            "set it to at least 0.5"
+        )
+    room = max(config.begins_at, 1.0 - config.begins_at)
+    if config.reach > room:
+        raise ConfigError(
+            f"{what} ends within 0 and 1, and laboratories.reach is {config.reach} from laboratories.begins_at "
+            f"{config.begins_at}: set it to at most {room:g}"
+        )
 
 
 def is_search(scenario: Scenario, arm: str) -> bool:

@@ -4,17 +4,18 @@ Axes: `v` versions, `b` brackets, `n` schedules asked about.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import polars as pl
 from jaxtyping import Array, Float, Key
 
 from fisc.core.economy import Economy
+from fisc.core.errors import DivergenceError, RunError
 from fisc.core.knobs import full_knobs
+from fisc.core.ledger import tolerance
 from fisc.learning.rollout import play_episodes
 from fisc.learning.train import over_jobs, stack
 from fisc.scenarios import build
@@ -24,6 +25,8 @@ from fisc.scenarios.registry import LABORATORIES
 from fisc.scenarios.training import Job
 from fisc.taxes.laboratories import along, best_of_row, slopes, steps, uphill, versions, worth
 
+FEW_MOVES = 10
+"""With fewer a climb says little."""
 LATEST = 20
 """Updates of a block, at its end, that say what a version is worth."""
 ASKING = EVALUATION + 4
@@ -57,6 +60,14 @@ class Search(ABC):
     @abstractmethod
     def _slopes(self, block: dict[str, Any]) -> Float[np.ndarray, " b"]:
         """What a block said that rates are worth."""
+
+    @abstractmethod
+    def prepare(self, learners: Mapping[str, Any], note: Callable[[str], None]) -> None:
+        """Do what comes before training, and say what the user should know of it.
+
+        Args:
+            learners: states of the common start, by role.
+        """
 
     def jobs(self) -> list[Job]:
         """The versions at first, each with luck of its own."""
@@ -112,6 +123,11 @@ class Climb(Search):
         self.steps = dict(zip(listened, sizes.tolist(), strict=True))
         """How far the schedule moves at most, by the update after which it does."""
 
+    def prepare(self, learners: Mapping[str, Any], note: Callable[[str], None]) -> None:
+        if len(self.steps) < FEW_MOVES:
+            few = f"{len(self.steps)} moves" if len(self.steps) != 1 else "one move"
+            note(f"the schedule makes {few} in this budget, which finds little: give a longer one, or a smaller block")
+
     def versions(self) -> Float[np.ndarray, "v b"]:
         return versions(self.schedule, self.config.width)
 
@@ -137,30 +153,61 @@ class Line(Search):
         """Of the rates that they are asked about: so many batches, environments and brackets."""
         self.steps_asked = self.shape[0] * self.shape[1] * self.economy(self.start).spec.steps
 
-    def ask(self, learners: Mapping[str, Any]) -> None:
-        """Find the direction: citizens play under schedules drawn at random, and do not learn from it.
+    def prepare(self, learners: Mapping[str, Any], note: Callable[[str], None]) -> None:
+        """Ask citizens what rates are worth, and say what they said.
+
+        Raises:
+            DivergenceError: see `ask`.
+            RunError: if no rate pays that could rise, nor one costs that could fall.
+        """
+        seed = self.world.seed
+        note(f"asking citizens of seed {seed} what rates are worth at once")
+        self.worth, errors = self.ask(learners)
+        found = zip(self.names, self.worth, errors, strict=True)
+        note(f"a rate from 0 to 1, seed {seed}: " + ", ".join(f"{w:.3g} ± {e:.2g} {name}" for name, w, e in found))
+        if np.all(self.versions() == self.start):
+            raise RunError(
+                f"seed {seed}: no rate is worth anything at once from where the line begins: choose another "
+                "laboratories.begins_at, or laboratories.search = 'climb'"
+            )
+        if np.all(np.abs(self.worth) < 2 * errors):
+            note("this is no more than noise, and so is the direction of the line: raise laboratories.draws")
+
+    def ask(self, learners: Mapping[str, Any]) -> tuple[Float[np.ndarray, " b"], Float[np.ndarray, " b"]]:
+        """Let citizens play under schedules drawn at random, without learning from it.
 
         Args:
             learners: their states, by role.
+
+        Returns:
+            What a rate from 0 to 1 is worth, and the standard error.
+
+        Raises:
+            DivergenceError: a number that is not finite, or a ledger that does not balance.
         """
-        scenario, config = self.planned.scenario, self.config
         key_rates, key_play = jax.random.split(jax.random.fold_in(jax.random.key(self.world.seed), ASKING))
-        low, high = np.clip(config.begins_at + config.reach * np.array([-1.0, 1.0]), 0.0, 1.0)
+        low, high = np.clip(self.config.begins_at + self.config.reach * np.array([-1.0, 1.0]), 0.0, 1.0)
         rates = np.asarray(jax.random.uniform(key_rates, self.shape, minval=low, maxval=high), float)
         economies = stack([stack([self.economy(row) for row in batch]) for batch in rates])
-        made = build.make_learners(scenario)
+        made = build.make_learners(self.planned.scenario)
         policies = {role: made[role].policy(state) for role, state in learners.items()}
 
-        def play(economy: Economy, key: Key[Array, ""]) -> Float[Array, ""]:
-            """The welfare of one episode."""
+        def play(economy: Economy, key: Key[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+            """The welfare of one episode, and its largest residual."""
             key_init, key_reset, key_play = jax.random.split(key, 3)
             start = economy.reset(key_reset, economy.init(key_init))
             played = play_episodes(economy, policies, key_play, jax.tree.map(lambda x: x[None], start), full_knobs())
-            return economy.metrics(jax.tree.map(lambda x: x[0], played.state))["welfare"]
+            return economy.metrics(jax.tree.map(lambda x: x[0], played.state))["welfare"], played.residual[0]
 
         keys = jax.random.split(key_play, self.shape[:2])
-        welfare = over_jobs(jax.vmap(play), len(rates))(economies, keys)
-        self.worth = worth(rates.reshape(-1, len(self.names)), np.asarray(jnp.ravel(welfare), float))
+        welfare, residuals = over_jobs(jax.vmap(play), len(rates))(economies, keys)
+        worst, total = float(residuals.max()), float(welfare.sum())
+        if not (np.isfinite(total) and worst <= tolerance(welfare.dtype)):
+            raise DivergenceError(
+                f"asking citizens stopped, seed {self.world.seed}: the ledger does not balance (residual {worst:.3g}), "
+                f"or welfare is not finite (sum {total:.3g})"
+            )
+        return worth(rates.reshape(-1, len(self.names)), np.asarray(welfare, float).ravel())
 
     def versions(self) -> Float[np.ndarray, "v b"]:
         return along(self.start, self.worth, self.config.reach, self.config.tries)

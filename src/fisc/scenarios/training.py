@@ -142,7 +142,7 @@ def train_group(
     run = _first_states(group)
     static = eqx.filter(run, eqx.is_array, inverse=True)
 
-    path = folder.path / "checkpoints" / f"{group.name}.ckpt"
+    path = checkpoint_of(group, folder)
     run, done = _resume(path, run, group)
     if may_train:
         economies, run = processes.of_first((economies, run))
@@ -190,6 +190,11 @@ def _keep(path: Path, run: PyTree[Any], group: Group, done: int, metrics: dict[s
     if group.keep_every and done % group.keep_every == 0 and done < group.system.num_updates:
         checkpoint.save(path.with_name(kept_name(group, done)), run, {"updates": done})
     _save(path, run, group, done)
+
+
+def checkpoint_of(group: Group, folder: RunFolder) -> Path:
+    """Where a group's latest state is kept."""
+    return folder.path / "checkpoints" / f"{group.name}.ckpt"
 
 
 def kept_name(group: Group, update: int) -> str:

@@ -1,4 +1,6 @@
-"""Versions of one schedule side by side, and where it should go. Axes: `v` versions, `b` brackets, `n` slopes in time.
+"""Versions of one schedule side by side, and where it should go; or schedules in a row, and which of them is best.
+
+Axes: `v` versions, `b` brackets, `n` slopes in time or schedules asked about.
 
 A planner that changes rates within an economy learns what they are worth to people who have not answered them yet. Here
 each version has an economy of its own and keeps its place beside the schedule while that moves slowly, so that its
@@ -66,10 +68,18 @@ def steps(num_moves: int, memory: float, reach: float) -> Float[np.ndarray, " n"
     return reach * falling / max(np.sum(falling * (1.0 - memory ** np.arange(1, num_moves + 1))), 1e-9)
 
 
-def worth(rates: Float[np.ndarray, "n b"], welfare: Float[np.ndarray, " n"]) -> Float[np.ndarray, " b"]:
-    """What welfare gains by each rate, from 0 to 1, by least squares over schedules drawn at random."""
-    apart = rates - rates.mean(axis=0)
-    return np.linalg.lstsq(apart, welfare - welfare.mean(), rcond=None)[0]
+def worth(
+    rates: Float[np.ndarray, "n b"], welfare: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, " b"], Float[np.ndarray, " b"]]:
+    """What welfare gains by each rate, from 0 to 1, by least squares over schedules drawn at random.
+
+    Returns:
+        The slopes and their standard errors.
+    """
+    apart, change = rates - rates.mean(axis=0), welfare - welfare.mean()
+    found = np.linalg.lstsq(apart, change, rcond=None)[0]
+    variance = np.sum((change - apart @ found) ** 2) / max(len(welfare) - len(found) - 1, 1)
+    return found, np.sqrt(variance * np.diag(np.linalg.pinv(apart.T @ apart)))
 
 
 def along(
@@ -77,14 +87,20 @@ def along(
 ) -> Float[np.ndarray, "v b"]:
     """Schedules in a row from `start` in the direction of `worth`, in equal steps within 0 and 1.
 
-    In the last one the rate that is worth most, for better or worse, lies `reach` from where it began.
+    Rates that would have to leave those bounds at once stay. Of the others the one that is worth most, for better or
+    worse, lies `reach` from where it began in the last schedule.
     """
+    stays = ((start <= 0) & (worth < 0)) | ((start >= 1) & (worth > 0))
+    direction = np.where(stays, 0.0, worth)
     far = np.linspace(0.0, reach, num)[:, None]
-    return np.clip(start + far * worth / max(np.max(np.abs(worth)), 1e-9), 0.0, 1.0)
+    return np.clip(start + far * direction / max(np.max(np.abs(direction)), 1e-9), 0.0, 1.0)
 
 
 def best_of_row(welfare: Float[np.ndarray, " v"]) -> int:
-    """Which schedule in a row is best, by itself and its neighbors, each of half its weight: luck then counts less."""
-    weights = np.array([1.0, 2.0, 1.0])
-    total = np.convolve(np.pad(welfare, 1), weights, mode="valid")
-    return int(np.argmax(total / np.convolve(np.pad(np.ones_like(welfare), 1), weights, mode="valid")))
+    """Which schedule in a row is best by a mean over neighbors, with weights 1, 2, 1 within and 3, 2, 1 from an end.
+
+    All these means are known about equally well, so that luck favors neither the ends nor the middle.
+    """
+    within = (welfare[:-2] + 2.0 * welfare[1:-1] + welfare[2:]) / 4.0
+    first, last = np.array([3.0, 2.0, 1.0]) @ welfare[:3] / 6.0, np.array([1.0, 2.0, 3.0]) @ welfare[-3:] / 6.0
+    return int(np.argmax([first, *within, last]))

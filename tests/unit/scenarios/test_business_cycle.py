@@ -23,10 +23,10 @@ from fisc.policies.scripted import Constant
 from fisc.records.store import RunFolder
 from fisc.scenarios import build, compare, training
 from fisc.scenarios.best_response import Question, best_response
-from fisc.scenarios.laboratories import Search
 from fisc.scenarios.outline import outline
 from fisc.scenarios.plan import plan
 from fisc.scenarios.registry import check_arm, load_scenario
+from fisc.scenarios.searches import Climb, Line
 from fisc.scenarios.training import train_group
 from fisc.scenarios.worlds import unsolved_worlds
 
@@ -199,17 +199,31 @@ def test_rates_on_incomes_and_profits_are_found_from_a_common_start(tmp_path):
     )
     folder = RunFolder.open(run.folder)
     course = folder.read_table("search")
-    assert set(course["rate_of"].drop_nulls()) == {"on incomes", "on profits"}
+    assert set(course.filter(metric="rate")["rate_of"]) == {"on incomes", "on profits"}
     assert course.filter(metric="welfare")["update"].to_list() == [3, 6, 9, 12]
     rates = folder.read_json("exact.json")["laboratories/0"]
     begins = load_scenario("rbc-taxes").laboratories.begins_at
     assert len(rates) == 2 and rates != [begins, begins]
     planned = plan("rbc-taxes", arms=arms, seeds=1, budget="smoke", overrides=overrides)
     world = next(world for world in unsolved_worlds(planned) if world.arm == "laboratories")
-    jobs = Search(planned, world).jobs()
+    jobs = Climb(planned, world).jobs()
     np.testing.assert_allclose(
         [job.economy.fixed_taxes for job in jobs], [[0.2, 0.2], [0.0, 0.2], [0.2, 0.0], [0.0, 0.0]], atol=1e-7
     )
+
+
+def test_consumers_and_firms_are_asked_what_rates_are_worth():
+    """Property: two rates, both roles play, and what they say is known to within something."""
+    overrides = TINY | TOGETHER | {"laboratories.search": "line", "laboratories.listens_at": 0.5}
+    overrides |= {"laboratories.environments": 16, "laboratories.draws": 64}
+    planned = plan("rbc-taxes", arms=["laboratories"], seeds=1, budget="smoke", overrides=overrides)
+    search = Line(planned, unsolved_worlds(planned)[0])
+    economy = search.economy(search.start)
+    made = build.make_learners(planned.scenario)
+    learners = {role: made[role].init(jax.random.key(i), economy, role) for i, role in enumerate(economy.spec.roles)}
+    assert set(learners) == {"consumer", "firm"}
+    found, errors = search.ask(learners)
+    assert found.shape == errors.shape == (2,) and np.all(np.isfinite(found)) and np.all(errors > 0)
 
 
 def test_the_government_chooses_from_the_grid_of_the_scenarios_taxes():

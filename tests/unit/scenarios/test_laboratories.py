@@ -223,9 +223,10 @@ def test_citizens_who_do_not_answer_are_asked_what_rates_are_worth():
     for _ in range(2):
         search = searches.Line(planned, world)
         citizen = build.make_learners(planned.scenario)["citizen"]
-        search.ask({"citizen": citizen.init(jax.random.key(7), search.economy(search.start), "citizen")})
-        found.append(search.worth)
-    assert found[0][0] > 0 and found[0][1] > 0
+        learners = {"citizen": citizen.init(jax.random.key(7), search.economy(search.start), "citizen")}
+        slopes_found, errors = search.ask(learners)
+        found.append(slopes_found)
+    assert np.all(found[0][:2] > 2 * errors[:2])
     np.testing.assert_array_equal(*found)
 
 
@@ -240,17 +241,45 @@ def test_a_line_goes_on_to_the_same_end_without_asking_again(line, tmp_path, mon
     with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
         patched.setattr(checkpoint, "save", full)
         compare(tmp_path / "run", overrides=LINE)
-    monkeypatch.setattr(searches.Line, "ask", lambda *_: pytest.fail("citizens are asked once"))
+    monkeypatch.setattr(searches.Line, "prepare", lambda *_: pytest.fail("citizens are asked once"))
     compare(tmp_path / "run", overrides=LINE, resume=True)
     for name in ("checkpoints/laboratories-seed-1.ckpt", "exact.json"):
         assert (tmp_path / "run" / name).read_bytes() == (line.folder / name).read_bytes(), name
 
 
-def test_a_line_needs_citizens_who_have_learned_without_taxes():
+def test_a_line_without_a_direction_is_not_paid_for(tmp_path, monkeypatch):
+    """Contract: it ends before any version is trained; and noise is called noise."""
+    asked = {"overrides": LINE, "seeds": 1}
+    monkeypatch.setattr(searches.Line, "ask", lambda *_: (np.array([-1.0, -2.0, 0.0]), np.ones(3)))
+    with pytest.raises(RunError, match=r"no rate is worth anything at once .*laboratories.begins_at"):
+        compare(tmp_path / "none", **asked)
+    assert not (tmp_path / "none" / "checkpoints" / "laboratories-seed-0.ckpt").exists()
+    said = []
+    monkeypatch.setattr(searches.Line, "ask", lambda *_: (np.array([1.0, -1.5, 0.0]), np.ones(3)))
+    compare(tmp_path / "noise", note=said.append, **asked)
+    assert any("no more than noise" in text for text in said)
+
+
+def test_asking_stops_at_a_number_that_is_not_finite(tmp_path, monkeypatch):
+    """Contract: as in training and evaluation."""
+    monkeypatch.setattr(searches, "over_jobs", lambda *_: lambda *_: (np.array([np.nan]), np.zeros(1)))
+    with pytest.raises(DivergenceError, match=r"asking citizens stopped, seed 0: .*welfare is not finite"):
+        compare(tmp_path / "run", overrides=LINE, seeds=1)
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ({"budgets.smoke.common_updates": 0}, "set budgets.smoke.common_updates above 0, or laboratories.search to"),
+        ({"laboratories.listens_at": 0.125}, "laboratories.listens_at is 0.125: set it to at least 0.5"),
+        ({"laboratories.begins_at": 0.25, "laboratories.reach": 1.0}, "set it to at most 0.75"),
+    ],
+)
+def test_a_line_that_cannot_find_anything_is_refused(overrides, message):
     """Contract."""
-    overrides = LINE | {"budgets.smoke.common_updates": 0}
-    with pytest.raises(ConfigError, match=r"set budgets.smoke.common_updates above 0, or .*'climb'"):
-        plan("one-step", arms=ARMS, budget="smoke", overrides=overrides)
+    with pytest.raises(ConfigError) as error:
+        plan("one-step", arms=ARMS, budget="smoke", overrides=LINE | overrides)
+    assert message in str(error.value)
 
 
 def test_a_search_of_few_moves_says_so(tmp_path):

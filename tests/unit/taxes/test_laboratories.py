@@ -69,7 +69,20 @@ def test_moves_that_agree_add_up_to_the_reach_and_fade(num, memory, reach):
 
 def test_the_slopes_of_a_plane_are_found_from_schedules_drawn_at_random():
     rates = np.random.default_rng(2).uniform(size=(40, 3))
-    np.testing.assert_allclose(worth(rates, 5.0 + rates @ np.array([4.0, -1.0, 0.0])), [4.0, -1.0, 0.0], atol=1e-9)
+    found, errors = worth(rates, 5.0 + rates @ np.array([4.0, -1.0, 0.0]))
+    np.testing.assert_allclose(found, [4.0, -1.0, 0.0], atol=1e-9)
+    np.testing.assert_allclose(errors, 0.0, atol=1e-9)
+
+
+def test_standard_errors_are_those_of_many_repetitions():
+    """Closed form: with noise of standard deviation 2 over 400 uniform rates, 2/√(400/12) = 0.35, and repeated so."""
+    luck, found = np.random.default_rng(3), []
+    for _ in range(300):
+        rates = luck.uniform(size=(400, 2))
+        slope, errors = worth(rates, rates @ np.array([1.0, 2.0]) + luck.normal(scale=2.0, size=400))
+        found.append(slope)
+        np.testing.assert_allclose(errors, 2.0 / np.sqrt(400 / 12), rtol=0.25)
+    np.testing.assert_allclose(np.std(found, axis=0), 2.0 / np.sqrt(400 / 12), rtol=0.15)
 
 
 def test_a_row_leads_to_the_reach_of_what_pays_most_and_stays_within_bounds():
@@ -77,9 +90,19 @@ def test_a_row_leads_to_the_reach_of_what_pays_most_and_stays_within_bounds():
     rows = along(np.full(3, 0.2), np.array([50.0, 100.0, -80.0]), 0.6, 4)
     np.testing.assert_allclose(rows, [[0.2, 0.2, 0.2], [0.3, 0.4, 0.04], [0.4, 0.6, 0.0], [0.5, 0.8, 0.0]], atol=1e-12)
     np.testing.assert_allclose(along(np.full(2, 0.1), np.zeros(2), 0.6, 3), np.full((3, 2), 0.1))
+    # A rate that does most harm, but is at 0 already, does not keep the others from moving.
+    np.testing.assert_allclose(along(np.zeros(2), np.array([-100.0, 20.0]), 0.6, 3), [[0, 0], [0, 0.3], [0, 0.6]])
 
 
-def test_the_best_of_a_row_is_not_one_lucky_version():
-    # By hand: (2·a + b)/3 at an end, (a + 2·b + c)/4 within; 9 alone is worth 4.5, the hill's top 4.75.
+def test_the_best_of_a_row_is_judged_with_its_neighbors():
+    # By hand: (3·a + 2·b + c)/6 at an end, (a + 2·b + c)/4 within; 9 alone is worth 4.5, the hill's top 4.75.
     assert best_of_row(np.array([0.0, 9.0, 0.0, 3.0, 6.0, 4.0])) == 4
     assert best_of_row(np.array([7.0, 5.0, 1.0])) == 0
+    assert best_of_row(np.array([1.0, 5.0, 7.0])) == 2
+
+
+def test_luck_favors_no_place_in_a_row():
+    """Property: among eight equal schedules everyone is chosen in 12.5 % of all cases, give or take."""
+    luck = np.random.default_rng(4)
+    chosen = np.bincount([best_of_row(luck.normal(size=8)) for _ in range(4000)], minlength=8) / 4000
+    assert np.all((chosen > 0.09) & (chosen < 0.165)), chosen
