@@ -247,17 +247,18 @@ def test_a_line_goes_on_to_the_same_end_without_asking_again(line, tmp_path, mon
         assert (tmp_path / "run" / name).read_bytes() == (line.folder / name).read_bytes(), name
 
 
-def test_a_line_without_a_direction_is_not_paid_for(tmp_path, monkeypatch):
+def test_a_line_without_a_direction_is_not_paid_for(monkeypatch):
     """Contract: it ends before any version is trained; and noise is called noise."""
-    asked = {"overrides": LINE, "seeds": 1}
-    monkeypatch.setattr(searches.Line, "ask", lambda *_: (np.array([-1.0, -2.0, 0.0]), np.ones(3)))
+    planned = plan("one-step", arms=ARMS, budget="smoke", overrides=LINE)
+    search = searches.Line(planned, next(world for world in unsolved_worlds(planned) if world.arm == LABORATORIES))
+    monkeypatch.setattr(search, "ask", lambda _: (np.array([-1.0, -2.0, 0.0]), np.ones(3)))
     with pytest.raises(RunError, match=r"no rate is worth anything at once .*laboratories.begins_at"):
-        compare(tmp_path / "none", **asked)
-    assert not (tmp_path / "none" / "checkpoints" / "laboratories-seed-0.ckpt").exists()
+        search.prepare({}, lambda _: None)
     said = []
-    monkeypatch.setattr(searches.Line, "ask", lambda *_: (np.array([1.0, -1.5, 0.0]), np.ones(3)))
-    compare(tmp_path / "noise", note=said.append, **asked)
-    assert any("no more than noise" in text for text in said)
+    monkeypatch.setattr(search, "ask", lambda _: (np.array([1.0, -1.5, 0.0]), np.ones(3)))
+    search.prepare({}, said.append)
+    assert said[1] == "a rate from 0 to 1, seed 0: 1 ± 1 from 0, -1.5 ± 1 from 500, 0 ± 1 from 2000"
+    assert "no more than noise" in said[2]
 
 
 def test_asking_stops_at_a_number_that_is_not_finite(tmp_path, monkeypatch):
