@@ -124,11 +124,13 @@ class Climb(Search):
         """How far the schedule moves at most, by the update after which it does."""
 
     def prepare(self, learners: Mapping[str, Any], note: Callable[[str], None]) -> None:
+        """Say so if the schedule moves too seldom to find much."""
         if len(self.steps) < FEW_MOVES:
             few = f"{len(self.steps)} moves" if len(self.steps) != 1 else "one move"
             note(f"the schedule makes {few} in this budget, which finds little: give a longer one, or a smaller block")
 
     def versions(self) -> Float[np.ndarray, "v b"]:
+        """Rates above and below the schedule's, as it stands."""
         return versions(self.schedule, self.config.width)
 
     def _learn(self, done: int) -> None:
@@ -210,6 +212,7 @@ class Line(Search):
         return worth(rates.reshape(-1, len(self.names)), np.asarray(welfare, float).ravel())
 
     def versions(self) -> Float[np.ndarray, "v b"]:
+        """Rates in a row, the same in every block."""
         return along(self.start, self.worth, self.config.reach, self.config.tries)
 
     def _learn(self, done: int) -> None:
@@ -220,9 +223,11 @@ class Line(Search):
             self.heard[-1]["schedule"] = self.schedule.tolist()
 
     def memory(self) -> dict[str, Any]:
+        """What every search knows, and what rates are worth at once."""
         return super().memory() | {"worth": self.worth.tolist()}
 
     def recall(self, memory: dict[str, Any]) -> None:
+        """Know again what it knew, without asking again."""
         super().recall(memory)
         self.worth = np.asarray(memory["worth"])
 
