@@ -99,6 +99,8 @@ class BudgetConfig:
     """Updates between two checkpoints."""
     search_updates: int = 0
     """Of the citizens of each laboratory, while a schedule is searched; 0: as many as `updates`."""
+    search_draws: int = 1024
+    """Episodes under rates drawn at random, at least, that say in which direction laboratories lie on a line."""
     keep_every: int = 0
     """Updates between checkpoints that are kept for good, so that fisc best-response --at can ask about the course of
     training: a multiple of block. 0: only the last one is kept."""
@@ -106,6 +108,7 @@ class BudgetConfig:
     def __post_init__(self):
         check("budgets.*.common_updates", self.common_updates, self.common_updates >= 0, "at least 0")
         check("budgets.*.search_updates", self.search_updates, self.search_updates >= 0, "at least 0")
+        check("budgets.*.search_draws", self.search_draws, self.search_draws >= 64, "at least 64")
         for name in ("updates", "planner_updates", "block"):
             check(f"budgets.*.{name}", getattr(self, name), getattr(self, name) >= 1, "at least 1")
         fits = self.keep_every >= 0 and self.keep_every % self.block == 0
@@ -163,10 +166,11 @@ class LaboratoriesConfig:
     """Share of the search before which nothing is found: citizens have not answered their version yet."""
     environments: int = 64
     """Of each version."""
+    ignores: float = 0.0
+    """On a line, rates that are worth less at once than this share of the best stay where they begin: every rate costs
+    answers, whatever it brings."""
     tries: int = 8
     """Versions on a line, the one that it begins at among them; in a climb it is the brackets that say how many."""
-    draws: int = 1024
-    """Episodes under rates drawn at random, at least, that say in which direction a line goes."""
 
     def __post_init__(self):
         check("laboratories.begins_at", self.begins_at, 0 <= self.begins_at <= 1, "in [0, 1]")
@@ -175,8 +179,8 @@ class LaboratoriesConfig:
         check("laboratories.memory", self.memory, 0 <= self.memory < 1, "in [0, 1)")
         check("laboratories.listens_at", self.listens_at, 0 <= self.listens_at < 1, "in [0, 1)")
         check("laboratories.block", self.block, self.block >= 1, "at least 1")
-        check("laboratories.tries", self.tries, self.tries >= 3, "at least 3")
-        check("laboratories.draws", self.draws, self.draws >= 64, "at least 64")
+        check("laboratories.ignores", self.ignores, 0 <= self.ignores < 1, "in [0, 1)")
+        check("laboratories.tries", self.tries, self.tries >= 4, "at least 4")
         check("laboratories.environments", self.environments, self.environments >= 2, "at least 2")
 
 

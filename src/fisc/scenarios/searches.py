@@ -23,7 +23,7 @@ from fisc.scenarios.evaluation import EVALUATION, World
 from fisc.scenarios.plan import Plan
 from fisc.scenarios.registry import LABORATORIES
 from fisc.scenarios.training import Job
-from fisc.taxes.laboratories import along, best_of_row, slopes, steps, uphill, versions, worth
+from fisc.taxes.laboratories import along, peak, slopes, steps, uphill, versions, worth
 
 FEW_MOVES = 10
 """With fewer a climb says little."""
@@ -149,9 +149,12 @@ class Line(Search):
     def __init__(self, planned: Plan, world: World):
         super().__init__(planned, world)
         self.start = self.schedule
+        self.far = np.linspace(0.0, self.config.reach, self.config.tries)
+        """How far from the start each version lies."""
         self.worth: Float[np.ndarray, " b"] = np.zeros(len(self.names))
         """What a rate from 0 to 1 is worth to citizens who have not answered it."""
-        self.shape = (-(-self.config.draws // self.config.environments), self.config.environments, len(self.names))
+        batches = -(-planned.budget.search_draws // self.config.environments)
+        self.shape = (batches, self.config.environments, len(self.names))
         """Of the rates that they are asked about: so many batches, environments and brackets."""
         self.steps_asked = self.shape[0] * self.shape[1] * self.economy(self.start).spec.steps
 
@@ -173,7 +176,10 @@ class Line(Search):
                 "laboratories.begins_at, or laboratories.search = 'climb'"
             )
         if np.all(np.abs(self.worth) < 2 * errors):
-            note("this is no more than noise, and so is the direction of the line: raise laboratories.draws")
+            note(
+                "this is no more than noise, and so is the direction of the line: "
+                f"raise budgets.{self.planned.budget_name}.search_draws"
+            )
 
     def ask(self, learners: Mapping[str, Any]) -> tuple[Float[np.ndarray, " b"], Float[np.ndarray, " b"]]:
         """Let citizens play under schedules drawn at random, without learning from it.
@@ -213,13 +219,17 @@ class Line(Search):
 
     def versions(self) -> Float[np.ndarray, "v b"]:
         """Rates in a row, the same in every block."""
-        return along(self.start, self.worth, self.config.reach, self.config.tries)
+        return self.reached(self.far)
+
+    def reached(self, far: Float[np.ndarray, "*v"]) -> Float[np.ndarray, "*v b"]:
+        """Rates so far along the line."""
+        return along(self.start, self.worth, far, self.config.ignores)
 
     def _learn(self, done: int) -> None:
-        """Keep the best version by all blocks in which citizens had answered."""
+        """Go as far as is best by all blocks in which citizens had answered."""
         answered = [block["welfare"] for block in self.heard if self.listens(block["update"])]
         if answered:
-            self.schedule = self.versions()[best_of_row(np.mean(answered, axis=0))]
+            self.schedule = self.reached(np.array(peak(self.far, np.mean(answered, axis=0))))
             self.heard[-1]["schedule"] = self.schedule.tolist()
 
     def memory(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Versions of one schedule side by side, and where it should go; or schedules in a row, and which of them is best.
+"""Versions of one schedule side by side, and where it should go; or schedules in a row, and how far along it is best.
 
 Axes: `v` versions, `b` brackets, `n` slopes in time or schedules asked about.
 
@@ -7,7 +7,8 @@ each version has an economy of its own and keeps its place beside the schedule w
 people have long answered what sets it apart: the difference between versions is what a rate is worth in the long run.
 
 Source: Plackett and Burman (1946), Biometrika 33(4), for versions whose effects can be told apart; Box (1957), Applied
-Statistics 6(2), for climbing by comparing versions that are in use.
+Statistics 6(2), for climbing by comparing versions that are in use; Box and Wilson (1951), Journal of the Royal
+Statistical Society B 13(1), for a polynomial through what was tried.
 """
 
 import numpy as np
@@ -83,24 +84,26 @@ def worth(
 
 
 def along(
-    start: Float[np.ndarray, " b"], worth: Float[np.ndarray, " b"], reach: float, num: int
-) -> Float[np.ndarray, "v b"]:
-    """Schedules in a row from `start` in the direction of `worth`, in equal steps within 0 and 1.
+    start: Float[np.ndarray, " b"], worth: Float[np.ndarray, " b"], far: Float[np.ndarray, "*v"], ignores: float = 0.0
+) -> Float[np.ndarray, "*v b"]:
+    """Schedules so far from `start` in the direction of `worth`, within 0 and 1.
 
     Rates that would have to leave those bounds at once stay. Of the others the one that is worth most, for better or
-    worse, lies `reach` from where it began in the last schedule.
+    worse, lies `far` from where it began, and those that are worth less than the share `ignores` of that stay too.
     """
     stays = ((start <= 0) & (worth < 0)) | ((start >= 1) & (worth > 0))
     direction = np.where(stays, 0.0, worth)
-    far = np.linspace(0.0, reach, num)[:, None]
-    return np.clip(start + far * direction / max(np.max(np.abs(direction)), 1e-9), 0.0, 1.0)
+    direction = direction / max(np.max(np.abs(direction)), 1e-9)
+    direction = np.where(np.abs(direction) < ignores, 0.0, direction)
+    return np.clip(start + far[..., None] * direction, 0.0, 1.0)
 
 
-def best_of_row(welfare: Float[np.ndarray, " v"]) -> int:
-    """Which schedule in a row is best by a mean over neighbors, with weights 1, 2, 1 within and 3, 2, 1 from an end.
+def peak(far: Float[np.ndarray, " v"], welfare: Float[np.ndarray, " v"]) -> float:
+    """How far along a row the cubic through what its schedules were worth, by least squares, is highest.
 
-    All these means are known about equally well, so that luck favors neither the ends nor the middle.
+    All of them together say where that is: a lucky one hardly moves it. Of third degree, because welfare falls more
+    steeply where rates are too high than it rises before.
     """
-    within = (welfare[:-2] + 2.0 * welfare[1:-1] + welfare[2:]) / 4.0
-    first, last = np.array([3.0, 2.0, 1.0]) @ welfare[:3] / 6.0, np.array([1.0, 2.0, 3.0]) @ welfare[-3:] / 6.0
-    return int(np.argmax([first, *within, last]))
+    curve = np.polynomial.Polynomial.fit(far, welfare, 3)
+    places = np.linspace(far[0], far[-1], 1001)
+    return float(places[np.argmax(curve(places))])

@@ -215,7 +215,7 @@ def test_rates_on_incomes_and_profits_are_found_from_a_common_start(tmp_path):
 def test_consumers_and_firms_are_asked_what_rates_are_worth():
     """Property: two rates, both roles play, and what they say is known to within something."""
     overrides = TINY | TOGETHER | {"laboratories.search": "line", "laboratories.listens_at": 0.5}
-    overrides |= {"laboratories.environments": 16, "laboratories.draws": 64}
+    overrides |= {"laboratories.environments": 16, "budgets.smoke.search_draws": 64}
     planned = plan("rbc-taxes", arms=["laboratories"], seeds=1, budget="smoke", overrides=overrides)
     search = Line(planned, unsolved_worlds(planned)[0])
     economy = search.economy(search.start)

@@ -17,7 +17,7 @@ from fisc.scenarios.compare import plan, reevaluate
 from fisc.scenarios.registry import LABORATORIES, load_scenario
 from fisc.scenarios.settings import load_setting
 from fisc.scenarios.worlds import unsolved_worlds
-from fisc.taxes.laboratories import along, best_of_row, slopes, steps, uphill, versions
+from fisc.taxes.laboratories import along, peak, slopes, steps, uphill, versions
 
 SMALL = {
     "economy.workers": 8,
@@ -39,8 +39,8 @@ LINE = SMALL | {
     "laboratories.begins_at": 0.0,
     "laboratories.reach": 0.6,
     "laboratories.listens_at": 0.5,
-    "laboratories.tries": 3,
-    "laboratories.draws": 65,
+    "laboratories.tries": 4,
+    "budgets.smoke.search_draws": 65,
     "budgets.smoke.common_updates": 2,
 }
 
@@ -187,37 +187,38 @@ def line(tmp_path_factory):
     return compare(tmp_path_factory.mktemp("line") / "run", overrides=LINE)
 
 
-def test_a_line_keeps_the_version_that_is_best_once_it_was_answered(line):
+def test_a_line_goes_as_far_as_is_best_once_it_was_answered(line):
     # Closed form: of four blocks the first two are not listened to, and of the others the mean counts.
     for seed in (0, 1):
         content = (line.folder / "checkpoints" / f"laboratories-seed-{seed}.ckpt").read_bytes()
         known = json.loads(content.split(b"\n")[2])["adviser"]
-        row = along(np.zeros(3), np.array(known["worth"]), 0.6, 3)
+        far, worth = np.array([0.0, 0.2, 0.4, 0.6]), np.array(known["worth"])
         answered = np.mean([block["welfare"] for block in known["heard"][2:]], axis=0)
-        np.testing.assert_allclose(known["schedule"], row[best_of_row(answered)])
+        np.testing.assert_allclose(known["schedule"], along(np.zeros(3), worth, np.array(peak(far, answered))))
         np.testing.assert_allclose(known["heard"][1]["schedule"], 0.0, err_msg="nothing is found before")
         np.testing.assert_allclose(known["heard"][3]["schedule"], known["schedule"])
         np.testing.assert_allclose(
             json.loads((line.folder / "exact.json").read_text())[f"laboratories/{seed}"], known["schedule"]
         )
+        row = along(np.zeros(3), worth, far)
         assert np.max(row) == pytest.approx(0.6), "the rate that pays most goes all the way"
-    # By hand, in environments of 2 steps: the common start (2 environments, 2 updates), 66 episodes asked about, 3
+    # By hand, in environments of 2 steps: the common start (2 environments, 2 updates), 66 episodes asked about, 4
     # versions for 12 updates, and 2 arms for 2, of 2 seeds each.
-    assert line.summary["env_steps"] == 2 * (4 * 2 + 66 * 2 + 4 * 3 * 12 + 4 * 2 * 2)
+    assert line.summary["env_steps"] == 2 * (4 * 2 + 66 * 2 + 4 * 4 * 12 + 4 * 2 * 2)
 
 
 def test_what_every_version_was_worth_is_recorded(line):
     course = RunFolder.open(line.folder).read_table("search").filter(pl.col("metric") == "version")
     heard_last = heard(line.folder, 1)[0][-1]
     mine = course.filter((pl.col("seed") == 1) & (pl.col("update") == 12)).sort("rate_of")
-    assert mine["rate_of"].to_list() == ["version 0", "version 1", "version 2"]
+    assert mine["rate_of"].to_list() == ["version 0", "version 1", "version 2", "version 3"]
     np.testing.assert_allclose(mine["value"], heard_last["welfare"])
 
 
 def test_citizens_who_do_not_answer_are_asked_what_rates_are_worth():
     # Property: as they work the same under every schedule, a rate only moves coin from rich to poor, so it pays; and
     # whoever is asked again says the same.
-    planned = plan("one-step", arms=ARMS, budget="smoke", overrides=LINE | {"laboratories.draws": 512})
+    planned = plan("one-step", arms=ARMS, budget="smoke", overrides=LINE | {"budgets.smoke.search_draws": 512})
     world = next(world for world in unsolved_worlds(planned) if world.arm == LABORATORIES)
     found = []
     for _ in range(2):
@@ -261,6 +262,15 @@ def test_a_line_without_a_direction_is_not_paid_for(monkeypatch):
     assert "no more than noise" in said[2]
 
 
+def test_rates_that_pay_little_stay_on_a_line():
+    """By hand: the second of three pays less than half of the first, the third more."""
+    overrides = LINE | {"laboratories.ignores": 0.5}
+    planned = plan("one-step", arms=ARMS, budget="smoke", overrides=overrides)
+    search = searches.Line(planned, next(world for world in unsolved_worlds(planned) if world.arm == LABORATORIES))
+    search.worth = np.array([10.0, 4.0, 6.0])
+    np.testing.assert_allclose(search.versions(), [[0, 0, 0], [0.2, 0, 0.12], [0.4, 0, 0.24], [0.6, 0, 0.36]])
+
+
 def test_asking_stops_at_a_number_that_is_not_finite(tmp_path, monkeypatch):
     """Contract: as in training and evaluation."""
     monkeypatch.setattr(searches, "over_jobs", lambda *_: lambda *_: (np.array([np.nan]), np.zeros(1)))
@@ -299,8 +309,9 @@ def test_a_search_of_few_moves_says_so(tmp_path):
         ({"laboratories.listens_at": 1.0}, "laboratories.listens_at is 1.0: it must be in [0, 1)"),
         ({"laboratories.memory": 1.0}, "laboratories.memory is 1.0: it must be in [0, 1)"),
         ({"laboratories.search": "circle"}, "laboratories.search is 'circle'"),
-        ({"laboratories.tries": 2}, "laboratories.tries is 2: it must be at least 3"),
-        ({"laboratories.draws": 10}, "laboratories.draws is 10: it must be at least 64"),
+        ({"laboratories.tries": 3}, "laboratories.tries is 3: it must be at least 4"),
+        ({"laboratories.ignores": 1.0}, "laboratories.ignores is 1.0: it must be in [0, 1)"),
+        ({"budgets.smoke.search_draws": 10}, "budgets.*.search_draws is 10: it must be at least 64"),
         ({"laboratories.environments": 1}, "laboratories.environments is 1: it must be at least 2"),
         ({"laboratories.blocks": 3}, "did you mean 'laboratories.block'"),
         ({"budgets.smoke.search_updates": -1}, "search_updates is -1: it must be at least 0"),
