@@ -45,7 +45,7 @@ def main(name: str, runs: list[Path], folder: Path = HERE) -> None:
             add(named(run.read_table("search"), name), folder / "search.csv", ("asked", "seed"))
             course = pl.read_csv(folder / "search.csv").filter(asked=name).drop("asked")
             figure, _ = draw_search(course, made["objective"], made["money"])
-            figure.savefig(folder / "search.png", dpi=200)
+            figure.savefig(folder / f"search_{'_'.join(name.split())}.png", dpi=200)
         if run.has_table("frontier"):
             rows = run.read_table("frontier").filter(pl.col("metric").is_in(METRICS))
             add(named(rows, name), folder / "frontier.csv", ("asked", "arm", "seed"))

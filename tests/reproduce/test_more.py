@@ -52,7 +52,7 @@ def test_the_course_of_a_search_is_kept_beside(script, tmp_path):
     for _ in range(2):
         script.main("found", [folder], tmp_path)
     assert sorted(pl.read_csv(tmp_path / "search.csv").drop("asked").rows(), key=str) == sorted(rows, key=str)
-    assert (tmp_path / "search.png").exists()
+    assert (tmp_path / "search_found.png").exists()
 
 
 def test_so_is_what_a_planner_does_at_every_weight(script, tmp_path):
