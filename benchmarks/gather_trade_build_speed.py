@@ -3,9 +3,9 @@
     python benchmarks/gather_trade_build_speed.py [--agents 4 10 100] [--seconds 5] [--smoke]
         [--out benchmarks/results/gather_trade_build_speed.json]
 
-Both sides run in this call, one after the other, on all cores, on the same configurations: ours as one program over all
-devices, the reference (ai-economist 1.7.1, installed beside fisc by `make oracle`) as one process for each core. Three
-things are timed:
+Both sides run in this call, one after the other, on all cores, on the same configurations: ours as a program for each
+core, which do not wait for each other, the reference (ai-economist 1.7.1, installed beside fisc by `make oracle`) as a
+process for each core. Three things are timed:
 
 * `step`: steps alone, with actions drawn from the whole action space, of which illegal ones do nothing. The reference
   cannot step without observing; its numbers are those of its `step` as it is, and, as `step without observing`, of its
@@ -26,9 +26,12 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fisc.cli.machine import num_cores, prepare_jax
 from machine import provenance
@@ -236,41 +239,84 @@ def _choose(mode: str, bits, seen, network, size: int):
     return jnp.argmax(jnp.where(citizen.mask, logits, -1e9), axis=1).astype(jnp.int32)
 
 
+@dataclass
+class Lane:
+    """The environments of one device, and a program of its own: devices that share one slow each other down."""
+
+    begin: Callable
+    play: Callable
+    renew: Callable
+    keys: Any
+    network: Any
+    last: Any = None
+    """State, observations and checksum after the latest call."""
+    calls: int = 0
+
+    def advance(self, calls_in_episode: int) -> None:
+        """Call the program once more, without waiting for it."""
+        is_over = self.calls % calls_in_episode == 0
+        states = self.begin(self.keys) if is_over else self.last[0]
+        self.keys, self.calls = self.renew(self.keys), self.calls + 1
+        self.last = self.play(self.keys, states, self.network)
+
+
+def lanes(economy, mode: str, steps: int, batch: int) -> list[Lane]:
+    """One for each device."""
+    import jax
+
+    citizen = economy.spec.roles["citizen"]
+    shapes = ((citizen.blocks["map"].size, HIDDEN), (HIDDEN, citizen.actions.size))
+    network = [jax.random.normal(jax.random.key(1), shape) / shape[0] ** 0.5 for shape in shapes]
+    programs = (jax.vmap(economy.init), program(economy, mode, steps), jax.vmap(lambda key: jax.random.fold_in(key, 1)))
+    found = []
+    for number, device in enumerate(jax.devices()):
+        keys = jax.random.split(jax.random.key(number), batch)
+        # The device is where these lie.
+        found.append(Lane(*map(jax.jit, programs), *jax.device_put((keys, network), device)))
+    return found
+
+
 def ours(agents: int, mode: str, options, large_map: bool | None = None) -> dict:
     """Speed of ours over all devices, compile time, and the size of a state and an observation."""
     import jax
 
-    from fisc.learning.train import over_jobs
-
-    economy, devices = economy_of(agents, large_map), len(jax.devices())
+    economy = economy_of(agents, large_map)
     batch = options.environments or max(16, min(128, 3200 // agents))
-    keys = jax.random.split(jax.random.key(0), (devices, batch))
-    citizen = economy.spec.roles["citizen"]
-    shapes = ((citizen.blocks["map"].size, HIDDEN), (HIDDEN, citizen.actions.size))
-    network = [jax.random.normal(jax.random.key(1), (devices, *shape)) / shape[0] ** 0.5 for shape in shapes]
-    begin, play = over_jobs(jax.vmap(economy.init), devices), over_jobs(program(economy, mode, options.steps), devices)
-    states = begin(keys)
-    first = time.perf_counter(), time.process_time()
-    jax.block_until_ready(play(keys, states, network))
-    second = time.perf_counter(), time.process_time()
-    last = jax.block_until_ready(play(keys, states, network))
-    third = time.perf_counter(), time.process_time()
-    compiling = [(b - a) - (c - b) for a, b, c in zip(first, second, third, strict=True)]
-    clock, cpu, calls = [], [], 0
+    found, calls_in_episode = lanes(economy, mode, options.steps, batch), EPISODE // options.steps
+    compiling, *_ = [_compiling(lane) for lane in found]
+    clock, cpu = [], []
     for _ in range(options.windows):
         done, before = 0, (time.perf_counter(), time.process_time())
+        waiting = []
         while time.perf_counter() - before[0] < options.seconds:
-            keys = jax.random.split(jax.random.key(calls), (devices, batch))
-            states = begin(keys) if calls % (EPISODE // options.steps) == 0 else last[0]
-            last = jax.block_until_ready(play(keys, states, network))
-            done, calls = done + options.steps * keys.size, calls + 1
+            for lane in found:
+                lane.advance(calls_in_episode)
+                done += options.steps * batch
+            # One more call is under way on every device than those that are waited for here.
+            jax.block_until_ready(waiting)
+            waiting = [lane.last[2] for lane in found]
+        jax.block_until_ready(waiting)
         clock.append(done / (time.perf_counter() - before[0]))
         cpu.append(done / (time.process_time() - before[1]))
-    bytes_of = lambda tree: sum(x.nbytes for x in jax.tree.leaves(tree)) // keys.size  # noqa: E731
-    sizes = {"state_bytes": bytes_of(last[0])} | ({"observation_bytes": bytes_of(last[1])} if last[1] else {})
-    about = {"environments": keys.size, "devices": devices}
+    bytes_of = lambda tree: sum(x.nbytes for x in jax.tree.leaves(tree)) // batch  # noqa: E731
+    state, seen, _ = found[0].last
+    sizes = {"state_bytes": bytes_of(state)} | ({"observation_bytes": bytes_of(seen)} if seen else {})
+    about = {"environments": batch * len(found), "devices": len(found)}
     about |= {"trace_and_compile_seconds": compiling[0], "trace_and_compile_cpu_seconds": compiling[1]}
     return _summary(clock, cpu) | sizes | about
+
+
+def _compiling(lane: Lane) -> tuple[float, float]:
+    """How much longer the first call of a program takes than the second, on the clock and in processor time."""
+    import jax
+
+    states, _ = jax.block_until_ready((lane.begin(lane.keys), lane.renew(lane.keys)))
+    took = []
+    for _ in range(2):
+        before = time.perf_counter(), time.process_time()
+        jax.block_until_ready(lane.play(lane.keys, states, lane.network))
+        took.append((time.perf_counter() - before[0], time.process_time() - before[1]))
+    return took[0][0] - took[1][0], took[0][1] - took[1][1]
 
 
 # --- Both ---

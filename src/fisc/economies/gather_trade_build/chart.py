@@ -22,6 +22,10 @@ MOST_BITS = 31
 """Of the number that holds a cell."""
 LABELS = ("owner", "citizen")
 """Whose house, and who, is on a cell: 0 nobody, 1 oneself, j + 2 citizen j."""
+FIRST = 2
+"""The label of citizen 0."""
+NOBODY = -FIRST - 1
+"""Index of an observer who is nobody on the map: no label is its own."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Packing:
 
     @property
     def names_fit_a_byte(self) -> bool:
-        """Whether a label, which is one more than what is stored, fits a small integer."""
-        return self.fields["citizen"][1] < 7
+        """Whether a label fits a small integer."""
+        return self.fields["citizen"][1] < 8
 
     def unpack_all(self, packed: Int[Array, "n h w"], names: tuple[str, ...]) -> Int[Array, "n c h w"]:
         """Unpack some things, each into a layer of its own. Cells lie in one row meanwhile: a square is slower."""
@@ -77,13 +81,13 @@ def packing(max_units: tuple[int, ...], num_citizens: int) -> Packing:
 
 
 def pack(state: State, form: Packing) -> Int[Array, "h w"]:
-    """Pack every cell of the map. Owner and citizen are stored as their index plus one, 0 for nobody."""
+    """Pack every cell of the map. Owner and citizen are stored as their labels."""
     terrain, num, dtype = state.terrain, state.cell.shape[0], form.dtype
     is_house = state.owner != NO_OWNER
     things = {
         "house": is_house,
         "water": terrain.water,
-        "owner": state.owner + 1,
+        "owner": jnp.where(is_house, state.owner + FIRST, 0),
         INSIDE: jnp.ones_like(is_house),
         **{f"{good}_source": terrain.sources[g] for g, good in enumerate(GOODS)},
     }
@@ -91,7 +95,7 @@ def pack(state: State, form: Packing) -> Int[Array, "h w"]:
     # Units and citizens are few: they are added where they are.
     shifts = jnp.asarray([form.fields[good][0] for good in GOODS], dtype)
     packed = packed.at[terrain.cells].add(state.units.astype(dtype) << shifts[:, None], mode="drop")
-    packed = packed.at[state.cell].add(jnp.arange(1, num + 1, dtype=dtype) << form.fields["citizen"][0])
+    packed = packed.at[state.cell].add(jnp.arange(FIRST, num + FIRST, dtype=dtype) << form.fields["citizen"][0])
     return packed.reshape(state.owner.shape)
 
 
@@ -109,8 +113,8 @@ def channels(packed: Int[Array, "n h w"], form: Packing, *, has_edge: bool) -> I
 
 
 def labels(packed: Int[Array, "n h w"], form: Packing, oneself: Int[Array, " n"]) -> Int[Array, "n 2 h w"]:
-    """Whose house, and who, is on each cell. `oneself`: index of the observer, -2 for the planner."""
-    observer = oneself[:, None, None, None].astype(packed.dtype) + 1
+    """Whose house, and who, is on each cell. `oneself`: index of the observer, NOBODY for the planner."""
+    own_label = oneself[:, None, None, None].astype(packed.dtype) + FIRST
     stored = form.unpack_all(packed, LABELS)
-    seen = jnp.where(stored == 0, 0, jnp.where(stored == observer, 1, stored + 1))
+    seen = jnp.where(stored == own_label, 1, stored)
     return seen.astype(jnp.int8 if form.names_fit_a_byte else jnp.int16)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from fisc.core.once import computed_once
 from fisc.economies.gather_trade_build.choices import DIRECTIONS, STAY
 from fisc.economies.gather_trade_build.state import NO_OWNER, NO_SOURCE, State, at_cells, places
 
@@ -87,8 +88,8 @@ def collect(state: State, bonus: Float[Array, "g n"], rules: Gathering) -> State
     good = jnp.arange(state.units.shape[0], dtype=jnp.int32)[:, None]
     lies_here = (slot != NO_SOURCE) & (state.units[good, slot] > 0)
     # Nobody else stands here; a place beyond the list is taken for nothing.
-    place = jnp.where(lies_here, slot, state.units.shape[1])
-    found = lies_here.astype(jnp.int32)
+    place = computed_once(jnp.where(lies_here, slot, state.units.shape[1]), state.step)
+    found = (place < state.units.shape[1]).astype(jnp.int32)
     gained = found * (1 + (bonus < state.gather_bonus[None, :]).astype(jnp.int32))
     return replace(
         state,

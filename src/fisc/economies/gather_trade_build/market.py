@@ -143,38 +143,45 @@ def _first(holds: Bool[Array, "*n"], axis: int) -> Bool[Array, "*n"]:
 
 
 class _Matching(eqx.Module):
-    """The matching of one good, trade by trade."""
+    """The matching of one good, trade by trade. What else changes hands follows from the orders that are gone."""
 
     bids: Int[Array, "k n"]
     asks: Int[Array, "k n"]
-    refunds: Int[Array, " n"]
-    """Coin set aside that the price did not take."""
-    bought: Int[Array, " n"]
     spent: Int[Array, " n"]
-    sold: Int[Array, " n"]
     earned: Int[Array, " n"]
     trades: Int[Array, " p"]
     """Trades at each price."""
 
 
 def match(state: State, rules: Market) -> State:
-    """Trade until no bid reaches an ask of somebody else. Goods do not depend on one another."""
-    book, journal = state.book, state.journal
-    done = jax.vmap(lambda bids, asks: _match_good(bids, asks, rules))(book.bids, book.asks)
-    change = jnp.sum(done.refunds + done.earned, axis=0)
+    """Trade until no bid reaches an ask of somebody else. Goods do not depend on one another.
+
+    A buyer gets back what the bid had set aside and the price did not take.
+    """
+    placed, journal = state.book, state.journal
+    done = jax.vmap(lambda bids, asks: _match_good(bids, asks, rules))(placed.bids, placed.asks)
+    book = Book(done.bids, done.asks, placed.history + done.trades.astype(placed.history.dtype))
+    bought, sold = _num_gone(placed.bids, book.bids), _num_gone(placed.asks, book.asks)
+    released = coin_in_escrow(placed, rules) - coin_in_escrow(book, rules)
+    change = released + jnp.sum(done.earned - done.spent, axis=0)
     return replace(
         state,
         coin=state.coin + change.astype(state.coin.dtype),
-        goods=state.goods + done.bought,
-        book=Book(done.bids, done.asks, book.history + done.trades.astype(book.history.dtype)),
+        goods=state.goods + bought,
+        book=book,
         journal=replace(
             journal,
-            sales=journal.sales + done.sold,
+            sales=journal.sales + sold,
             earnings=journal.earnings + done.earned,
-            purchases=journal.purchases + done.bought,
+            purchases=journal.purchases + bought,
             spending=journal.spending + done.spent,
         ),
     )
+
+
+def _num_gone(before: Int[Array, "g k n"], after: Int[Array, "g k n"]) -> Int[Array, "g n"]:
+    """How many orders of each citizen are no longer open."""
+    return jnp.sum((before >= 0) & (after < 0), axis=1, dtype=jnp.int32)
 
 
 def _match_good(bids: Int[Array, "k n"], asks: Int[Array, "k n"], rules: Market) -> _Matching:
@@ -184,11 +191,11 @@ def _match_good(bids: Int[Array, "k n"], asks: Int[Array, "k n"], rules: Market)
     walks down the book. As many rounds are needed as there are trades.
     """
     zeros = jnp.zeros(bids.shape[1], jnp.int32)
-    start = _Matching(bids, asks, zeros, zeros, zeros, zeros, zeros, jnp.zeros(rules.num_prices, jnp.int32))
+    start = _Matching(bids, asks, zeros, zeros, jnp.zeros(rules.num_prices, jnp.int32))
 
     def is_crossed(now):
         """Whether some bid still reaches an ask."""
-        return jnp.any(now[1].reaches)
+        return jnp.any(now[1].bid >= 0)
 
     def settle(now):
         """One trade, and the best offers after it."""
@@ -199,54 +206,45 @@ def _match_good(bids: Int[Array, "k n"], asks: Int[Array, "k n"], rules: Market)
 
 
 class _Offers(eqx.Module):
-    """The best that everybody offers and could get."""
+    """The best that everybody offers."""
 
     bid: Int[Array, " n"]
-    """Everybody's best bid."""
+    """Everybody's best bid, or NO_ORDER if it reaches no ask of anybody else."""
     ask: Int[Array, " n"]
     """Everybody's best ask."""
-    rival: Int[Array, " n"]
-    """The best ask of anybody else."""
-    reaches: Bool[Array, " n"]
-    """Whose bid reaches that one."""
 
 
 def _best_offers(matching: _Matching, rules: Market) -> _Offers:
     """Look at the open orders."""
     bid, ask = jnp.max(matching.bids, axis=0), jnp.max(matching.asks, axis=0)
-    best = jnp.max(ask)
+    best = -jnp.min(-ask)  # not max: a CPU would take the maxima over slots and over citizens in one slow sweep
     is_best = ask == best
     runner_up = jnp.max(jnp.where(is_best, NO_ORDER, ask))
     is_alone = is_best & (jnp.sum(is_best, dtype=jnp.int32) == 1)
     rival = jnp.where(is_alone, runner_up, best)
-    reaches = (bid >= 0) & (rival >= 0) & (rules.bid_prices(bid) >= rules.ask_prices(rival))
-    return _Offers(bid, ask, rival, reaches)
+    reaches = (rival >= 0) & (rules.bid_prices(bid) >= rules.ask_prices(rival))
+    return _Offers(jnp.where(reaches, bid, NO_ORDER), ask)
 
 
 def _settle_best(matching: _Matching, offers: _Offers, rules: Market) -> _Matching:
-    """Settle the first trade of what is left; nothing changes if there is none.
+    """Settle the first trade of what is left; there must be one.
 
     The older order sets the price; of two equally old ones, the ask.
     """
-    bid = jnp.max(jnp.where(offers.reaches, offers.bid, NO_ORDER))
-    is_buyer = _first(offers.reaches & (offers.bid == bid), axis=0)
-    ask = jnp.max(jnp.where(is_buyer, offers.rival, NO_ORDER))
-    is_trade = jnp.any(offers.reaches)
-    is_seller = _first(~is_buyer & (offers.ask == ask), axis=0) & is_trade
+    bid = jnp.max(offers.bid)
+    is_buyer = _first(offers.bid == bid, axis=0)
+    ask = jnp.max(jnp.where(is_buyer, NO_ORDER, offers.ask))
+    is_seller = _first(~is_buyer & (offers.ask == ask), axis=0)
 
     bid_price, ask_price = rules.bid_prices(bid), rules.ask_prices(ask)
     price = jnp.where(rules.ages(bid) <= rules.ages(ask), ask_price, bid_price)
-    buys, sells = is_buyer.astype(jnp.int32), is_seller.astype(jnp.int32)
     prices = jnp.arange(rules.num_prices, dtype=jnp.int32)
     return _Matching(
         bids=jnp.where(is_buyer[None, :] & (matching.bids == bid), NO_ORDER, matching.bids),
         asks=jnp.where(is_seller[None, :] & (matching.asks == ask), NO_ORDER, matching.asks),
-        refunds=matching.refunds + buys * (bid_price - price),
-        bought=matching.bought + buys,
-        spent=matching.spent + buys * price,
-        sold=matching.sold + sells,
-        earned=matching.earned + sells * price,
-        trades=matching.trades + ((prices == price) & is_trade).astype(jnp.int32),
+        spent=matching.spent + is_buyer.astype(jnp.int32) * price,
+        earned=matching.earned + is_seller.astype(jnp.int32) * price,
+        trades=matching.trades + (prices == price).astype(jnp.int32),
     )
 
 

@@ -210,6 +210,6 @@ def spatial(state: State, layout: Layout, form: chart.Packing) -> dict[str, dict
     else:
         window = chart.windows(packed, state.cell, layout.sight.halfwidth)
         seen = {"map": chart.channels(window, form, has_edge=True), "labels": chart.labels(window, form, citizen)}
-    nobody = jnp.full(1, -2, jnp.int32)
+    nobody = jnp.full(1, chart.NOBODY, jnp.int32)
     planner = {"map": chart.channels(whole, form, has_edge=False), "labels": chart.labels(whole, form, nobody)}
     return {"citizen": seen, "planner": planner if layout.sight.planner_sees_map else {}}
