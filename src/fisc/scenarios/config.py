@@ -180,7 +180,7 @@ class LaboratoriesConfig:
         check("laboratories.listens_at", self.listens_at, 0 <= self.listens_at < 1, "in [0, 1)")
         check("laboratories.block", self.block, self.block >= 1, "at least 1")
         check("laboratories.ignores", self.ignores, 0 <= self.ignores < 1, "in [0, 1)")
-        check("laboratories.tries", self.tries, self.tries >= 4, "at least 4")
+        check("laboratories.tries", self.tries, self.tries >= 6, "at least 6, for a curve of third degree that is not led by luck alone")
         check("laboratories.environments", self.environments, self.environments >= 2, "at least 2")
 
 

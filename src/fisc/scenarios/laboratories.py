@@ -38,7 +38,7 @@ def search_all(
 
     Raises:
         DivergenceError: as in training; the state is saved.
-        RunError: if a checkpoint is damaged.
+        RunError: if a checkpoint is damaged, or a line has no direction.
     """
     found, courses, env_steps = [], [], 0
     for world in worlds:

@@ -170,12 +170,13 @@ class Line(Search):
         self.worth, errors = self.ask(learners)
         found = zip(self.names, self.worth, errors, strict=True)
         note(f"a rate from 0 to 1, seed {seed}: " + ", ".join(f"{w:.3g} ± {e:.2g} {name}" for name, w, e in found))
-        if np.all(self.versions() == self.start):
+        moves = np.any(self.versions() != self.start, axis=0)
+        if not np.any(moves):
             raise RunError(
                 f"seed {seed}: no rate is worth anything at once from where the line begins: choose another "
                 "laboratories.begins_at, or laboratories.search = 'climb'"
             )
-        if np.all(np.abs(self.worth) < 2 * errors):
+        if np.all(np.abs(self.worth[moves]) < 2 * errors[moves]):
             note(
                 "this is no more than noise, and so is the direction of the line: "
                 f"raise budgets.{self.planned.budget_name}.search_draws"

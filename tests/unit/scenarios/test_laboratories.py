@@ -39,7 +39,7 @@ LINE = SMALL | {
     "laboratories.begins_at": 0.0,
     "laboratories.reach": 0.6,
     "laboratories.listens_at": 0.5,
-    "laboratories.tries": 4,
+    "laboratories.tries": 6,
     "budgets.smoke.search_draws": 65,
     "budgets.smoke.common_updates": 2,
 }
@@ -260,6 +260,10 @@ def test_a_line_without_a_direction_is_not_paid_for(monkeypatch):
     search.prepare({}, said.append)
     assert said[1] == "a rate from 0 to 1, seed 0: 1 ± 1 from 0, -1.5 ± 1 from 500, 0 ± 1 from 2000"
     assert "no more than noise" in said[2]
+    # The first rate costs surely, but stays where it is: of those that move nothing is known.
+    monkeypatch.setattr(search, "ask", lambda _: (np.array([-50.0, 1.0, 0.5]), np.ones(3)))
+    search.prepare({}, said.append)
+    assert "no more than noise" in said[-1]
 
 
 def test_rates_that_pay_little_stay_on_a_line():
@@ -309,7 +313,7 @@ def test_a_search_of_few_moves_says_so(tmp_path):
         ({"laboratories.listens_at": 1.0}, "laboratories.listens_at is 1.0: it must be in [0, 1)"),
         ({"laboratories.memory": 1.0}, "laboratories.memory is 1.0: it must be in [0, 1)"),
         ({"laboratories.search": "circle"}, "laboratories.search is 'circle'"),
-        ({"laboratories.tries": 3}, "laboratories.tries is 3: it must be at least 4"),
+        ({"laboratories.tries": 5}, "laboratories.tries is 5: it must be at least 6"),
         ({"laboratories.ignores": 1.0}, "laboratories.ignores is 1.0: it must be in [0, 1)"),
         ({"budgets.smoke.search_draws": 10}, "budgets.*.search_draws is 10: it must be at least 64"),
         ({"laboratories.environments": 1}, "laboratories.environments is 1: it must be at least 2"),
