@@ -39,7 +39,7 @@ LINE = SMALL | {
     "laboratories.begins_at": 0.0,
     "laboratories.reach": 0.6,
     "laboratories.listens_at": 0.5,
-    "laboratories.tries": 6,
+    "laboratories.tries": 4,
     "budgets.smoke.search_draws": 65,
     "budgets.smoke.common_updates": 2,
 }
@@ -313,7 +313,7 @@ def test_a_search_of_few_moves_says_so(tmp_path):
         ({"laboratories.listens_at": 1.0}, "laboratories.listens_at is 1.0: it must be in [0, 1)"),
         ({"laboratories.memory": 1.0}, "laboratories.memory is 1.0: it must be in [0, 1)"),
         ({"laboratories.search": "circle"}, "laboratories.search is 'circle'"),
-        ({"laboratories.tries": 5}, "laboratories.tries is 5: it must be at least 6"),
+        ({"laboratories.tries": 3}, "laboratories.tries is 3: it must be at least 4"),
         ({"laboratories.ignores": 1.0}, "laboratories.ignores is 1.0: it must be in [0, 1)"),
         ({"budgets.smoke.search_draws": 10}, "budgets.*.search_draws is 10: it must be at least 64"),
         ({"laboratories.environments": 1}, "laboratories.environments is 1: it must be at least 2"),
