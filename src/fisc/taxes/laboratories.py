@@ -101,8 +101,8 @@ def along(
 def peak(far: Float[np.ndarray, " v"], welfare: Float[np.ndarray, " v"]) -> float:
     """How far along a row the cubic through what its schedules were worth, by least squares, is highest.
 
-    All of them together say where that is: a lucky one in the middle hardly moves it, while the last one weighs most. Of
-    third degree, because welfare falls more steeply where rates are too high than it rises before.
+    All of them together say where that is: a lucky one in the middle hardly moves it, while the last one weighs most.
+    Of third degree, because welfare falls more steeply where rates are too high than it rises before.
     """
     curve = np.polynomial.Polynomial.fit(far, welfare, 3)
     places = np.linspace(far[0], far[-1], 1001)
