@@ -45,7 +45,8 @@ class Search(ABC):
         self.names = build.kind_of(planned.scenario).rate_names(world.people)
         self.schedule: Float[np.ndarray, " b"] = np.full(len(self.names), self.config.begins_at)
         self.heard: list[dict[str, Any]] = []
-        """After each block: its last update, its schedule, and each version's welfare."""
+        """After each block: its last update, each version's welfare, and the schedule: in a climb the one around which
+        versions lay, on a line the one that was found after it."""
         self.steps_asked = 0
         """Environment steps that were played to learn where to look."""
 

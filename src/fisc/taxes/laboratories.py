@@ -34,7 +34,7 @@ def versions(schedule: Float[np.ndarray, " b"], width: float) -> Float[np.ndarra
     """The rates of each version: `width` above or below the schedule's, less where a rate comes near 0 or 1.
 
     The versions lie evenly around the schedule, so that the slope is that at the schedule; only closer to 0 or 1 than
-    `LEAST` of the width do they lie to one side of it.
+    `LEAST` of the width do they lie unevenly, and at 0 or 1 to one side of it.
     """
     room = np.minimum(schedule, 1.0 - schedule)
     widths = np.minimum(width, np.maximum(room, LEAST * width))
