@@ -163,7 +163,7 @@ def match(state: State, rules: Market) -> State:
     book = Book(done.bids, done.asks, placed.history + done.trades.astype(placed.history.dtype))
     bought, sold = _num_gone(placed.bids, book.bids), _num_gone(placed.asks, book.asks)
     released = coin_in_escrow(placed, rules) - coin_in_escrow(book, rules)
-    change = released + jnp.sum(done.earned - done.spent, axis=0)
+    change = released + jnp.sum(done.earned - done.spent, axis=0, dtype=jnp.int32)
     return replace(
         state,
         coin=state.coin + change.astype(state.coin.dtype),
