@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Int, Int8
 
 from fisc.core.errors import ConfigError
+from fisc.core.once import computed_once
 from fisc.economies.gather_trade_build.state import GOODS, NO_OWNER, State, places
 
 CHANNELS = (*GOODS, "house", "water", *(f"{good}_source" for good in GOODS))
@@ -45,12 +46,11 @@ class Packing:
         """Whether a label fits a small integer."""
         return self.fields["citizen"][1] < 8
 
-    def unpack_all(self, packed: Int[Array, "n h w"], names: tuple[str, ...]) -> Int[Array, "n c h w"]:
-        """Unpack some things, each into a layer of its own. Cells lie in one row meanwhile: a square is slower."""
+    def unpack_all(self, packed: Int[Array, "n hw"], names: tuple[str, ...]) -> Int[Array, "n c hw"]:
+        """Unpack some things, each into a layer of its own. Cells lie in one row: a square is slower."""
         shifts, bits = np.asarray([self.fields[name] for name in names], packed.dtype).T
-        row = packed.reshape(packed.shape[0], 1, -1)
-        layers = (row >> shifts[None, :, None]) & ((1 << bits) - 1)[None, :, None].astype(packed.dtype)
-        return layers.reshape(packed.shape[0], len(names), *packed.shape[1:])
+        masks = ((1 << bits) - 1).astype(packed.dtype)
+        return (packed[:, None, :] >> shifts[None, :, None]) & masks[None, :, None]
 
 
 def packing(max_units: tuple[int, ...], num_citizens: int) -> Packing:
@@ -94,7 +94,8 @@ def pack(state: State, form: Packing) -> Int[Array, "h w"]:
     packed = sum(thing.astype(dtype) << form.fields[name][0] for name, thing in things.items()).reshape(-1)
     # Units and citizens are few: they are added where they are.
     shifts = jnp.asarray([form.fields[good][0] for good in GOODS], dtype)
-    packed = packed.at[terrain.cells].add(state.units.astype(dtype) << shifts[:, None], mode="drop")
+    units = computed_once(state.units.astype(dtype) << shifts[:, None], state.step)
+    packed = packed.at[terrain.cells].add(units, mode="drop")
     packed = packed.at[state.cell].add(jnp.arange(FIRST, num + FIRST, dtype=dtype) << form.fields["citizen"][0])
     return packed.reshape(state.owner.shape)
 
@@ -102,19 +103,22 @@ def pack(state: State, form: Packing) -> Int[Array, "h w"]:
 def windows(packed: Int[Array, "h w"], cell: Int[Array, " n"], halfwidth: int) -> Int[Array, "n d d"]:
     """Cut out the square around every citizen; beyond the edge of the map everything is 0."""
     width, side = packed.shape[1], 2 * halfwidth + 1
-    padded = jnp.pad(packed, halfwidth)
+    padded = computed_once(jnp.pad(packed, halfwidth), cell[0])
     cut = lambda row, column: jax.lax.dynamic_slice(padded, (row, column), (side, side))  # noqa: E731
     return jax.vmap(cut)(*places(cell, width))
 
 
 def channels(packed: Int[Array, "n h w"], form: Packing, *, has_edge: bool) -> Int8[Array, "n c h w"]:
     """What lies on each cell, as small integers; with the channel INSIDE if the edge can be seen."""
-    return form.unpack_all(packed, (*CHANNELS, INSIDE) if has_edge else CHANNELS).astype(jnp.int8)
+    num, *grid = packed.shape
+    layers = form.unpack_all(packed.reshape(num, -1), (*CHANNELS, INSIDE) if has_edge else CHANNELS)
+    return layers.astype(jnp.int8).reshape(num, -1, *grid)
 
 
 def labels(packed: Int[Array, "n h w"], form: Packing, oneself: Int[Array, " n"]) -> Int[Array, "n 2 h w"]:
     """Whose house, and who, is on each cell. `oneself`: index of the observer, NOBODY for the planner."""
-    own_label = oneself[:, None, None, None].astype(packed.dtype) + FIRST
-    stored = form.unpack_all(packed, LABELS)
+    num, *grid = packed.shape
+    own_label = oneself[:, None, None].astype(packed.dtype) + FIRST
+    stored = form.unpack_all(packed.reshape(num, -1), LABELS)
     seen = jnp.where(stored == own_label, 1, stored)
-    return seen.astype(jnp.int8 if form.names_fit_a_byte else jnp.int16)
+    return seen.astype(jnp.int8 if form.names_fit_a_byte else jnp.int16).reshape(num, -1, *grid)

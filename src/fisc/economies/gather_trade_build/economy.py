@@ -120,6 +120,9 @@ class GatherTradeBuild(Economy[State, Draws]):
     mandate: mandates.Mandate | None = None
     """How much equality counts, if the planner is told; then the objective must take a `mixing_weight`."""
 
+    def __check_init__(self):
+        self.rules.market.check(self.beginning.shape[0])
+
     @property
     def menus(self) -> Menus:
         """What citizens can choose."""

@@ -41,9 +41,10 @@ def _ahead(state: State, cell: Int[Array, "n *_"], direction: Int[Array, "..."])
         column = column + jnp.where(direction == number, right, 0)
     is_inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     target = row * width + column
-    owner = at_cells(state.owner, target)
+    # Water is taken for the house of a stranger: one lookup in place of two.
+    owner = at_cells(jnp.where(state.terrain.water, NO_OWNER - 1, state.owner), target)
     citizen = jnp.arange(cell.shape[0], dtype=owner.dtype).reshape(-1, *[1] * (target.ndim - 1))
-    is_open = ~at_cells(state.terrain.water, target) & ((owner == NO_OWNER) | (owner == citizen))
+    is_open = (owner == NO_OWNER) | (owner == citizen)
     return target, is_inside & is_open
 
 

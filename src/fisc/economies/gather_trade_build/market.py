@@ -35,11 +35,17 @@ class Market(eqx.Module):
     max_orders: int = eqx.field(static=True, default=5)
     """Open bids and asks of one citizen for one good."""
 
-    def __check_init__(self):
-        if self.num_prices << self.bits > LARGEST:
+    def check(self, num_citizens: int) -> None:
+        """See whether the orders of so many citizens can be told apart.
+
+        Raises:
+            ConfigError: if one number cannot hold an order and who placed it.
+        """
+        if self.num_prices << self.bits << _signature(num_citizens) > LARGEST:
             raise ConfigError(
-                f"prices up to {self.max_price} and orders that last {self.order_duration} steps: "
-                f"prices times steps must stay below {LARGEST:,} / 2"
+                f"economy.citizens is {num_citizens}, economy.market.max_price {self.max_price} and "
+                f"economy.market.order_duration {self.order_duration}: their product must stay below "
+                f"{LARGEST // 4:,}; lower one of them"
             )
 
     @property
@@ -145,8 +151,9 @@ def _first(holds: Bool[Array, "*n"], axis: int) -> Bool[Array, "*n"]:
 class _Matching(eqx.Module):
     """The matching of one good, trade by trade. What else changes hands follows from the orders that are gone."""
 
-    bids: Int[Array, "k n"]
-    asks: Int[Array, "k n"]
+    bids: Int[Array, " s"]
+    """Signed orders of all slots, in one row: see `_sign`."""
+    asks: Int[Array, " s"]
     spent: Int[Array, " n"]
     earned: Int[Array, " n"]
     trades: Int[Array, " p"]
@@ -160,7 +167,8 @@ def match(state: State, rules: Market) -> State:
     """
     placed, journal = state.book, state.journal
     done = jax.vmap(lambda bids, asks: _match_good(bids, asks, rules))(placed.bids, placed.asks)
-    book = Book(done.bids, done.asks, placed.history + done.trades.astype(placed.history.dtype))
+    bids, asks = (_unsign(row, state.coin.shape[0]).reshape(placed.bids.shape) for row in (done.bids, done.asks))
+    book = Book(bids, asks, placed.history + done.trades.astype(placed.history.dtype))
     bought, sold = _num_gone(placed.bids, book.bids), _num_gone(placed.asks, book.asks)
     released = coin_in_escrow(placed, rules) - coin_in_escrow(book, rules)
     change = released + jnp.sum(done.earned - done.spent, axis=0, dtype=jnp.int32)
@@ -191,7 +199,7 @@ def _match_good(bids: Int[Array, "k n"], asks: Int[Array, "k n"], rules: Market)
     walks down the book. As many rounds are needed as there are trades.
     """
     zeros = jnp.zeros(bids.shape[1], jnp.int32)
-    start = _Matching(bids, asks, zeros, zeros, jnp.zeros(rules.num_prices, jnp.int32))
+    start = _Matching(_sign(bids), _sign(asks), zeros, zeros, jnp.zeros(rules.num_prices, jnp.int32))
 
     def is_crossed(now):
         """Whether some bid still reaches an ask."""
@@ -205,8 +213,28 @@ def _match_good(bids: Int[Array, "k n"], asks: Int[Array, "k n"], rules: Market)
     return jax.lax.while_loop(is_crossed, settle, (start, _best_offers(start, rules)))[0]
 
 
+def _signature(num_citizens: int) -> int:
+    """Bits that tell citizens apart."""
+    return (num_citizens - 1).bit_length()
+
+
+def _sign(orders: Int[Array, "k n"]) -> Int[Array, " s"]:
+    """Let orders end in who placed them, and lay them out in one row, in which a CPU is quick.
+
+    No two are alike then: nobody places two orders of one price and age. Of equal ones that of the lower index is the
+    larger number. A free slot stays negative.
+    """
+    num = orders.shape[1]
+    return (orders << _signature(num) | jnp.arange(num - 1, -1, -1, dtype=orders.dtype)[None, :]).reshape(-1)
+
+
+def _unsign(signed: Int[Array, "*s"], num_citizens: int) -> Int[Array, "*s"]:
+    """The orders as they are in the book, NO_ORDER in free slots."""
+    return signed >> _signature(num_citizens)
+
+
 class _Offers(eqx.Module):
-    """The best that everybody offers."""
+    """The best that everybody offers, as signed orders."""
 
     bid: Int[Array, " n"]
     """Everybody's best bid, or NO_ORDER if it reaches no ask of anybody else."""
@@ -216,13 +244,12 @@ class _Offers(eqx.Module):
 
 def _best_offers(matching: _Matching, rules: Market) -> _Offers:
     """Look at the open orders."""
-    bid, ask = jnp.max(matching.bids, axis=0), jnp.max(matching.asks, axis=0)
+    num = matching.spent.shape[0]
+    bid, ask = (jnp.max(row.reshape(rules.max_orders, num), axis=0) for row in (matching.bids, matching.asks))
     best = -jnp.min(-ask)  # not max: a CPU would take the maxima over slots and over citizens in one slow sweep
     is_best = ask == best
-    runner_up = jnp.max(jnp.where(is_best, NO_ORDER, ask))
-    is_alone = is_best & (jnp.sum(is_best, dtype=jnp.int32) == 1)
-    rival = jnp.where(is_alone, runner_up, best)
-    reaches = (rival >= 0) & (rules.bid_prices(bid) >= rules.ask_prices(rival))
+    rival = jnp.where(is_best, jnp.max(jnp.where(is_best, NO_ORDER, ask)), best)
+    reaches = rules.bid_prices(_unsign(bid, num)) >= rules.ask_prices(_unsign(rival, num))
     return _Offers(jnp.where(reaches, bid, NO_ORDER), ask)
 
 
@@ -232,16 +259,17 @@ def _settle_best(matching: _Matching, offers: _Offers, rules: Market) -> _Matchi
     The older order sets the price; of two equally old ones, the ask.
     """
     bid = jnp.max(offers.bid)
-    is_buyer = _first(offers.bid == bid, axis=0)
+    is_buyer = offers.bid == bid
     ask = jnp.max(jnp.where(is_buyer, NO_ORDER, offers.ask))
-    is_seller = _first(~is_buyer & (offers.ask == ask), axis=0)
+    is_seller = offers.ask == ask
 
-    bid_price, ask_price = rules.bid_prices(bid), rules.ask_prices(ask)
-    price = jnp.where(rules.ages(bid) <= rules.ages(ask), ask_price, bid_price)
+    first_bid, first_ask = (_unsign(order, is_buyer.shape[0]) for order in (bid, ask))
+    is_ask_as_old = rules.ages(first_ask) >= rules.ages(first_bid)
+    price = jnp.where(is_ask_as_old, rules.ask_prices(first_ask), rules.bid_prices(first_bid))
     prices = jnp.arange(rules.num_prices, dtype=jnp.int32)
     return _Matching(
-        bids=jnp.where(is_buyer[None, :] & (matching.bids == bid), NO_ORDER, matching.bids),
-        asks=jnp.where(is_seller[None, :] & (matching.asks == ask), NO_ORDER, matching.asks),
+        bids=jnp.where(matching.bids == bid, NO_ORDER, matching.bids),
+        asks=jnp.where(matching.asks == ask, NO_ORDER, matching.asks),
         spent=matching.spent + is_buyer.astype(jnp.int32) * price,
         earned=matching.earned + is_seller.astype(jnp.int32) * price,
         trades=matching.trades + (prices == price).astype(jnp.int32),
@@ -251,17 +279,22 @@ def _settle_best(matching: _Matching, offers: _Offers, rules: Market) -> _Matchi
 def expire(state: State, rules: Market) -> State:
     """Make open orders a step older and return what the expired ones had set aside."""
     book = state.book
-    bid_expires = (book.bids >= 0) & (rules.ages(book.bids) >= rules.order_duration)
-    ask_expires = (book.asks >= 0) & (rules.ages(book.asks) >= rules.order_duration)
-    coin_back = jnp.sum(jnp.where(bid_expires, rules.bid_prices(book.bids), 0), axis=(0, 1))
-    goods_back = jnp.sum(ask_expires, axis=1, dtype=jnp.int32)
+    coin_back = jnp.sum(jnp.where(_expires(book.bids, rules), rules.bid_prices(book.bids), 0), axis=(0, 1))
+    goods_back = jnp.sum(_expires(book.asks, rules), axis=1, dtype=jnp.int32)
     return replace(
         state,
         coin=state.coin + coin_back.astype(state.coin.dtype),
         goods=state.goods + goods_back,
-        book=replace(book, bids=_older(book.bids, bid_expires), asks=_older(book.asks, ask_expires)),
+        book=replace(book, bids=_older(book.bids, rules), asks=_older(book.asks, rules)),
     )
 
 
-def _older(orders: Int[Array, "*k"], expires: Bool[Array, "*k"]) -> Int[Array, "*k"]:
-    return jnp.where((orders < 0) | expires, NO_ORDER, orders + 1)
+def _expires(orders: Int[Array, "*k"], rules: Market) -> Bool[Array, "*k"]:
+    """Whether an order is open and has lasted as long as it can."""
+    return (orders >= 0) & (rules.ages(orders) >= rules.order_duration)
+
+
+def _older(orders: Int[Array, "*k"], rules: Market) -> Int[Array, "*k"]:
+    """Orders a step later. They lie in one row meanwhile, in which a CPU is quick."""
+    row = orders.reshape(-1)
+    return jnp.where((row < 0) | _expires(row, rules), NO_ORDER, row + 1).reshape(orders.shape)

@@ -1,6 +1,7 @@
 """Which actions are legal: the predicates of the events themselves, menu by menu. Axes: `n` citizens, `a` flags."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool
 
 from fisc.economies.gather_trade_build.build import can_build
@@ -35,7 +36,7 @@ def _legal_orders(state: State, menus: Menus, rules: Market) -> Bool[Array, "n a
     legal = jnp.zeros((state.cell.shape[0], menus.space.mask_size), bool)
     for g, good in enumerate(GOODS):
         bids, asks = menus.entries(f"buy {good}"), menus.entries(f"sell {good}")
-        price = jnp.asarray(bids - 1, state.coin.dtype)
-        legal |= room[g][:, None] & (bids > 0)[None, :] & (price[None, :] <= state.coin[:, None])
+        price = jnp.asarray(np.where(bids > 0, bids - 1, np.inf), state.coin.dtype)
+        legal |= price[None, :] <= jnp.where(room[g], state.coin, -1)[:, None]
         legal |= sells[g][:, None] & (asks > 0)[None, :]
     return legal

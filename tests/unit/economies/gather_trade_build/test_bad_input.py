@@ -4,6 +4,8 @@ A configuration of the reference program and a scenario of fisc go through the s
 tested with them.
 """
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 import pytest
 
@@ -13,6 +15,8 @@ from fisc.economies.gather_trade_build.market import Market
 from fisc.scenarios import build, foundation
 from fisc.scenarios.foundation_config import resolve
 from fisc.scenarios.registry import load_scenario
+
+from .world import rules, world
 
 SUFFIX = "simple_wood_and_stone"
 PRESET = "gtb-open-quadrant"
@@ -69,7 +73,7 @@ REFUSED = [
     ({"components": [{"Gather": {"collect_labor": -1}}]}, "Gather.collect_labor is -1"),
     ({"components": [{"Build": {"build_labor": -1}}]}, "Build.build_labor is -1"),
     ({"components": [{"Gather": {}}, {"ContinuousDoubleAuction": {"order_labor": -0.25}}]}, "order_labor is -0.25"),
-    ({"components": [{"Gather": {}}, {"ContinuousDoubleAuction": {"order_duration": 2**30}}]}, "prices times steps"),
+    ({"components": [{"Gather": {}}, {"ContinuousDoubleAuction": {"order_duration": 2**30}}]}, "order_duration 1073741824"),
     ({"energy_cost": -0.2}, "energy_cost is -0.2"),
 ]
 
@@ -117,8 +121,11 @@ def test_more_than_can_be_numbered():
     law = skills.build_skills("none", 10.0, 1.0), skills.gather_skills("none")
     with pytest.raises(ConfigError, match=r"economy\.citizens is 33000, .*: at most 32,765"):
         settle.settle(meadow, 33000, settle.Anywhere(), *law)
-    with pytest.raises(ConfigError, match="prices up to 1000 and orders that last 4194304 steps"):
-        Market(jnp.asarray(0.25), max_price=1000, order_duration=2**22)
+    # An order is one number of 31 bits: 10 for its price, 20 for its age and 1 for which of two citizens placed it.
+    market = Market(jnp.asarray(0.25), max_price=1000, order_duration=2**20 - 1)
+    market.check(2)
+    with pytest.raises(ConfigError, match=r"economy\.citizens is 3, .* 1000 and .* 1048575: their product must stay"):
+        world(rule_book=replace(rules(), market=market))
     # A cell of the map is one number of 31 bits: 7 for what lies there, 12 for its owner and 12 for who stands there.
     assert chart.packing((1, 1), 2**12 - 2)
     with pytest.raises(ConfigError, match=r"economy\.citizens is 4095: at most 4,094 go with economy\.stone"):
