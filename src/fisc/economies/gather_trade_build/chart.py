@@ -1,7 +1,7 @@
 """The map as citizens and planner see it.
 
 A cell is first packed into one number, so that a window costs one lookup a cell, and then unpacked into channels.
-Axes: `n` citizens, `g` goods, `h` rows, `w` columns, `c` channels, `d` side of a window.
+Axes: `n` citizens, `g` goods, `h` rows, `w` columns, `hw` cells in one row, `c` channels, `d` side of a window.
 """
 
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ def pack(state: State, form: Packing) -> Int[Array, "h w"]:
 def windows(packed: Int[Array, "h w"], cell: Int[Array, " n"], halfwidth: int) -> Int[Array, "n d d"]:
     """Cut out the square around every citizen; beyond the edge of the map everything is 0."""
     width, side = packed.shape[1], 2 * halfwidth + 1
-    padded = computed_once(jnp.pad(packed, halfwidth), cell[0])
+    padded = computed_once(jnp.pad(packed, halfwidth), cell[0])  # any number would do
     cut = lambda row, column: jax.lax.dynamic_slice(padded, (row, column), (side, side))  # noqa: E731
     return jax.vmap(cut)(*places(cell, width))
 

@@ -14,6 +14,9 @@ from fisc.core.once import computed_once
 from fisc.economies.gather_trade_build.choices import DIRECTIONS, STAY
 from fisc.economies.gather_trade_build.state import NO_OWNER, NO_SOURCE, State, at_cells, places
 
+STRANGER = NO_OWNER - 1
+"""Nobody can enter water: it is taken for a stranger's house, which spares a lookup."""
+
 
 class Gathering(eqx.Module):
     """What walking and gathering cost."""
@@ -41,8 +44,7 @@ def _ahead(state: State, cell: Int[Array, "n *_"], direction: Int[Array, "..."])
         column = column + jnp.where(direction == number, right, 0)
     is_inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     target = row * width + column
-    # Water is taken for the house of a stranger: one lookup in place of two.
-    owner = at_cells(jnp.where(state.terrain.water, NO_OWNER - 1, state.owner), target)
+    owner = at_cells(jnp.where(state.terrain.water, STRANGER, state.owner), target)
     citizen = jnp.arange(cell.shape[0], dtype=owner.dtype).reshape(-1, *[1] * (target.ndim - 1))
     is_open = (owner == NO_OWNER) | (owner == citizen)
     return target, is_inside & is_open

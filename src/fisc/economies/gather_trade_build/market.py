@@ -2,8 +2,9 @@
 
 Every citizen has a fixed number of order slots on each side. An open order is one number, price and age packed, such
 that a larger one goes first: `price · 2^bits + age` for a bid, `(highest price - price) · 2^bits + age` for an ask.
-Among equals the citizen with the lower index goes first, who placed the order first. Source: the reference program's
-`ContinuousDoubleAuction`. Axes: `n` citizens, `g` goods, `k` order slots, `p` prices.
+Among equals the citizen with the lower index goes first, who placed the order first; while orders are matched, they end
+in who placed them. Source: the reference program's `ContinuousDoubleAuction`. Axes: `n` citizens, `g` goods, `k` order
+slots, `s` slots of all citizens in one row, `p` prices.
 """
 
 from dataclasses import replace
@@ -18,8 +19,8 @@ from fisc.core.once import computed_once
 from fisc.economies.gather_trade_build.choices import Choices
 from fisc.economies.gather_trade_build.state import NO_ORDER, Book, State
 
-LARGEST = 2**31 - 1
-"""Of the numbers that an order is packed into."""
+MOST_BITS = 31
+"""Of the number that an order and who placed it are packed into."""
 FADE = 0.995
 """What is left of the price history after a step."""
 
@@ -41,11 +42,12 @@ class Market(eqx.Module):
         Raises:
             ConfigError: if one number cannot hold an order and who placed it.
         """
-        if self.num_prices << self.bits << _signature(num_citizens) > LARGEST:
+        needed = self.max_price.bit_length() + self.bits + _signature_bits(num_citizens)
+        if needed > MOST_BITS:
             raise ConfigError(
                 f"economy.citizens is {num_citizens}, economy.market.max_price {self.max_price} and "
-                f"economy.market.order_duration {self.order_duration}: their product must stay below "
-                f"{LARGEST // 4:,}; lower one of them"
+                f"economy.market.order_duration {self.order_duration}: an order takes {needed} bits, and there are "
+                f"{MOST_BITS}; lower one of them"
             )
 
     @property
@@ -139,25 +141,27 @@ def _is_price(price: Int[Array, " n"], rules: Market) -> Bool[Array, " n"]:
 
 def _put(slots: Int[Array, "g k n"], order: Int[Array, "g n"]) -> Int[Array, "g k n"]:
     """Put an order into the first free slot of everybody who places one."""
-    return jnp.where((order >= 0)[:, None] & _first(slots < 0, axis=1), order[:, None], slots)
-
-
-def _first(holds: Bool[Array, "*n"], axis: int) -> Bool[Array, "*n"]:
-    """Of those along an axis for whom something holds, the first alone. Much faster on a CPU than `argmax`."""
-    place = jax.lax.broadcasted_iota(jnp.int32, holds.shape, axis)
-    return place == jnp.min(jnp.where(holds, place, holds.shape[axis]), axis=axis, keepdims=True)
+    place, most = jnp.arange(slots.shape[1], dtype=jnp.int32)[None, :, None], slots.shape[1]
+    first = jnp.min(jnp.where(slots < 0, place, most), axis=1, keepdims=True)  # on a CPU much faster than `argmax`
+    return jnp.where((order >= 0)[:, None] & (place == first), order[:, None], slots)
 
 
 class _Matching(eqx.Module):
     """The matching of one good, trade by trade. What else changes hands follows from the orders that are gone."""
 
     bids: Int[Array, " s"]
-    """Signed orders of all slots, in one row: see `_sign`."""
+    """Signed orders: see `_sign`."""
     asks: Int[Array, " s"]
+    """Signed orders."""
     spent: Int[Array, " n"]
     earned: Int[Array, " n"]
     trades: Int[Array, " p"]
     """Trades at each price."""
+
+    @property
+    def bits(self) -> int:
+        """Bits at the end of a signed order that say who placed it."""
+        return _signature_bits(self.spent.shape[-1])
 
 
 def match(state: State, rules: Market) -> State:
@@ -167,7 +171,7 @@ def match(state: State, rules: Market) -> State:
     """
     placed, journal = state.book, state.journal
     done = jax.vmap(lambda bids, asks: _match_good(bids, asks, rules))(placed.bids, placed.asks)
-    bids, asks = (_unsign(row, state.coin.shape[0]).reshape(placed.bids.shape) for row in (done.bids, done.asks))
+    bids, asks = ((row >> done.bits).reshape(placed.bids.shape) for row in (done.bids, done.asks))
     book = Book(bids, asks, placed.history + done.trades.astype(placed.history.dtype))
     bought, sold = _num_gone(placed.bids, book.bids), _num_gone(placed.asks, book.asks)
     released = coin_in_escrow(placed, rules) - coin_in_escrow(book, rules)
@@ -213,7 +217,7 @@ def _match_good(bids: Int[Array, "k n"], asks: Int[Array, "k n"], rules: Market)
     return jax.lax.while_loop(is_crossed, settle, (start, _best_offers(start, rules)))[0]
 
 
-def _signature(num_citizens: int) -> int:
+def _signature_bits(num_citizens: int) -> int:
     """Bits that tell citizens apart."""
     return (num_citizens - 1).bit_length()
 
@@ -221,16 +225,11 @@ def _signature(num_citizens: int) -> int:
 def _sign(orders: Int[Array, "k n"]) -> Int[Array, " s"]:
     """Let orders end in who placed them, and lay them out in one row, in which a CPU is quick.
 
-    No two are alike then: nobody places two orders of one price and age. Of equal ones that of the lower index is the
-    larger number. A free slot stays negative.
+    No two open ones are alike then, since nobody places two orders of one side and good in a step. Of equal prices and
+    ages the lower index is the larger number. A free slot stays negative, and NO_ORDER when the bits are dropped again.
     """
     num = orders.shape[1]
-    return (orders << _signature(num) | jnp.arange(num - 1, -1, -1, dtype=orders.dtype)[None, :]).reshape(-1)
-
-
-def _unsign(signed: Int[Array, "*s"], num_citizens: int) -> Int[Array, "*s"]:
-    """The orders as they are in the book, NO_ORDER in free slots."""
-    return signed >> _signature(num_citizens)
+    return (orders << _signature_bits(num) | jnp.arange(num - 1, -1, -1, dtype=orders.dtype)[None, :]).reshape(-1)
 
 
 class _Offers(eqx.Module):
@@ -244,12 +243,11 @@ class _Offers(eqx.Module):
 
 def _best_offers(matching: _Matching, rules: Market) -> _Offers:
     """Look at the open orders."""
-    num = matching.spent.shape[0]
-    bid, ask = (jnp.max(row.reshape(rules.max_orders, num), axis=0) for row in (matching.bids, matching.asks))
-    best = -jnp.min(-ask)  # not max: a CPU would take the maxima over slots and over citizens in one slow sweep
+    bid, ask = (jnp.max(row.reshape(rules.max_orders, -1), axis=0) for row in (matching.bids, matching.asks))
+    best = jnp.max(ask)
     is_best = ask == best
     rival = jnp.where(is_best, jnp.max(jnp.where(is_best, NO_ORDER, ask)), best)
-    reaches = rules.bid_prices(_unsign(bid, num)) >= rules.ask_prices(_unsign(rival, num))
+    reaches = rules.bid_prices(bid >> matching.bits) >= rules.ask_prices(rival >> matching.bits)
     return _Offers(jnp.where(reaches, bid, NO_ORDER), ask)
 
 
@@ -263,9 +261,9 @@ def _settle_best(matching: _Matching, offers: _Offers, rules: Market) -> _Matchi
     ask = jnp.max(jnp.where(is_buyer, NO_ORDER, offers.ask))
     is_seller = offers.ask == ask
 
-    first_bid, first_ask = (_unsign(order, is_buyer.shape[0]) for order in (bid, ask))
-    is_ask_as_old = rules.ages(first_ask) >= rules.ages(first_bid)
-    price = jnp.where(is_ask_as_old, rules.ask_prices(first_ask), rules.bid_prices(first_bid))
+    unsigned_bid, unsigned_ask = bid >> matching.bits, ask >> matching.bits
+    is_ask_first = rules.ages(unsigned_bid) <= rules.ages(unsigned_ask)
+    price = jnp.where(is_ask_first, rules.ask_prices(unsigned_ask), rules.bid_prices(unsigned_bid))
     prices = jnp.arange(rules.num_prices, dtype=jnp.int32)
     return _Matching(
         bids=jnp.where(matching.bids == bid, NO_ORDER, matching.bids),

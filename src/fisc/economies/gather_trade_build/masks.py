@@ -36,7 +36,8 @@ def _legal_orders(state: State, menus: Menus, rules: Market) -> Bool[Array, "n a
     legal = jnp.zeros((state.cell.shape[0], menus.space.mask_size), bool)
     for g, good in enumerate(GOODS):
         bids, asks = menus.entries(f"buy {good}"), menus.entries(f"sell {good}")
-        price = jnp.asarray(np.where(bids > 0, bids - 1, np.inf), state.coin.dtype)
+        # Other flags have no price, and whoever has no room no coin: one comparison says it all.
+        price = jnp.asarray(np.where(bids > 0, bids - 1, np.nan), state.coin.dtype)
         legal |= price[None, :] <= jnp.where(room[g], state.coin, -1)[:, None]
         legal |= sells[g][:, None] & (asks > 0)[None, :]
     return legal

@@ -1,7 +1,8 @@
-"""Labels of the map, whatever number of citizens they have to tell apart. Kind: closed form."""
+"""Windows of the map, and labels, whatever number of citizens they have to tell apart. Kind: closed form."""
 
 from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -42,3 +43,20 @@ def test_everybody_knows_who_is_where_and_whose_house_it_is(num, dtype):
     np.testing.assert_array_equal(citizens[:num], np.arange(num) + 2)
     np.testing.assert_array_equal(owners[:num], np.roll(np.arange(num) + 2, -1))
     np.testing.assert_array_equal(citizens[num:], 0)
+
+
+@pytest.mark.parametrize("halfwidth", [0, 2])
+@pytest.mark.parametrize("dtype", ["int16", "int32"])
+def test_a_window_is_the_square_around_each_citizen_and_zero_beyond_the_edge(halfwidth, dtype):
+    # Two environments of different maps and places, among them two corners.
+    rng, shape = np.random.default_rng(0), (4, 6)
+    packed = rng.integers(1, 1000, (2, *shape)).astype(dtype)
+    cell = np.asarray([[0, 9, 23], [5, 18, 14]], np.int32)
+    cut = jax.jit(jax.vmap(lambda chart_of, at: chart.windows(chart_of, at, halfwidth)))
+    found = np.asarray(cut(jnp.asarray(packed), jnp.asarray(cell)))
+    assert found.dtype == dtype
+    for world_number, at in np.ndindex(cell.shape):
+        row, column = divmod(int(cell[world_number, at]), shape[1])
+        padded = np.pad(packed[world_number], halfwidth)
+        square = padded[row : row + 2 * halfwidth + 1, column : column + 2 * halfwidth + 1]
+        np.testing.assert_array_equal(found[world_number, at], square)

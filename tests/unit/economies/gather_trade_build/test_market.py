@@ -108,37 +108,74 @@ def test_history_fades_before_new_trades_are_entered():
 
 
 def brute_force(bids, asks):
-    """Trades by walking down sorted lists of (price, age, citizen): each bid takes the first ask it reaches."""
-    asks, trades = sorted(asks, key=lambda a: (a[0], -a[1], a[2])), []
+    """Trades by walking down sorted lists of (price, age, citizen): each bid takes the first ask it reaches.
+
+    Also returns what is left of both lists.
+    """
+    asks, trades, left = sorted(asks, key=lambda a: (a[0], -a[1], a[2])), [], []
     for price, age, buyer in sorted(bids, key=lambda b: (-b[0], -b[1], b[2])):
         for ask in asks:
             if ask[2] != buyer and ask[0] <= price:
                 trades.append((buyer, ask[2], ask[0] if age <= ask[1] else price))
                 asks.remove(ask)
                 break
-    return trades
+        else:
+            left.append((price, age, buyer))
+    return trades, left, asks
 
 
-def test_random_books_are_matched_as_by_walking_down_sorted_lists():
-    rng, slots = np.random.default_rng(0), MARKET.max_orders
-    match = jax.jit(lambda state: trade(state, orders(3), MARKET))
-    for _ in range(200):
-        lists, books = [], []
-        for _side in range(2):
-            # One order a citizen and step, so ages within a citizen's list differ.
-            ages = np.stack([rng.permutation(9)[:slots] for _ in range(3)])
-            prices, is_open = rng.integers(0, 11, (3, slots)), rng.random((3, slots)) < 0.6
-            listed = [(prices[i, k], ages[i, k], i) for i, k in np.argwhere(is_open)]
-            key = prices if _side == 0 else MARKET.max_price - prices
-            books.append(np.where(is_open, (key << MARKET.bits) + ages, -1))
-            lists.append(listed)
-        state = rich()
-        empty = np.full((1, 3, slots), -1)
-        bids, asks = (jnp.asarray(np.concatenate([book[None], empty]), jnp.int32).swapaxes(1, 2) for book in books)
-        state = dataclasses.replace(state, book=dataclasses.replace(state.book, bids=bids, asks=asks))
-        expected = np.zeros((4, 3), int)
-        for buyer, seller, price in brute_force(*lists):
+def booked(bids, asks, num, market=MARKET):
+    """People with plenty of everything and a book of stone: lists of (price, age, citizen) by side."""
+    sides = []
+    for listed, key_of in ((bids, lambda p: p), (asks, lambda p: market.max_price - p)):
+        slots = np.full((2, market.max_orders, num), -1)
+        for price, age, who in listed:
+            free = np.flatnonzero(slots[STONE, :, who] < 0)[0]
+            slots[STONE, free, who] = (key_of(price) << market.bits) + age
+        sides.append(jnp.asarray(slots, jnp.int32))
+    people = world([(row, 0) for row in range(num)], chart="\n".join(["......"] * num))
+    state = begin(people, coin=[10_000.0] * num, goods=[[9] * num] * 2)
+    return dataclasses.replace(state, book=dataclasses.replace(state.book, bids=sides[0], asks=sides[1]))
+
+
+@pytest.mark.parametrize("num", [1, 2, 3, 8, 9, 33])
+def test_random_books_are_matched_as_by_walking_down_sorted_lists(num):
+    rng, slots = np.random.default_rng(num), MARKET.max_orders
+    match = jax.jit(lambda state: trade(state, orders(num), MARKET))
+    for _ in range(60):
+        # One order a citizen and step, so ages within a citizen's list differ.
+        bids, asks = (
+            [
+                (int(rng.integers(0, 11)), int(age), who)
+                for who in range(num)
+                for age in rng.permutation(9)[: rng.integers(0, slots + 1)]
+            ]
+            for _side in range(2)
+        )
+        trades, *left = brute_force(bids, asks)
+        expected = np.zeros((4, num), int)
+        for buyer, seller, price in trades:
             expected[range(4), [buyer, buyer, seller, seller]] += [1, price, 1, price]
-        journal = match(state).journal
-        found = [journal.purchases, journal.spending, journal.sales, journal.earnings]
-        np.testing.assert_array_equal(np.stack([x[STONE] for x in found]), expected)
+        after = match(booked(bids, asks, num))
+        found = [getattr(after.journal, name)[STONE] for name in ("purchases", "spending", "sales", "earnings")]
+        np.testing.assert_array_equal(np.stack(found), expected)
+        older = [
+            (side, STONE, who, p, age + 1)
+            for side, rows in zip(("bid", "ask"), left, strict=True)
+            for p, age, who in rows
+        ]
+        assert sorted(open_orders(after, MARKET)) == sorted(older)
+
+
+@pytest.mark.parametrize("bid_age, ask_age, price", [(2**20 - 2, 2**20 - 1, 0), (2**20 - 1, 2**20 - 2, 1000)])
+def test_the_largest_numbers_that_orders_can_be_are_still_told_apart(bid_age, ask_age, price):
+    # 10 bits for the price, 20 for the age, 1 for which of the two citizens: 31, all there are.
+    market = dataclasses.replace(MARKET, max_price=1000, order_duration=2**20 - 1)
+    state = booked([(1000, bid_age, 0)], [(0, ask_age, 1)], 2, market)
+    state = dataclasses.replace(
+        state, book=dataclasses.replace(state.book, history=jnp.zeros((2, market.num_prices), state.coin.dtype))
+    )
+    after = trade(state, orders(2), market)
+    np.testing.assert_array_equal(after.journal.purchases[STONE], [1, 0])
+    np.testing.assert_array_equal(after.journal.spending[STONE], [price, 0])
+    np.testing.assert_array_equal(after.coin, [10_000 + 1000 - price, 10_000 + price])
