@@ -23,6 +23,8 @@ PUBLISHED_ROLES = {
 }
 PUBLISHED_INVERSE = {"free_market": 47.7, "us_federal": 62.1, "saez_estimated": 74.2, "planner": 80.2}
 """Inverse-income-weighted utility, the learned planner's being one that is rewarded by it."""
+PUBLISHED_TEN = {"free_market": 411, "us_federal": 432, "saez_estimated": 412, "planner": 448}
+"""Equality × productivity with ten citizens."""
 QUADRANT = "reproduce/gtb_open_quadrant"
 """Where the results of Gather-Trade-Build are."""
 
@@ -41,6 +43,20 @@ def gtb_arms() -> str:
         rows.append((NAMES[arm], *cells, share))
     head = ("tax system", "equality × productivity", "published", "equality", "published", "coin each", "published")
     return table((*head, "ours / published"), rows)
+
+
+def gtb_ten() -> str:
+    """Every arm with ten citizens beside the published figures."""
+    found = pl.read_csv(ROOT / f"{QUADRANT}_10" / "evaluation.csv")
+    rows = []
+    for arm, published in PUBLISHED_TEN.items():
+        mine = found.filter(arm=arm)
+        seeds = ", ".join(map(str, mine["seed"].unique().sort()))
+        cells = [_over_seeds(_values(mine, metric), form) for metric, form in TEN]
+        share = _mean(mine, TEN[0][0]) / published
+        rows.append((NAMES[arm], seeds, cells[0], published, f"{share:.2f}", *cells[1:]))
+    head = ("tax system", "seeds", "equality × productivity", "published", "ours / published", "equality", "coin each")
+    return table((*head, "houses", "units gathered", "labor each"), rows)
 
 
 def gtb_inverse() -> str:
@@ -84,6 +100,15 @@ def _mean(rows: pl.DataFrame, metric: str) -> float:
     return sum(values) / len(values)
 
 
+TEN = (
+    ("equality_times_productivity", ".0f"),
+    ("equality", ".3f"),
+    ("productivity", ".0f"),
+    ("houses", ".0f"),
+    ("gathered", ".0f"),
+    ("labor", ".0f"),
+)
+"""What is told of each arm with ten citizens, and how it is printed."""
 MORE = (
     ("equality_times_productivity", ".0f"),
     ("equality", ".3f"),

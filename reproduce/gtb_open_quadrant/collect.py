@@ -1,11 +1,11 @@
-"""Add what finished comparisons found to the tables beside this file: python collect.py RUN…
+"""Add what finished comparisons found to the tables beside this file: python collect.py RUN… [--into FOLDER]
 
 Rows of the same arm and seed are replaced and others stay, so that seeds may be trained one by one. Runs of another
 scenario or budget than the stored ones are refused.
 """
 
+import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -89,5 +89,9 @@ def add(rows: pl.DataFrame, path: Path, key: Sequence[str] = ("arm", "seed")) ->
 
 
 if __name__ == "__main__":
-    for given in sys.argv[1:]:
-        collect(Path(given))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("--into", type=Path, default=HERE, help="folder of the tables, by default that of this file")
+    options = parser.parse_args()
+    for given in options.runs:
+        collect(given, options.into)

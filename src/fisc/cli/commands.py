@@ -354,11 +354,13 @@ def import_foundation(options: Namespace) -> None:
     Raises:
         ConfigError: a file that cannot be read, a configuration that fisc cannot express, or a file in the way.
     """
+    from fisc.scenarios import build
     from fisc.scenarios.foundation_config import read
     from fisc.scenarios.foundation_scenario import scenario_of
 
     name = Path(options.out or options.file).stem
     scenario = scenario_of(read(options.file), name, options.convention)
+    build.population(scenario, 0)  # what cannot be played is refused here, not when it is played
     text = _as_toml(scenario)
     if options.out is None:
         console.print(text, soft_wrap=True, markup=False)

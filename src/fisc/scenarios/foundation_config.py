@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from fisc.core.errors import ConfigError, unknown
+from fisc.scenarios import foundation_sections as sections
 
 FIXED_MAPS = ("layout_from_file", "split_layout")
 DRAWN_MAPS = ("uniform", "multi_zone", "quadrant")
 KINDS = (*FIXED_MAPS, *DRAWN_MAPS)
 """Scenarios, each named `KIND/simple_wood_and_stone` there."""
 SUFFIX = "simple_wood_and_stone"
-TRAINING_SECTIONS = ("general", "trainer", "agent_policy", "planner_policy")
+TRAINING_SECTIONS = tuple(sections.READ)
 
 COMMON: dict[str, Any] = {
     "n_agents": None,
@@ -158,7 +159,7 @@ class FoundationConfig:
     components: dict[str, dict[str, Any]]
     """Arguments of every component, also of those that are not listed."""
     training: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Sections of the training script, as they are."""
+    """Sections of the training script, as they are: see `foundation_sections`."""
 
     @property
     def tax(self) -> dict[str, Any]:
@@ -201,7 +202,7 @@ def read(path: str | Path) -> FoundationConfig:
     for section in content:
         if section not in ("env", *TRAINING_SECTIONS):
             raise unknown("section", str(section), ("env", *TRAINING_SECTIONS))
-    return resolve(content["env"], {name: dict(content[name] or {}) for name in TRAINING_SECTIONS if name in content})
+    return resolve(content["env"], {name: content[name] or {} for name in TRAINING_SECTIONS if name in content})
 
 
 def resolve(env: Mapping[str, Any], training: dict[str, dict[str, Any]] | None = None) -> FoundationConfig:
@@ -224,6 +225,7 @@ def resolve(env: Mapping[str, Any], training: dict[str, dict[str, Any]] | None =
     )
     _check_world(config)
     _check_taxes(config)
+    sections.check(config.training)
     return config
 
 

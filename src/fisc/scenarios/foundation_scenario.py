@@ -3,12 +3,14 @@
 What a scenario cannot say is said in its caveats, not passed over: see `_caveats`.
 """
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fisc.scenarios import foundation_sections as sections
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.foundation_config import FIXED_MAPS, FoundationConfig
 from fisc.scenarios.reading import parse
@@ -45,8 +47,8 @@ LEARNER = {
     "grad_clip": "max_gradient_norm",
 }
 """Names of the reference's learner, and ours."""
-NOT_CARRIED = ("vf_clip_param", "vf_loss_coeff", "kl_coeff")
-"""Settings of its learner that ours does not have."""
+PUBLISHED_FILTERS = (16, 32)
+"""Of the published network: one layer of the first, the others of the second."""
 PRESET = "gtb-open-quadrant"
 """Whose recipe of learning fills in what a file does not say."""
 UNDER_A_CEILING = {
@@ -262,14 +264,14 @@ def _role(config: FoundationConfig, section: str) -> dict[str, Any]:
         return {}
     found = {ours: float(policy[theirs]) for theirs, ours in LEARNER.items() if policy.get(theirs) is not None}
     found["final_learning_rate"] = 1.0
-    schedule = policy.get("entropy_coeff_schedule")
-    if schedule:
+    if rates := policy.get("lr_schedule"):
+        found["learning_rate"], found["final_learning_rate"] = float(rates[0][1]), float(rates[-1][1] / rates[0][1])
+    if schedule := policy.get("entropy_coeff_schedule"):
         found["entropy"], found["final_entropy"] = float(schedule[0][1]), float(schedule[-1][1])
     elif "entropy" in found:
         found["final_entropy"] = found["entropy"]
-    shape = (policy.get("model") or {}).get("custom_model_config") or {}
-    if shape.get("fc_dim"):
-        found["hidden"] = [int(shape["fc_dim"])] * int(shape.get("num_fc", 2))
+    sees_map = section == "agent_policy" or bool(config.environment["planner_gets_spatial_info"])
+    found |= _network(policy, sees_map=sees_map)
     if trainer.get("num_sgd_iter"):
         found["epochs"] = int(trainer["num_sgd_iter"])
     batch, part = trainer.get("train_batch_size"), trainer.get("sgd_minibatch_size")
@@ -277,6 +279,24 @@ def _role(config: FoundationConfig, section: str) -> dict[str, Any]:
     if "num_workers" in trainer:  # no more than there are environments
         worlds = max(2, max(1, int(trainer["num_workers"])) * int(trainer.get("num_envs_per_worker", 1)))
         found["minibatches"] = min(found["minibatches"], worlds)
+    return found
+
+
+def _network(policy: Mapping[str, Any], *, sees_map: bool) -> dict[str, Any]:
+    """The networks of a role: the published ones, with filters and a memory, read everything in full and no flags."""
+    shape, found = sections.network_of(policy), {}
+    if shape.get("fc_dim"):
+        found["hidden"] = [int(shape["fc_dim"])] * int(shape.get("num_fc") or 2)
+    layers = int(shape.get("num_conv") or 0) if sees_map else 0
+    kind = "_".join(["convolution"] * bool(layers) + ["lstm"] * bool(shape.get("lstm_cell_size")))
+    if not kind:
+        return found
+    found |= {"network": kind, "head": "categorical", "radius": {}, "thresholds": {}, "actor_sees_mask": False}
+    found |= {"critic_sees_maps": True, "critic_hidden": found.get("hidden", [])}
+    if layers:
+        found["filters"] = [PUBLISHED_FILTERS[0], *[PUBLISHED_FILTERS[1]] * (layers - 1)]
+    if length := (policy.get("model") or {}).get("max_seq_len"):
+        found["sequence"] = int(length)
     return found
 
 
@@ -297,14 +317,11 @@ def _budgets(config: FoundationConfig) -> dict[str, Any]:
 def _caveats(config: FoundationConfig) -> list[str]:
     """What the configuration says and a scenario cannot."""
     found = []
-    for section, role in (("agent_policy", "Citizens"), ("planner_policy", "The planner")):
-        policy = config.training.get(section, {})
-        shape = (policy.get("model") or {}).get("custom_model_config") or {}
-        if shape.get("num_conv") or shape.get("lstm_cell_size"):
-            found.append(f"{role} learned with convolutions or memory there; here networks have hidden layers alone.")
-        left = [key for key in NOT_CARRIED if policy.get(key) is not None]
-        if left:
+    for section, given in config.training.items():
+        if left := sections.left_over(section, given):
             found.append(f"Not carried over from {section}: {', '.join(left)}.")
+    for section, role in (("agent_policy", "Citizens"), ("planner_policy", "The planner")):
+        found += _caveats_of_role(config.training.get(section, {}), section, role)
     arm, tax, general = arm_of(config), config.tax, config.training.get("general", {})
     if arm == "planner" and not general.get("train_planner", True):
         found.append("The planner did not learn there and set rates at random; here it learns.")
@@ -317,4 +334,23 @@ def _caveats(config: FoundationConfig) -> list[str]:
     for key in ("restore_tf_weights_agents", "restore_tf_weights_planner"):
         if general.get(key):
             found.append(f"Weights in {general[key]} are of another program: learning begins from new ones.")
+    return found
+
+
+def _caveats_of_role(policy: Mapping[str, Any], section: str, role: str) -> list[str]:
+    """What is different about how a role learns."""
+    found, shape = [], sections.network_of(policy)
+    name = (policy.get("model") or {}).get("custom_model") or sections.MODELS[0]
+    if name not in sections.MODELS:
+        found.append(f"{section}: network {name} is not known here; its sizes are read as the published one's.")
+    width, memory = shape.get("fc_dim"), shape.get("lstm_cell_size")
+    if memory:
+        found.append(
+            f"{role} remember{'' if role == 'Citizens' else 's'} (LSTM) as published, which is slow without a GPU."
+        )
+    if memory and width and memory != width:
+        found.append(f"{section}: a memory of {memory} there is {width} here, as wide as the layer before it.")
+    if turned := [name for name in sections.SCHEDULES if policy.get(name)]:
+        kept = f"{section}: of {' and '.join(turned)} the first and last value are kept"
+        found.append(f"{kept}, over the whole of learning; when they are reached, and those between, are not.")
     return found
