@@ -24,7 +24,7 @@ PUBLISHED_ROLES = {
 PUBLISHED_INVERSE = {"free_market": 47.7, "us_federal": 62.1, "saez_estimated": 74.2, "planner": 80.2}
 """Inverse-income-weighted utility, the learned planner's being one that is rewarded by it."""
 PUBLISHED_TEN = {"free_market": 411, "us_federal": 432, "saez_estimated": 412, "planner": 448}
-"""Equality × productivity with ten citizens."""
+"""Equality × productivity with ten citizens, on a map that is not named."""
 QUADRANT = "reproduce/gtb_open_quadrant"
 """Where the results of Gather-Trade-Build are."""
 
@@ -54,9 +54,9 @@ def gtb_ten() -> str:
         seeds = ", ".join(map(str, mine["seed"].unique().sort()))
         cells = [_over_seeds(_values(mine, metric), form) for metric, form in TEN]
         share = _mean(mine, TEN[0][0]) / published
-        rows.append((NAMES[arm], seeds, cells[0], published, f"{share:.2f}", *cells[1:]))
+        rows.append((NAMES[arm], seeds, cells[0], str(published), f"{share:.2f}", *cells[1:]))
     head = ("tax system", "seeds", "equality × productivity", "published", "ours / published", "equality", "coin each")
-    return table((*head, "houses", "units gathered", "labor each"), rows)
+    return table((*head, "houses", "stone gathered", "wood gathered", "labor each"), rows)
 
 
 def gtb_inverse() -> str:
@@ -105,7 +105,8 @@ TEN = (
     ("equality", ".3f"),
     ("productivity", ".0f"),
     ("houses", ".0f"),
-    ("gathered", ".0f"),
+    ("gathered_stone", ".0f"),
+    ("gathered_wood", ".0f"),
     ("labor", ".0f"),
 )
 """What is told of each arm with ten citizens, and how it is printed."""
@@ -233,5 +234,6 @@ TABLES: dict[str, Callable[..., str]] = {
     "gtb-more": gtb_more,
     "gtb-roles": gtb_roles,
     "gtb-schedules": gtb_schedules,
+    "gtb-ten": gtb_ten,
     "gtb-training": gtb_training,
 }

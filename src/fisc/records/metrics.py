@@ -136,12 +136,17 @@ MAP_METRICS: dict[str, Metric] = {
         "Average tax rate of the richest", FRACTION, "Tax paid / income earned by who has most at the end."
     ),
     "trades": Metric("Trades", "per episode", "Units of all goods that changed hands."),
+    "houses_built": Metric("Houses of a citizen", "per person", "Houses that a citizen built in an episode."),
 }
 for _good in ("stone", "wood"):
     MAP_METRICS |= {
         f"gathered_{_good}": Metric(f"{_good.capitalize()} gathered", "units per episode", f"Units of {_good}."),
         f"trades_{_good}": Metric(f"Trades of {_good}", "units per episode", f"Units of {_good} that changed hands."),
         f"price_{_good}": Metric(f"Price of {_good}", "{money} per unit", f"Mean price of {_good}, 0 without trade."),
+        f"sold_{_good}": Metric(f"{_good.capitalize()} sold", "units per person", f"Units of {_good} sold."),
+        f"bought_{_good}": Metric(f"{_good.capitalize()} bought", "units per person", f"Units of {_good} bought."),
+        f"earned_by_{_good}": Metric(f"Earned by {_good}", _PER_PERSON, f"Coin received for {_good}."),
+        f"spent_on_{_good}": Metric(f"Spent on {_good}", _PER_PERSON, f"Coin paid for {_good}."),
     }
 
 BUSINESS_METRICS: dict[str, Metric] = {
@@ -214,7 +219,8 @@ METRICS: dict[str, Metric] = WELFARE_METRICS | ECONOMY_METRICS | MAP_METRICS | B
 
 GROUP_METRICS = (
     "skill", "income", "tax", "transfer", "consumption", "labor", "utility", "average_rate", "marginal_rate",
-    "build_income", "trade_income", "gathered_stone", "gathered_wood",
+    "build_income", "trade_income", "gathered_stone", "gathered_wood", "houses_built", "sold_stone", "sold_wood",
+    "bought_stone", "bought_wood", "earned_by_stone", "earned_by_wood", "spent_on_stone", "spent_on_wood",
     "goods_consumed", "savings", "labor_disutility",
 )  # fmt: skip
 """What `groups.parquet` may hold."""

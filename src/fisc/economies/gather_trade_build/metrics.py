@@ -49,6 +49,13 @@ def accounts(state: State, coin: Float[Array, " n"]) -> dict[str, Float[Array, "
     """Citizen by citizen, for the episode so far. `coin`: purses and escrow."""
     journal, dtype = state.journal, coin.dtype
     net_trade = jnp.sum(journal.earnings - journal.spending, axis=0).astype(dtype)
+    by_good = {
+        "gathered": journal.gathered,
+        "sold": journal.sales,
+        "bought": journal.purchases,
+        "earned_by": journal.earnings,
+        "spent_on": journal.spending,
+    }
     return {
         "skill": state.build_payment,
         "income": journal.incomes,
@@ -61,7 +68,8 @@ def accounts(state: State, coin: Float[Array, " n"]) -> dict[str, Float[Array, "
         "average_rate": _average_rates(state),
         "build_income": journal.builds.astype(dtype) * state.build_payment,
         "trade_income": net_trade,
-        **{f"gathered_{good}": journal.gathered[g].astype(dtype) for g, good in enumerate(GOODS)},
+        "houses_built": journal.builds.astype(dtype),
+        **{f"{what}_{good}": x[g].astype(dtype) for what, x in by_good.items() for g, good in enumerate(GOODS)},
     }
 
 
