@@ -61,14 +61,15 @@ def breakdown(options: Namespace) -> None:
         _refuse_to_replace(Path(options.out) / name for name in file_names())
     told = read_map(find_episode(options, is_drawn=True))
     broken = break_down(told)
+    if options.out is not None:  # first: whoever reads the tables may stop reading
+        from fisc.plots.breakdown import write_breakdown
+
+        paths = write_breakdown(broken, Path(options.out))
     console.print(Text(told.episode.title, "bold"))
     for table in (_outcome(broken), _deeds(broken), _efforts(broken), _incomes(broken), _prices(broken)):
         console.print()
         console.print(table)
     if options.out is not None:
-        from fisc.plots.breakdown import write_breakdown
-
-        paths = write_breakdown(broken, Path(options.out))
         console.print(f"\n{len(paths)} files in {options.out}: {', '.join(path.name for path in paths)}")
 
 
@@ -253,10 +254,10 @@ def _incomes(broken) -> Table:
     table = _table("What came of it (coin)", ["", *columns.values()])
     for row in broken.citizens.iter_rows(named=True):
         signed = {name: -row[name] if name == "tax" else row[name] for name in columns}
-        table.add_row(row["citizen"], *[f"{signed[name]:,.0f}" for name in columns])
+        table.add_row(row["citizen"], *[f"{signed[name]:z,.0f}" for name in columns])
     total = {name: broken.citizens[name].sum() * (-1 if name == "tax" else 1) for name in columns}
     table.add_section()
-    table.add_row("all", *[f"{total[name]:,.0f}" for name in columns])
+    table.add_row("all", *[f"{total[name]:z,.0f}" for name in columns])
     return table
 
 
