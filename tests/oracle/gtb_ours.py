@@ -140,9 +140,9 @@ def _play(economy: GatherTradeBuild, start: Start, before: Carried, actions, dra
 
     def advance(carry, given):
         state, counted, rewards = carry
-        view = _view(economy, state, knobs, *rewards)
         action, drawn, theirs = given
-        state = _with_amounts(state, theirs)
+        before, state = state, _with_amounts(state, theirs)
+        view = _view(economy, before, state, knobs, *rewards)
         # Utility of these amounts, with the warm-up as far as it was when it was taken: a step in which nothing happens
         # has to bring exactly nothing.
         valued = economy._valued(replace(state, rewarding_steps=counted), knobs)
@@ -187,13 +187,20 @@ def at(view: View, moment: int) -> View:
     return jax.tree.map(lambda rows: rows[moment], view)
 
 
-def _view(economy: GatherTradeBuild, state: State, knobs: Knobs, reward, planner_reward, residual) -> View:
-    seen, rules, book = economy.observe(state, knobs), economy.rules.market, state.book
+def _view(
+    economy: GatherTradeBuild, state: State, equal: State, knobs: Knobs, reward, planner_reward, residual
+) -> View:
+    """A moment. `equal`: the same state but for rounding, with the reference's amounts.
+
+    Observations and masks are of that one: they compare purses with prices and incomes with cutoffs, which may be equal
+    but for 1e-15.
+    """
+    seen, rules, book = economy.observe(equal, knobs), economy.rules.market, state.book
     citizen = seen["citizen"]
     if "planner" in seen:
         planner, planner_mask = seen["planner"].features, seen["planner"].mask[0]
     else:
-        planner, planner_mask = _planner_blocks(economy, state, knobs), jnp.ones(1, bool)
+        planner, planner_mask = _planner_blocks(economy, equal, knobs), jnp.ones(1, bool)
     return View(
         state=state,
         units=units_on_map(state),

@@ -360,7 +360,7 @@ def import_foundation(options: Namespace) -> None:
 
     name = Path(options.out or options.file).stem
     scenario = scenario_of(read(options.file), name, options.convention)
-    build.population(scenario, 0)  # what cannot be played is refused here, not when it is played
+    build.population(scenario, 0)  # a map, people or taxes that cannot be are refused here, not when they are played
     text = _as_toml(scenario)
     if options.out is None:
         console.print(text, soft_wrap=True, markup=False)

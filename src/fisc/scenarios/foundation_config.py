@@ -201,7 +201,7 @@ def read(path: str | Path) -> FoundationConfig:
     for section in content:
         if section not in ("env", *TRAINING_SECTIONS):
             raise unknown("section", str(section), ("env", *TRAINING_SECTIONS))
-    return resolve(content["env"], {name: content[name] or {} for name in TRAINING_SECTIONS if name in content})
+    return resolve(content["env"], {name: content[name] for name in TRAINING_SECTIONS if content.get(name) is not None})
 
 
 def resolve(env: Mapping[str, Any], training: dict[str, dict[str, Any]] | None = None) -> FoundationConfig:

@@ -49,6 +49,8 @@ LEARNER = {
 """Names of the reference's learner, and ours."""
 PUBLISHED_FILTERS = (16, 32)
 """Of the published network: one layer of the first, the others of the second."""
+NO_LIMIT = 1000.0
+"""On how far a policy may move in a batch: there is none there."""
 PRESET = "gtb-open-quadrant"
 """Whose recipe of learning fills in what a file does not say."""
 UNDER_A_CEILING = {
@@ -227,12 +229,12 @@ def _learning(config: FoundationConfig) -> dict[str, Any]:
     """The training section over fisc's own recipe for this economy, which says what the section does not."""
     preset = scenario_data(PRESET)["learning"]
     trainer, batch = config.training.get("trainer", {}), config.training.get("trainer", {}).get("train_batch_size")
-    workers, each = trainer.get("num_workers"), trainer.get("num_envs_per_worker", 1)
+    worlds = _worlds(trainer)
     found = preset | {"max_rate_start": first_ceiling(config), "periods_per_update": 1}
     if config.environment["energy_warmup_constant"]:  # the economy has a warm-up of its own
         found |= {"labor_cost_start": 1.0, "labor_cost_full_at": 0.0}
-    if workers is not None:
-        found["environments"] = max(2, max(1, int(workers)) * int(each))
+    if worlds:
+        found["environments"] = worlds
         if batch:
             periods = int(batch) / (found["environments"] * config.period)
             most = int(config.environment["episode_length"]) // config.period
@@ -259,11 +261,11 @@ def _is_seen(number: str, config: FoundationConfig) -> bool:
 
 def _role(config: FoundationConfig, section: str) -> dict[str, Any]:
     """How one role learns there."""
-    policy, trainer = config.training.get(section, {}), config.training.get("trainer", {})
+    policy, found = config.training.get(section, {}), _updates(config, section)
     if not policy:
-        return {}
-    found = {ours: float(policy[theirs]) for theirs, ours in LEARNER.items() if policy.get(theirs) is not None}
-    found["final_learning_rate"] = 1.0
+        return found
+    found |= {ours: float(policy[theirs]) for theirs, ours in LEARNER.items() if policy.get(theirs) is not None}
+    found |= {"final_learning_rate": 1.0, "kl_limit": NO_LIMIT}
     if rates := policy.get("lr_schedule"):
         found["learning_rate"], found["final_learning_rate"] = float(rates[0][1]), float(rates[-1][1] / rates[0][1])
     if schedule := policy.get("entropy_coeff_schedule"):
@@ -272,21 +274,36 @@ def _role(config: FoundationConfig, section: str) -> dict[str, Any]:
         found["final_entropy"] = found["entropy"]
     sees_map = section == "agent_policy" or bool(config.environment["planner_gets_spatial_info"])
     found |= _network(policy, sees_map=sees_map)
-    if trainer.get("num_sgd_iter"):
-        found["epochs"] = int(trainer["num_sgd_iter"])
-    batch, part = trainer.get("train_batch_size"), trainer.get("sgd_minibatch_size")
-    found["minibatches"] = max(1, int(batch) // int(part)) if batch and part else 1
-    if "num_workers" in trainer:  # no more than there are environments
-        worlds = max(2, max(1, int(trainer["num_workers"])) * int(trainer.get("num_envs_per_worker", 1)))
-        found["minibatches"] = min(found["minibatches"], worlds)
     return found
 
 
+def _worlds(trainer: Mapping[str, Any]) -> int | None:
+    """Environments that play side by side, two at least; None if it is not said."""
+    if trainer.get("num_workers") is None:
+        return None
+    return max(2, max(1, int(trainer["num_workers"])) * int(trainer.get("num_envs_per_worker") or 1))
+
+
+def _updates(config: FoundationConfig, section: str) -> dict[str, Any]:
+    """How often and in which parts a batch is learned from, the same for both roles there."""
+    trainer, found = config.training.get("trainer", {}), {}
+    if trainer.get("num_sgd_iter"):
+        found["epochs"] = int(trainer["num_sgd_iter"])
+    if trainer.get("shuffle_sequences") is not None:
+        found["shuffles"] = bool(trainer["shuffle_sequences"])
+    batch, part = trainer.get("train_batch_size"), trainer.get("sgd_minibatch_size")
+    own = scenario_data(PRESET)["learning"]["citizen" if section == "agent_policy" else "planner"]["minibatches"]
+    whole = 1 if config.training.get(section) else own
+    parts = max(1, int(batch) // int(part)) if batch and part else whole
+    # No more than there are environments.
+    return found | {"minibatches": min(parts, _worlds(trainer) or parts)} if trainer or whole == 1 else found
+
+
 def _network(policy: Mapping[str, Any], *, sees_map: bool) -> dict[str, Any]:
-    """The networks of a role: the published ones, with filters and a memory, read everything in full and no flags."""
+    """The networks of a role. Those with filters or a memory read everything in full and no flags, as published."""
     shape, found = sections.network_of(policy), {}
-    if shape.get("fc_dim"):
-        found["hidden"] = [int(shape["fc_dim"])] * int(shape.get("num_fc") or 2)
+    if width := shape.get("fc_dim") or shape.get("lstm_cell_size"):
+        found["hidden"] = [int(width)] * int(shape.get("num_fc") or 2)
     layers = int(shape.get("num_conv") or 0) if sees_map else 0
     kind = "_".join(["convolution"] * bool(layers) + ["lstm"] * bool(shape.get("lstm_cell_size")))
     if not kind:
@@ -317,14 +334,20 @@ def _budgets(config: FoundationConfig) -> dict[str, Any]:
 def _caveats(config: FoundationConfig) -> list[str]:
     """What the configuration says and a scenario cannot."""
     found = []
-    for section, given in config.training.items():
+    arm, tax, general = arm_of(config), config.tax, config.training.get("general", {})
+    told = {name: given for name, given in config.training.items() if name != "planner_policy" or arm == "planner"}
+    for section, given in told.items():
         if left := sections.left_over(section, given):
             found.append(f"Not carried over from {section}: {', '.join(left)}.")
     for section, role in (("agent_policy", "Citizens"), ("planner_policy", "The planner")):
-        found += _caveats_of_role(config.training.get(section, {}), section, role)
-    arm, tax, general = arm_of(config), config.tax, config.training.get("general", {})
-    if arm == "planner" and not general.get("train_planner", True):
-        found.append("The planner did not learn there and set rates at random; here it learns.")
+        found += _caveats_of_role(told.get(section, {}), section, role)
+    is_random = _model(told.get("planner_policy", {})) == "random"
+    if arm == "planner" and (is_random or general.get("train_planner") in (False, 0)):
+        found.append("The planner did not learn there; here it learns.")
+    learning, batch = _learning(config), config.training.get("trainer", {}).get("train_batch_size")
+    played = learning["environments"] * learning["periods_per_update"] * config.period
+    if batch and batch != played:
+        found.append(f"An update is {played:,} steps here, whole tax periods of all environments; there {batch:,}.")
     if tax["tax_annealing_schedule"] is not None and arm == "planner":
         found.append("The ceiling on rates rose with every episode there; here it rises to 1 while the planner learns.")
     elif tax["tax_annealing_schedule"] is not None and arm != "free_market":
@@ -337,20 +360,26 @@ def _caveats(config: FoundationConfig) -> list[str]:
     return found
 
 
+def _model(policy: Mapping[str, Any]) -> str:
+    """The name of a policy's network."""
+    return str((policy.get("model") or {}).get("custom_model") or sections.PUBLISHED)
+
+
 def _caveats_of_role(policy: Mapping[str, Any], section: str, role: str) -> list[str]:
-    """What is different about how a role learns."""
-    found, shape = [], sections.network_of(policy)
-    name = (policy.get("model") or {}).get("custom_model") or sections.MODELS[0]
-    if name not in sections.MODELS:
-        found.append(f"{section}: network {name} is not known here; its sizes are read as the published one's.")
+    """What is different about how a role learns, and what makes it slow."""
+    found, shape, name = [], sections.network_of(policy), _model(policy)
     width, memory = shape.get("fc_dim"), shape.get("lstm_cell_size")
+    if name != sections.PUBLISHED and (name, role) != ("random", "The planner"):
+        found.append(f"{section}: network {name} is not known here; its sizes are read as the published one's.")
     if memory:
-        found.append(
-            f"{role} remember{'' if role == 'Citizens' else 's'} (LSTM) as published, which is slow without a GPU."
-        )
+        found.append(f"{section}: a memory (LSTM) is slow without a GPU.")
     if memory and width and memory != width:
         found.append(f"{section}: a memory of {memory} there is {width} here, as wide as the layer before it.")
-    if turned := [name for name in sections.SCHEDULES if policy.get(name)]:
+    if shape.get("num_fc") and not (width or memory):
+        found.append(f"{section}: num_fc without fc_dim says nothing of a width, and is not carried over.")
+    if "grad_clip" in policy and policy["grad_clip"] is None:
+        found.append(f"{section}: gradients are not clipped there; here they are.")
+    if turned := [key for key in sections.SCHEDULES if len(policy.get(key) or ()) > 1]:
         kept = f"{section}: of {' and '.join(turned)} the first and last value are kept"
         found.append(f"{kept}, over the whole of learning; when they are reached, and those between, are not.")
     return found

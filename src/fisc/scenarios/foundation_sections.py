@@ -43,7 +43,10 @@ SCHEDULES = ("lr_schedule", "entropy_coeff_schedule")
 POLICY = (*NUMBERS, *SCHEDULES, "model")
 READ: dict[str, tuple[str, ...]] = {
     "general": ("episodes", "train_planner", "restore_tf_weights_agents", "restore_tf_weights_planner"),
-    "trainer": ("num_workers", "num_envs_per_worker", "train_batch_size", "sgd_minibatch_size", "num_sgd_iter"),
+    "trainer": (
+        *("num_workers", "num_envs_per_worker", "train_batch_size", "sgd_minibatch_size", "num_sgd_iter"),
+        "shuffle_sequences",
+    ),
     "agent_policy": POLICY,
     "planner_policy": POLICY,
 }
@@ -52,17 +55,24 @@ MODEL = ("custom_model", "max_seq_len", "custom_model_config", "custom_options")
 NETWORK = ("fc_dim", "num_fc", "num_conv", "lstm_cell_size")
 """What fisc reads of a network's own options: custom_model_config or, in older files, custom_options."""
 OF_THE_MACHINE = (
-    *("ckpt_frequency_steps", "cpus", "gpus", "batch_mode", "env_config", "local_tf_session_args", "tf_session_args"),
-    *("metrics_smoothing_episodes", "multiagent", "no_done_at_end", "num_gpus", "num_gpus_per_worker", "seed"),
-    *("rollout_fragment_length", "kl_target", "idx_emb_dim", "input_emb_vocab"),
+    *("ckpt_frequency_steps", "cpus", "gpus", "num_gpus", "num_gpus_per_worker", "num_cpus_per_worker"),
+    *("num_cpus_for_driver", "local_tf_session_args", "tf_session_args", "metrics_smoothing_episodes", "multiagent"),
+    *("seed", "rollout_fragment_length", "kl_target", "idx_emb_dim", "input_emb_vocab"),
 )
 """What says how the reference program is run, follows from the rest, or matters with something else alone."""
-OTHERWISE_HERE = ("vf_clip_param", "vf_loss_coeff", "shuffle_sequences")
+OTHERWISE_HERE = ("vf_clip_param", "vf_loss_coeff")
 """What the reference's users set and fisc does otherwise."""
-AS_HERE = {"use_gae": True, "vf_share_layers": False, "kl_coeff": 0.0, "observation_filter": "NoFilter"}
+AS_HERE = {
+    "use_gae": True,
+    "vf_share_layers": False,
+    "kl_coeff": 0.0,
+    "observation_filter": "NoFilter",
+    "batch_mode": "truncate_episodes",
+    "no_done_at_end": False,
+}
 """Values that say what fisc does anyway."""
-MODELS = ("keras_conv_lstm", "random")
-"""Networks of the reference program: the published one, and a planner that acts at random."""
+PUBLISHED = "keras_conv_lstm"
+"""The name of the published network; another is "random", for a planner that does not learn."""
 
 
 def check(training: Mapping[str, Mapping[str, Any]]) -> None:
@@ -76,7 +86,7 @@ def check(training: Mapping[str, Mapping[str, Any]]) -> None:
             if key in known:
                 _check_value(f"{where}.{key}", key, value)
             elif key not in (*OF_THE_MACHINE, *OTHERWISE_HERE, *AS_HERE):
-                close = difflib.get_close_matches(str(key), known, n=1, cutoff=0.8)
+                close = difflib.get_close_matches(str(key), known, n=1, cutoff=0.85)
                 if close:
                     raise ConfigError(f"unknown key '{key}' in {where}: did you mean '{close[0]}'?")
 
@@ -90,8 +100,8 @@ def network_of(policy: Mapping[str, Any]) -> dict[str, Any]:
 def left_over(section: str, given: Mapping[str, Any]) -> list[str]:
     """What a section sets that has a consequence there and none here."""
     return [
-        str(key)
-        for _, key, value, known in _settings(section, given)
+        f"{where}.{key}".removeprefix(f"{section}.")
+        for where, key, value, known in _settings(section, given)
         if key not in known and key not in OF_THE_MACHINE and value is not None and AS_HERE.get(key, ...) != value
     ]
 
@@ -108,6 +118,8 @@ def _settings(section: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str
     if not isinstance(model, Mapping):
         raise ConfigError(f"{section}.model is {model!r}: expected {{key: value}}")
     yield from ((f"{section}.model", key, value, MODEL) for key, value in model.items())
+    if model.get("custom_model_config") and model.get("custom_options"):
+        raise ConfigError(f"{section}.model has custom_model_config and custom_options: give one of them")
     for name in ("custom_model_config", "custom_options"):
         options = model.get(name) or {}
         if not isinstance(options, Mapping):
@@ -127,7 +139,7 @@ def _check_value(where: str, key: str, value: Any) -> None:
             raise ConfigError(f"{where} is {value!r}: expected a number {span}")
     if key in SCHEDULES:
         _check_schedule(where, value)
-    if key == "train_planner" and not isinstance(value, bool | int):
+    if key in ("train_planner", "shuffle_sequences") and value not in (True, False):
         raise ConfigError(f"{where} is {value!r}: expected true or false")
 
 
@@ -136,11 +148,10 @@ def _check_schedule(where: str, value: Any) -> None:
     are_pairs = all(isinstance(point, list | tuple) and len(point) == 2 for point in points)
     are_numbers = are_pairs and all(_is_number(number) and number >= 0 for point in points for number in point)
     is_in_order = are_numbers and all(a[0] < b[0] for a, b in pairwise(points))
-    is_rate = where.endswith("lr_schedule")
-    if not points or not is_in_order or (is_rate and min(point[1] for point in points) <= 0):
-        raise ConfigError(
-            f"{where} is {value!r}: expected [[environment steps, value], …], steps rising, values not below 0"
-        )
+    has_start = is_in_order and bool(points) and (points[0][1] > 0 or not where.endswith("lr_schedule"))
+    if not has_start:
+        form = "[[environment steps, value], …], steps rising, no value below 0, no rate of 0 to begin with"
+        raise ConfigError(f"{where} is {value!r}: expected {form}")
 
 
 def _is_number(value: Any) -> bool:

@@ -52,6 +52,7 @@ def test_the_published_training_is_imported_whole_in_both_forms_of_its_files(for
     for role in (citizen, planner):
         assert (role.sequence, role.head, role.epochs, role.minibatches) == (25, "categorical", 1, 4)
         assert (role.clip, role.max_gradient_norm, role.discount, role.trace) == (0.3, 10.0, 0.998, 0.98)
+        assert role.shuffles and role.kl_limit == 1000
         assert role.critic_hidden == role.hidden and role.critic_sees_maps and not role.radius and not role.thresholds
     assert (citizen.learning_rate, citizen.entropy, citizen.final_entropy) == (0.0003, 0.025, 0.025)
     assert (planner.learning_rate, planner.entropy, planner.final_entropy) == (0.0001, 2.0, 0.125)
@@ -87,16 +88,18 @@ def test_the_published_first_phase_is_one_of_citizens_alone():
         ("agent_policy", {"model": {"custom_options": 3}}, "agent_policy.model.custom_options is 3"),
         ("agent_policy", {"model": {"custom_options": {"fc_dim": 0}}}, "custom_options.fc_dim is 0: expected a whole"),
         ("agent_policy", {"model": {"custom_options": {"fc_dims": 9}}}, "unknown key 'fc_dims' in .*: did you mean"),
-        ("planner_policy", [], None),
+        ("trainer", {"shuffle_sequences": 7}, "trainer.shuffle_sequences is 7: expected true or false"),
+        (
+            "agent_policy",
+            {"model": {"custom_options": {"num_fc": 2}, "custom_model_config": {"fc_dim": 9}}},
+            "give one",
+        ),
         ("trainer", 3, r"section trainer is 3: expected \{key: value\}"),
     ],
 )
 def test_training_sections_are_checked(section, change, message):
     given = published_training.PHASE_2
-    sections = given | {section: given[section] | change if isinstance(change, dict) else change or {}}
-    if message is None:
-        assert resolve(PUBLISHED["env"], sections)
-        return
+    sections = given | {section: given[section] | change if isinstance(change, dict) else change}
     with pytest.raises(ConfigError, match=message) as caught:
         resolve(PUBLISHED["env"], sections)
     assert "\n" not in str(caught.value)
@@ -115,7 +118,7 @@ def test_what_a_section_says_and_a_scenario_cannot_is_told():
     planner = scenario.learning.planner
     assert (planner.learning_rate, planner.final_learning_rate) == (4e-4, 0.25)
     notes = " ".join(scenario.caveats)
-    assert "Not carried over from trainer: shuffle_sequences, framework." in notes
+    assert "Not carried over from trainer: framework." in notes
     assert "Not carried over from planner_policy: use_gae, vf_clip_param, vf_loss_coeff." in notes
     assert "of lr_schedule the first and last value are kept" in notes
     assert "planner_policy: network mine is not known here" in notes
@@ -123,3 +126,34 @@ def test_what_a_section_says_and_a_scenario_cannot_is_told():
 
 
 TRAINER_ELSEWHERE = published_training.TRAINER | {"framework": "torch"}
+
+
+def test_a_trainer_alone_counts_for_both_roles_and_nulls_say_nothing():
+    trainer = {"num_workers": 1, "num_envs_per_worker": None, "num_sgd_iter": 1, "num_cpus_per_worker": 2}
+    learning = scenario_of(resolve(PUBLISHED["env"], {"trainer": trainer})).learning
+    # Two environments are the fewest; a batch has no more parts than there are environments.
+    assert learning.environments == 2
+    for role in (learning.citizen, learning.planner):
+        assert (role.epochs, role.minibatches) == (1, 2)
+    nothing = {"trainer": {"num_workers": None, "train_batch_size": None}}
+    assert scenario_of(resolve(PUBLISHED["env"], nothing)).learning.environments == 128
+
+
+def test_notes_are_of_the_arm_that_is_in_force():
+    env = changed({"PeriodicBracketTax": {"tax_model": "saez"}})
+    notes = scenario_of(resolve(env, published_training.PHASE_2)).caveats
+    assert not any("planner_policy" in note for note in notes)
+    random = published_training.PHASE_2 | {"planner_policy": published_training.PHASE_1["planner_policy"]}
+    assert "The planner did not learn there; here it learns." in scenario_of(resolve(PUBLISHED["env"], random)).caveats
+
+
+def test_an_update_of_another_size_is_told_and_a_rate_may_fall_to_nothing():
+    sections = published_training.PHASE_2 | {
+        "trainer": published_training.TRAINER | {"train_batch_size": 6100},
+        "agent_policy": published_training.policy(64, lr_schedule=[[0, 1e-3], [10, 0.0]], grad_clip=None),
+    }
+    scenario = scenario_of(resolve(PUBLISHED["env"], sections))
+    assert scenario.learning.citizen.final_learning_rate == 0.0
+    notes = " ".join(scenario.caveats)
+    assert "An update is 6,000 steps here, whole tax periods of all environments; there 6,100." in notes
+    assert "agent_policy: gradients are not clipped there; here they are." in notes
