@@ -292,11 +292,12 @@ def _updates(config: FoundationConfig, section: str) -> dict[str, Any]:
     if trainer.get("shuffle_sequences") is not None:
         found["shuffles"] = bool(trainer["shuffle_sequences"])
     batch, part = trainer.get("train_batch_size"), trainer.get("sgd_minibatch_size")
-    own = scenario_data(PRESET)["learning"]["citizen" if section == "agent_policy" else "planner"]["minibatches"]
-    whole = 1 if config.training.get(section) else own
+    # A role that the file is silent about learns as in the preset.
+    role = "citizen" if section == "agent_policy" else "planner"
+    whole = 1 if config.training.get(section) else scenario_data(PRESET)["learning"][role]["minibatches"]
     parts = max(1, int(batch) // int(part)) if batch and part else whole
-    # No more than there are environments.
-    return found | {"minibatches": min(parts, _worlds(trainer) or parts)} if trainer or whole == 1 else found
+    found["minibatches"] = min(parts, _worlds(trainer) or parts)  # no more than there are environments
+    return found
 
 
 def _network(policy: Mapping[str, Any], *, sees_map: bool) -> dict[str, Any]:
