@@ -20,6 +20,8 @@ ACTIVITIES = ("walking", "gathering", "building", "trading")
 class Breakdown:
     """The tables of an episode. Money in coin, labor in the economy's unit of effort."""
 
+    title: str
+    """Scenario and tax system, as the episode names them."""
     goods: tuple[str, ...]
     steps_per_year: int
     outcome: pl.DataFrame
@@ -53,7 +55,7 @@ def break_down(told: MapEpisode) -> Breakdown:
     )
     citizens, years = by_citizen(told, names), by_year(told, names)
     outcome = outcome_of(citizens["coin_end"].to_numpy())
-    return Breakdown(told.goods, told.steps_per_period, outcome, citizens, years, trades, prices)
+    return Breakdown(told.episode.title, told.goods, told.steps_per_period, outcome, citizens, years, trades, prices)
 
 
 def outcome_of(coin: np.ndarray) -> pl.DataFrame:

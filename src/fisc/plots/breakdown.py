@@ -54,6 +54,7 @@ def draw_activity(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
     """What each citizen gathered, built and traded, and what labor went into; best builders on top."""
     rows, goods = _by_skill(broken), broken.goods
     figure, grid = style.new_figure(_height(rows), 1, 4, sharey=True)
+    style.entitle(figure, broken.title)
     gathered, built, traded, labor = grid[0]
     place = np.arange(rows.height)
     _stack(gathered, place, {good: (rows[f"gathered_{good}"], GOOD_COLORS.get(good, style.INK)) for good in goods})
@@ -90,7 +91,8 @@ def draw_activity(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
 def draw_income(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
     """Where income came from, and what taxes and transfers made of it; best builders on top."""
     rows = _by_skill(broken)
-    figure, grid = style.new_figure(0.5 + _height(rows), 1, 1)
+    figure, grid = style.new_figure(0.3 + _height(rows), 1, 1)
+    style.entitle(figure, broken.title)
     axes, place = grid[0, 0], np.arange(rows.height)
     parts = {"houses built": (rows["from_houses"], HOUSE_COLOR), "goods sold": (rows["from_sales"], SALES_COLOR)}
     _stack(axes, place - 0.2, parts, height=0.34)
@@ -116,7 +118,7 @@ def draw_income(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
     axes.set_title("Upper bar: income before tax.  Lower bar: taxes and transfers.", pad=4)
     axes.grid(axis="x")
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles=handles, labels=labels, loc="outside upper center", ncols=4, columnspacing=1.3,
+    figure.legend(handles=handles, labels=labels, loc="outside lower center", ncols=4, columnspacing=1.3,
                   handlelength=1.1)  # fmt: skip
     _name_rows(axes, rows)
     kept = ("from_houses", "from_sales", "for_purchases", "income", "tax", "transfer", "redistributed")
@@ -127,7 +129,8 @@ def draw_income(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
 def draw_trades(broken: Breakdown) -> tuple[Figure, pl.DataFrame]:
     """Every trade at its price, with the mean of each tax year; one panel a good."""
     goods = [good for good in broken.goods if good in set(broken.trades["good"])]
-    figure, grid = style.new_figure(2.9, 1, len(goods), sharex=True, sharey=True)
+    figure, grid = style.new_figure(3.2, 1, len(goods), sharex=True, sharey=True)
+    style.entitle(figure, broken.title)
     steps, length = broken.years["year"].max(), broken.steps_per_year
     for good, axes in zip(goods, grid[0], strict=True):
         rows, color = broken.trades.filter(pl.col("good") == good), GOOD_COLORS.get(good, style.INK)
@@ -161,7 +164,7 @@ def _by_skill(broken: Breakdown) -> pl.DataFrame:
 
 
 def _height(rows: pl.DataFrame) -> float:
-    return min(14.0, 1.5 + 0.42 * max(3, rows.height))
+    return min(14.0, 1.8 + 0.42 * max(3, rows.height))
 
 
 def _name_rows(axes: Axes, rows: pl.DataFrame) -> None:

@@ -123,6 +123,11 @@ def new_figure(
     return figure, axes
 
 
+def entitle(figure: Figure, title: str) -> None:
+    """Write what a whole figure is about above it, flush left."""
+    figure.suptitle(title, x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK)
+
+
 def arm_styles(arms: Iterable[str]) -> dict[str, ArmStyle]:
     """Return the style of each arm; known arms always have the same."""
     ordered = order_arms(set(arms))

@@ -8,7 +8,7 @@ import pytest
 
 from fisc.analysis.breakdown import break_down
 from fisc.cli.main import main
-from fisc.plots.breakdown import write_breakdown
+from fisc.plots.breakdown import draw_activity, draw_income, draw_trades, write_breakdown
 from fisc.records.episode import read_episode
 from fisc.records.episode_map import read_map
 
@@ -49,6 +49,17 @@ def test_breakdown_prints_and_draws(tmp_path, capsys):
     for word in (*heads, "productivity", "equality", "welfare", "13 files", "outcome.csv"):
         assert word in printed
     assert (tmp_path / "tables" / "income.svg").is_file()
+
+
+@pytest.mark.parametrize("draw", [draw_activity, draw_income, draw_trades])
+def test_pictures_of_a_breakdown_say_of_what(draw):
+    # Property: the episode's own title, above and clear of all else.
+    figure, _ = draw(break_down(read_map(read_episode(PATH))))
+    figure.draw_without_rendering()
+    (title,) = [text for text in figure.texts if text.get_text() == read_episode(PATH).title]
+    bottom = title.get_window_extent().y0
+    others = [*figure.axes, *figure.legends]
+    assert all(part.get_tightbbox(figure.canvas.get_renderer()).y1 < bottom for part in others)
 
 
 def test_the_page_lists_every_file_of_a_breakdown_with_its_columns(tmp_path):
