@@ -136,20 +136,17 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
     batch, returns, explained = _make_batch(trajectory, state, settings)
     if batch.observation.memory is not None:
         batch = _in_sequences(batch, trajectory.ended, settings.sequence)
-    stretches = None if settings.shuffles_rows else jax.tree.map(partial(_stretches, settings.minibatches), batch)
-    batch = jax.tree.map(_rows, batch)
-    rows = batch.advantage.shape[0]
-    size = rows // settings.minibatches
+    rows, number = jax.tree.map(_rows, batch), settings.minibatches
+    parts = rows if settings.shuffles_rows else jax.tree.map(partial(_stretches, number), batch)
     parameters, unflatten = _flatten(state.policy)
 
     def loss(parameters, part):
         """The loss of a vector of parameters."""
         return _loss(unflatten(parameters), part, dial, settings)
 
-    def minibatch(carry, chosen):
+    def minibatch(carry, part):
         """One step of the optimizer, unless the policy has already moved far enough."""
         parameters, memory = carry
-        part = jax.tree.map(lambda x: x[chosen], stretches if stretches is not None else batch)
         (_, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(parameters, part)
         # Optax mixes integer step counts with floats, which strict promotion forbids.
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
@@ -161,10 +158,13 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
 
     def epoch(carry, key_epoch):
         """One pass over all rows."""
-        if stretches is not None:
-            return jax.lax.scan(minibatch, carry, jax.random.permutation(key_epoch, settings.minibatches))
-        order = jax.random.permutation(key_epoch, rows)[: size * settings.minibatches]
-        return jax.lax.scan(minibatch, carry, order.reshape(settings.minibatches, size))
+        if number == 1:  # in which order would mean nothing, and devices that share the rows would exchange them
+            return minibatch(carry, rows)
+        order = jax.random.permutation(key_epoch, rows.advantage.shape[0] if settings.shuffles_rows else number)
+        if settings.shuffles_rows:
+            size = len(order) // number
+            order = order[: size * number].reshape(number, size)
+        return jax.lax.scan(lambda carry, i: minibatch(carry, jax.tree.map(lambda x: x[i], parts)), carry, order)
 
     keys = jax.random.split(key, settings.epochs)
     (parameters, memory), metrics = jax.lax.scan(epoch, (parameters, state.optimizer), keys)
