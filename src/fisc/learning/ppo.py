@@ -54,6 +54,8 @@ class Settings:
     """Scale returns and advantages agent by agent (over environments), for roles whose agents differ by nature."""
     moments_rate: float = 0.05
     """How fast the running moments follow."""
+    scales_features: bool = True
+    """Whether the policy reads features less their running mean and over their deviation; else as they are."""
     shuffles_rows: bool = True
     """Whether minibatches are drawn row by row; else they are stretches of time, which costs no copying of rows."""
     surrogate: Literal["clipped", "policy_gradient"] = "clipped"
@@ -95,7 +97,8 @@ def ppo(settings: Settings, make_policy: MakePolicy, set_scale: SetScale) -> Lea
         role = economy.spec.roles[name]
         policy = make_policy(key, role)
         size = role.num_agents if settings.per_agent else 1
-        features = {name: no_moments(block.size) for name, block in role.blocks.items() if not block.grid}
+        read = role.blocks if settings.scales_features else {}
+        features = {name: no_moments(block.size) for name, block in read.items() if not block.grid}
         return State(policy, optimizer.init(_flatten(policy)[0]), features, no_moments(size))
 
     def update(key, state: State, trajectory: Trajectory, dial: Dial):

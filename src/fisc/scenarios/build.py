@@ -227,6 +227,7 @@ def make_learner(config: LearnerConfig) -> Learner:
         clip=config.clip,
         kl_limit=config.kl_limit,
         max_gradient_norm=config.max_gradient_norm,
+        scales_features=config.scales_features,
         per_agent=config.per_agent,
         shuffles_rows=config.shuffles,
         surrogate=config.surrogate,

@@ -71,6 +71,9 @@ class LearnerConfig:
     clip: float = 0.2
     kl_limit: float = 0.05
     max_gradient_norm: float = 1.0
+    scales_features: bool = True
+    """Read numbers less their running mean and over their running deviation. What hardly ever varies is then read large
+    when it does; false: as they are, which fits where all lie between 0 and 1."""
     per_agent: bool = False
     """Scale returns and advantages agent by agent."""
     own_networks: bool = False
@@ -258,6 +261,10 @@ class ScheduledRoleConfig(LearnerConfig):
     """Weight of the entropy bonus when the role starts to learn; it fades as the schedule says."""
     final_entropy: float = 0.05
     """Least weight."""
+    entropy_lasts: float = 0.0
+    """Share of the run in which the weight falls to 1/e of itself; 0: as the schedule has it, 0.05 of the short one,
+    0.06 of the long one. With few episodes it takes more: where firms stop trying prices before consumers have learned
+    to answer them, consumers never do."""
     final_learning_rate: float = 1.0
     """As a share of learning_rate, reached at the end."""
     settles_at: float = 1.0
@@ -266,7 +273,7 @@ class ScheduledRoleConfig(LearnerConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("entropy", "final_entropy", "final_learning_rate"):
+        for name in ("entropy", "final_entropy", "entropy_lasts", "final_learning_rate"):
             check(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
         check("settles_at", self.settles_at, 0 < self.settles_at <= 1, "above 0, at most 1")
 

@@ -202,6 +202,17 @@ def train(world, settings, updates: int, periods_per_update=None):
     return last.learners["citizen"], float(reward)
 
 
+@pytest.mark.parametrize("scales", [True, False])
+def test_numbers_are_read_on_a_running_scale_or_as_they_are(scales):
+    """By hand: the one number there is, is always 1: its mean is 1, or it is left alone, now and ever after."""
+    settings = replace(ONE_PASS, scales_features=scales)
+    state = learner(settings).init(jax.random.key(0), WORLD, "citizen")
+    state, _ = update(state, experience(ACTIONS, REWARDS), dial(), settings)
+    assert (state.policy.scale.mean["nothing"].item(), set(state.features)) == (
+        (1.0, {"nothing"}) if scales else (0.0, set())
+    )
+
+
 def test_the_best_arm_of_a_bandit_is_found():
     # Learning threshold: 80 updates of 32 environments put more than 95 % on the arm that pays 1 rather than 0 or 0.2.
     state, _ = train(WORLD, Settings(learning_rate=0.03), 80)

@@ -139,6 +139,18 @@ def test_a_flat_tax_is_one_rate_on_income_and_profit_and_needs_no_government(arm
     assert set(economy.spec.roles) == set(knobs.learning) == set(knobs.entropy) == {"consumer", "firm"}
 
 
+@pytest.mark.parametrize("lasts, length", [(0.0, 0.05), (0.25, 0.25)])
+def test_entropy_fades_over_a_share_of_the_run(lasts, length):
+    """Closed form: weight e^(-share of the run since the role's start / length), but not below the final one."""
+    role = {"entropy": 0.5, "final_entropy": 0.02, "entropy_lasts": lasts}
+    scenario = load_scenario("rbc-small", {f"learning.firm.{key}": value for key, value in role.items()})
+    curriculum = build.make_system(scenario, scenario.budget("full"), has_government=True).curriculum
+    for share in (0.1, 0.15, 0.25, 0.6, 1.0):
+        knobs = curriculum(Progress(jnp.asarray(round(1500 * share), jnp.int32), jnp.zeros(()), jnp.zeros(())))
+        expected = max(0.5 * np.exp(-max(share - 0.15, 0.0) / length), 0.02)
+        np.testing.assert_allclose(knobs.entropy["firm"], expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("rates, expected", [([0.0, 0.1], (0.0, 0.1)), ([0.3], (0.3, 0.3))])
 def test_given_rates_are_those_on_incomes_and_on_profits(rates, expected):
     """Closed form; a single one is that of both, as in run folders of before there were two."""

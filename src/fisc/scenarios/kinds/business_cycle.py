@@ -104,7 +104,12 @@ class BusinessCycleKind(Kind):
         except ConfigError as error:
             raise ConfigError(f"learning.schedule '{learning.schedule}' in {total} updates: {error}") from None
         warmth = {
-            role: Warmth(config.entropy, lengths.entropy, config.final_entropy, floor_is_absolute=True)
+            role: Warmth(
+                config.entropy,
+                config.entropy_lasts * total or lengths.entropy,
+                config.final_entropy,
+                floor_is_absolute=True,
+            )
             for role, config in learning.roles.items()
             if role in made.turns
         }
