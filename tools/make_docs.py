@@ -31,6 +31,7 @@ from fisc.taxes.us_federal import load_law
 
 sys.path.insert(0, str(Path(__file__).parent))
 import results_cycle
+import results_outcomes
 import results_quadrant
 
 import results
@@ -345,6 +346,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "records": records,
     **results.TABLES,
     **results_cycle.TABLES,
+    **results_outcomes.TABLES,
     **results_quadrant.TABLES,
 }
 

@@ -7,8 +7,8 @@ which consumers can buy something, one firm after the other is given each price 
 consumers are asked what they would buy and pay for. Nothing else changes, and the stock is left out: this is demand.
 An elasticity is the slope of the logarithm of demand on that of the price, from 500 on; below -1 a firm with enough to
 sell takes in more by asking less. The basket of a consumer who wishes the same whatever prices are is scaled to the
-budget as a whole, which gives an elasticity of some -0.1 for one good of ten; for one who buys where it is cheapest,
-without limit.
+budget as a whole: with ten goods its elasticity is -0.05 where the others cost 2,500, and -0.12 where they cost 1,000.
+All play as they are judged. Runs whose luck is frozen are refused: here it would be another one.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from unanswered import trained_planners
 
 from fisc.cli.machine import prepare_jax
 from fisc.core.knobs import full_knobs
+from fisc.scenarios import build
+from fisc.scenarios.compare import open_finished
 
 EPISODES = 32
 
@@ -74,13 +76,21 @@ def main() -> None:
     rows = []
     for path in given.runs:
         economy, learners, states = trained_planners(path)
+        planned = open_finished(path)[1]
+        exports = {key: getattr(planned.scenario.economy, key) for key in ("export_floor", "export_quota")}
+        if economy.luck_is_frozen:
+            raise SystemExit(f"{path} has economy.luck_is_frozen = true: ask a run whose luck is drawn")
         prices = jnp.asarray(sorted(set(np.asarray(economy.menus.firm_entries()[0]).tolist())))
-        for seed, state in enumerate(states):
-            policies = {role: learners[role].policy(state.learners[role]) for role in economy.spec.roles}
+        for number, state in enumerate(states):
+            policies = {
+                role: build.judged_policy(planned.scenario, role, learners[role].policy(state.learners[role]))
+                for role in economy.spec.roles
+            }
             demand, price, budget = demand_of(economy, policies, prices)(jax.random.key(11))
             kept = np.asarray(prices) >= 500.0
             logs = np.log(np.asarray(prices)[kept]), np.log(np.maximum(np.asarray(demand)[kept], 1e-6))
-            row = {"run": path.name, "run_of": seed, "elasticity": float(np.polyfit(*logs, 1)[0])}
+            row = {"scenario": planned.scenario.name, **exports, "seed": planned.seeds[number]}
+            row |= {"elasticity": float(np.polyfit(*logs, 1)[0])}
             row |= {"mean_price": float(price), "budget": float(budget)}
             row["demand"] = {f"{p:g}": round(float(d), 2) for p, d in zip(prices, demand, strict=True)}
             rows.append(row)

@@ -3,11 +3,15 @@
 import json
 from itertools import product
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import polars as pl
 import pytest
 
 import fisc
+from fisc.policies.scripted import Constant
+from fisc.scenarios.settings import make_setting
 from tests.scripts import load_script
 
 PLACE = "reproduce/business_cycle"
@@ -150,6 +154,17 @@ def test_pairs_of_rates_are_met_by_consumers_and_firms_who_learned_without_taxes
     assert control["gain"]["mean"] == 0 and control["transfer"] == [0.0]
     difference = np.subtract(taxed["total_welfare"], control["total_welfare"])
     assert taxed["gain"]["mean"] == pytest.approx(difference.mean()) and taxed["income_rate"] == 1.0
+
+
+def test_demand_of_consumers_who_wish_the_same_at_any_price_is_a_share_of_what_they_have():
+    """Closed form: ten units of each of two goods cost more than anybody has, and are scaled to that as a whole; the
+    other firm asks 1,000, so demand at 500 is to that at 2,500 as 3,500 to 1,500."""
+    economy = make_setting("rbc-small", "free_market", overrides=TINY).economy
+    policies = {"consumer": Constant(jnp.tile(jnp.asarray([10, 10, 4, 0]), (3, 1))), "firm": Constant(jnp.full(2, 11))}
+    prices = jnp.asarray([500.0, 2500.0])
+    asked, price, budget = script("demand").demand_of(economy, policies, prices)(jax.random.key(0))
+    assert price == 1000 and 2000 <= budget < 15_000
+    np.testing.assert_allclose(asked[0] / asked[1], 3500 / 1500, rtol=1e-5)
 
 
 def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored():

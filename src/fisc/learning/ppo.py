@@ -55,7 +55,8 @@ class Settings:
     moments_rate: float = 0.05
     """How fast the running moments follow."""
     scales_features: bool = True
-    """Whether the policy reads features less their running mean and over their deviation; else as they are."""
+    """Whether the policy reads features less their running mean and over their deviation; else as they are, cut at 10
+    either way as those are."""
     shuffles_rows: bool = True
     """Whether minibatches are drawn row by row; else they are stretches of time, which costs no copying of rows."""
     surrogate: Literal["clipped", "policy_gradient"] = "clipped"
@@ -140,7 +141,6 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
     if batch.observation.memory is not None:
         batch = _in_sequences(batch, trajectory.ended, settings.sequence)
     rows, number = jax.tree.map(_rows, batch), settings.minibatches
-    parts = rows if settings.shuffles_rows else jax.tree.map(partial(_stretches, number), batch)
     parameters, unflatten = _flatten(state.policy)
 
     def loss(parameters, part):
@@ -163,10 +163,12 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
         """One pass over all rows."""
         if number == 1:  # in which order would mean nothing, and devices that share the rows would exchange them
             return minibatch(carry, rows)
-        order = jax.random.permutation(key_epoch, rows.advantage.shape[0] if settings.shuffles_rows else number)
         if settings.shuffles_rows:
-            size = len(order) // number
-            order = order[: size * number].reshape(number, size)
+            parts, size = rows, rows.advantage.shape[0] // number
+            order = jax.random.permutation(key_epoch, rows.advantage.shape[0])[: size * number].reshape(number, size)
+        else:
+            parts = jax.tree.map(partial(_stretches, number), batch)
+            order = jax.random.permutation(key_epoch, number)
         return jax.lax.scan(lambda carry, i: minibatch(carry, jax.tree.map(lambda x: x[i], parts)), carry, order)
 
     keys = jax.random.split(key, settings.epochs)

@@ -67,13 +67,14 @@ class LearnerConfig:
     epochs: int = 2
     minibatches: int = 2
     shuffles: bool = True
-    """Whether minibatches are drawn row by row; else they are stretches of time, which copies less."""
+    """Whether minibatches are drawn row by row; else they are stretches of time, which copies less. A single one is all
+    rows as they come."""
     clip: float = 0.2
     kl_limit: float = 0.05
     max_gradient_norm: float = 1.0
     scales_features: bool = True
-    """Read numbers less their running mean and over their running deviation. What hardly ever varies is then read large
-    when it does; false: as they are, which fits where all lie between 0 and 1."""
+    """Read numbers less their running mean and over their running deviation, so that what hardly ever varies is read
+    large when it does; false: as they are, for economies that show small ones. More than 10 either way is cut."""
     per_agent: bool = False
     """Scale returns and advantages agent by agent."""
     own_networks: bool = False
@@ -262,9 +263,9 @@ class ScheduledRoleConfig(LearnerConfig):
     final_entropy: float = 0.05
     """Least weight."""
     entropy_lasts: float = 0.0
-    """Share of the run in which the weight falls to 1/e of itself; 0: as the schedule has it, 0.05 of the short one,
-    0.06 of the long one. With few episodes it takes more: where firms stop trying prices before consumers have learned
-    to answer them, consumers never do."""
+    """Share of the run, with its common start, in which the weight falls to 1/e of itself; 0: as the schedule has it,
+    0.06 of the long one and 0.05 of the others. With few episodes it may take more for the others to learn what to
+    answer."""
     final_learning_rate: float = 1.0
     """As a share of learning_rate, reached at the end."""
     settles_at: float = 1.0
@@ -273,8 +274,9 @@ class ScheduledRoleConfig(LearnerConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("entropy", "final_entropy", "entropy_lasts", "final_learning_rate"):
+        for name in ("entropy", "final_entropy", "final_learning_rate"):
             check(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
+        check("entropy_lasts", self.entropy_lasts, 0 <= self.entropy_lasts <= 1, "in [0, 1]")
         check("settles_at", self.settles_at, 0 < self.settles_at <= 1, "above 0, at most 1")
 
 

@@ -204,13 +204,23 @@ def train(world, settings, updates: int, periods_per_update=None):
 
 @pytest.mark.parametrize("scales", [True, False])
 def test_numbers_are_read_on_a_running_scale_or_as_they_are(scales):
-    """By hand: the one number there is, is always 1: its mean is 1, or it is left alone, now and ever after."""
+    """By hand: the one number there is, is always 1: its mean is 1; or it is left alone, now and ever after."""
     settings = replace(ONE_PASS, scales_features=scales)
     state = learner(settings).init(jax.random.key(0), WORLD, "citizen")
     state, _ = update(state, experience(ACTIONS, REWARDS), dial(), settings)
-    assert (state.policy.scale.mean["nothing"].item(), set(state.features)) == (
-        (1.0, {"nothing"}) if scales else (0.0, set())
-    )
+    scale = state.policy.scale
+    assert (scale.mean["nothing"].item(), scale.std["nothing"].item()) == (float(scales), 1.0)
+    assert set(state.features) == ({"nothing"} if scales else set())
+
+
+@pytest.mark.parametrize("shuffles", [True, False], ids=["rows", "stretches of time"])
+def test_every_row_is_in_one_minibatch(shuffles):
+    """Property: while nothing moves, two minibatches have on average the losses of one."""
+    still = dial(learning_rate=0.0)
+    settings = [replace(ONE_PASS, minibatches=number, shuffles_rows=shuffles) for number in (1, 2)]
+    whole, halves = (update(fresh(), experience(ACTIONS, REWARDS), still, one)[1] for one in settings)
+    for name in ("loss/total", "loss/value", "entropy"):
+        np.testing.assert_allclose(halves[name], whole[name], rtol=1e-5)
 
 
 def test_the_best_arm_of_a_bandit_is_found():

@@ -78,7 +78,7 @@ def test_the_release_differs_from_the_paper_in_four_matters():
 
 def test_the_published_recipe_of_the_business_cycle_is_not_that_of_a_small_machine():
     """Curry et al. (2022): constant rates of 0.001 and 0.0005, an entropy bonus of 0.5 that falls to 0.05, everybody
-    draws to the end."""
+    draws to the end, and networks read numbers as they are."""
     roles = load_scenario("rbc-paper-short").learning.roles
     assert {role: config.learning_rate for role, config in roles.items()} == {
         "consumer": 1e-3, "firm": 1e-3, "government": 5e-4,
@@ -87,6 +87,7 @@ def test_the_published_recipe_of_the_business_cycle_is_not_that_of_a_small_machi
         assert (config.entropy, config.final_entropy, config.discount) == (0.5, 0.05, 0.9999)
         assert (config.epochs, config.settles_at, config.final_learning_rate) == (2, 1.0, 1.0)
         assert config.hidden == (128, 128)
+        assert not config.scales_features and config.entropy_lasts == 0
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from fisc.scenarios.outline import outline
 from fisc.scenarios.plan import plan
 from fisc.scenarios.registry import check_arm, load_scenario
 from fisc.scenarios.searches import Climb, Line
+from fisc.scenarios.settings import make_setting
 from fisc.scenarios.training import train_group
 from fisc.scenarios.worlds import unsolved_worlds
 
@@ -78,6 +79,7 @@ def played(tmp_path_factory):
         ({"learning.firm.discounts": "once", "learning.firm.trace": 0.9}, "trace is 0.9: it must be 1 where discounts"),
         ({"learning.firm.surrogate": "policy_gradient"}, "learning.firm.epochs is 2: it must be 1 where surrogate"),
         ({"learning.government.settles_at": 0.0}, "settles_at is 0.0: it must be above 0, at most 1"),
+        ({"learning.firm.entropy_lasts": 10_000.0}, "entropy_lasts is 10000.0: it must be in [0, 1]"),
         ({"objective": "rawlsian"}, "choose one of utilitarian, total_welfare"),
         ({"arms": ["saez"]}, "arm 'saez' does not fit the economy business_cycle"),
         ({"arms": ["flat_101"]}, "flat_NN is a flat tax of NN %, a whole number from 0 to 100"),
@@ -137,6 +139,15 @@ def test_a_flat_tax_is_one_rate_on_income_and_profit_and_needs_no_government(arm
     system = build.make_system(scenario, scenario.budget("smoke"), has_government=False)
     knobs = system.curriculum(system.progress(jnp.asarray(UPDATES - 1, jnp.int32)))
     assert set(economy.spec.roles) == set(knobs.learning) == set(knobs.entropy) == {"consumer", "firm"}
+
+
+@pytest.mark.parametrize("scales", [True, False])
+def test_a_role_reads_numbers_as_its_key_says(scales):
+    """Contract: a learner that follows no moments leaves the scale alone."""
+    scenario = load_scenario("rbc-small", TINY | {"learning.firm.scales_features": scales})
+    learner = build.make_learners(scenario)["firm"]
+    state = learner.init(jax.random.key(0), make_setting(scenario, "free_market").economy, "firm")
+    assert bool(state.features) == scales
 
 
 @pytest.mark.parametrize("lasts, length", [(0.0, 0.05), (0.25, 0.25)])

@@ -1,0 +1,116 @@
+"""Tables of how outcomes of the business cycle go together over runs, in Markdown."""
+
+from collections.abc import Callable
+
+import polars as pl
+from results_cycle import CYCLE
+
+from results import ROOT, stored, table
+
+
+def cycle_lines() -> str:
+    """How outcomes go together over runs that differ as the paper's do."""
+    rows = []
+    for line in stored(f"{CYCLE}/signs.json")["all"]:
+        rows.append((_of_line(line), _slope(line), f"{line['r2']:.2f}", SIGNS[line["expected"]]))
+    return table(("line", "slope (95 % interval)", "r²", "expected"), rows)
+
+
+def cycle_signs() -> str:
+    """The two lines of which theory expects a sign, over several kinds of runs."""
+    rows = []
+    for name, kind, text in (
+        ("signs", "within_exports", "300 updates, within settings"),
+        ("signs", "not_collapsed", "300 updates, not collapsed"),
+        ("signs", "not_collapsed_within_exports", "300 updates, not collapsed, within settings"),
+        ("signs_full", "all", "1,500 updates"),
+        ("signs_full", "within_exports", "1,500 updates, within settings"),
+        ("signs_full", "not_collapsed", "1,500 updates, not collapsed"),
+        ("signs_full", "not_collapsed_within_exports", "1,500 updates, not collapsed, within settings"),
+        ("signs_longer", "all", "6,000 updates, prices tried for longer"),
+        ("signs_longer", "not_collapsed", "6,000 updates, prices tried for longer, not collapsed"),
+        ("prices", "caps", "prices capped, no taxes"),
+        ("prices", "caps_where_none_collapsed", "prices capped at 2,000 or more, no taxes"),
+    ):
+        found = {line["x"]: line for line in stored(f"{CYCLE}/{name}.json")[kind]}
+        price, wage = (found[x] for x in ("price", "wage"))
+        slopes = (f"{_slope(line)}, {line['r2']:.2f}" for line in (price, wage))
+        rows.append((text, f"{price['runs']}", *slopes))
+    head = ("runs", "number", "goods consumed on price (95 % interval), r²", "hours on wage (95 % interval), r²")
+    return table(head, rows)
+
+
+def cycle_demand() -> str:
+    """What a firm would sell at home at other prices: its elasticity, and the mean price that was asked."""
+    rows, prices = [], ("2500", "2000", "1500", "1000", "500")
+    for run in stored(f"{CYCLE}/demand.json")["runs"]:
+        name = (f"`{run['scenario']}`", f"{run['export_floor']:,.0f}", f"{run['export_quota']:,.0f}", f"{run['seed']}")
+        units = (f"{run['demand'][price]:,.0f}" for price in prices)
+        rows.append((*name, *units, f"{run['elasticity']:.2f}", f"{run['mean_price']:,.0f}"))
+    asked = (f"at {int(price):,}" for price in prices)
+    return table(("scenario", "floor", "quota", "seed", *asked, "elasticity", "mean price"), rows)
+
+
+def cycle_firms_learn() -> str:
+    """What consumption and hours do within runs while firms learn and nothing is taxed."""
+    rows = []
+    for kind, text in (
+        ("firms_learn", "all, less the mean of the run"),
+        ("without_the_first_record", "all but the first"),
+        ("same_update", "all, less what all runs do at the update too"),
+    ):
+        for line in stored(f"{CYCLE}/prices.json")[kind]:
+            cells = [
+                f"{_slope(line[name])}; {line[name]['rising']} of {line['runs']}" for name in ("alone", "with_given")
+            ]
+            rows.append((_of_line(line), text, *cells))
+    head = ("line", "records", "slope (95 % interval); runs that rise", "with wage or price in the regression")
+    return table(head, rows)
+
+
+def cycle_caps() -> str:
+    """What comes of a cap on prices without taxes, by cap: means over runs that did not collapse, if any."""
+    rows = []
+    for (cap,), runs in pl.read_csv(ROOT / CYCLE / "prices.csv").group_by("cap", maintain_order=True):
+        alive = runs.filter(collapsed=0) if runs["collapsed"].min() == 0 else runs
+        mean = alive.mean().row(0, named=True)
+        rows.append(
+            (
+                f"{cap:,.0f}",
+                f"{runs['collapsed'].sum():.0f} of {len(runs)}",
+                f"{mean['price']:,.0f}",
+                f"{mean['goods_consumed']:.1f} ({', '.join(f'{units:.1f}' for units in runs['goods_consumed'])})",
+                f"{mean['goods_exported']:,.0f}",
+                f"{mean['wage']:.1f}",
+                f"{mean['labor']:,.0f}",
+                f"{mean['shortages']:.0%}",
+                f"{mean['profit']:,.0f}",
+                f"{mean['total_welfare']:,.0f}",
+            )
+        )
+    head = (
+        "highest price", "collapsed", "mean price", "units of each good consumed (all seeds)", "exported by a firm",
+        "wage", "hours", "goods that run short", "profit", "total welfare",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+SIGNS = {None: "–", 1: "rising", -1: "falling"}
+"""What theory expects of a line."""
+
+
+def _of_line(line: dict) -> str:
+    return f"{line['y']} on {line['x']}".replace("_", " ")
+
+
+def _slope(line: dict) -> str:
+    return f"{line['slope']:.3g} ({line['low']:.3g} to {line['high']:.3g})"
+
+
+TABLES: dict[str, Callable[..., str]] = {
+    "cycle-lines": cycle_lines,
+    "cycle-signs": cycle_signs,
+    "cycle-firms-learn": cycle_firms_learn,
+    "cycle-caps": cycle_caps,
+    "cycle-demand": cycle_demand,
+}
