@@ -140,7 +140,9 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
     batch, returns, explained = _make_batch(trajectory, state, settings)
     if batch.observation.memory is not None:
         batch = _in_sequences(batch, trajectory.ended, settings.sequence)
-    rows, number = jax.tree.map(_rows, batch), settings.minibatches
+    number = settings.minibatches
+    takes_rows = settings.shuffles_rows or number == 1
+    parts = jax.tree.map(_rows if takes_rows else partial(_stretches, number), batch)
     parameters, unflatten = _flatten(state.policy)
 
     def loss(parameters, part):
@@ -162,13 +164,11 @@ def _update(key, state, trajectory, dial, settings, optimizer, set_scale):
     def epoch(carry, key_epoch):
         """One pass over all rows."""
         if number == 1:  # in which order would mean nothing, and devices that share the rows would exchange them
-            return minibatch(carry, rows)
-        if settings.shuffles_rows:
-            parts, size = rows, rows.advantage.shape[0] // number
-            order = jax.random.permutation(key_epoch, rows.advantage.shape[0])[: size * number].reshape(number, size)
-        else:
-            parts = jax.tree.map(partial(_stretches, number), batch)
-            order = jax.random.permutation(key_epoch, number)
+            return minibatch(carry, parts)
+        order = jax.random.permutation(key_epoch, parts.advantage.shape[0])
+        if takes_rows:
+            size = len(order) // number
+            order = order[: size * number].reshape(number, size)
         return jax.lax.scan(lambda carry, i: minibatch(carry, jax.tree.map(lambda x: x[i], parts)), carry, order)
 
     keys = jax.random.split(key, settings.epochs)
