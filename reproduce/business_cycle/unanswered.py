@@ -18,9 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from fisc.cli.machine import prepare_jax
+from fisc.core.errors import FiscError
 from fisc.core.knobs import full_knobs
 from fisc.learning.rollout import play_episodes
 from fisc.policies.scripted import Constant
+from fisc.records.errors import RecordError
 from fisc.scenarios import build
 from fisc.scenarios.compare import group_jobs, open_finished
 from fisc.scenarios.training import train_group
@@ -31,8 +33,15 @@ SHOWN = ("total_welfare", "utility", "profit", "labor", "transfer", "unsold")
 
 
 def trained_planners(path: Path):
-    """The economy of the arm planner, the learners, and the last state of every seed."""
-    folder, planned = open_finished(path)
+    """The economy of the arm planner, the learners, and the last state of every seed.
+
+    Raises:
+        SystemExit: if it is no finished run, or has no such arm.
+    """
+    try:
+        folder, planned = open_finished(path)
+    except (FiscError, RecordError) as error:
+        raise SystemExit(str(error)) from None
     silent = lambda said: None  # noqa: E731
     groups = {group.name: group for group in group_jobs(planned, solve_worlds(planned, folder, silent))}
     if "planner" not in groups:

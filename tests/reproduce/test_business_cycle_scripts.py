@@ -156,6 +156,16 @@ def test_pairs_of_rates_are_met_by_consumers_and_firms_who_learned_without_taxes
     assert taxed["gain"]["mean"] == pytest.approx(difference.mean()) and taxed["income_rate"] == 1.0
 
 
+@pytest.mark.parametrize("name", ["demand", "unanswered"])
+def test_a_folder_that_is_no_run_is_refused(name, tmp_path, monkeypatch):
+    """Contract."""
+    asked = script(name)
+    monkeypatch.setattr(asked, "prepare_jax", lambda: None)
+    monkeypatch.setattr("sys.argv", [f"{name}.py", str(tmp_path)])
+    with pytest.raises(SystemExit, match="is not a run folder"):
+        asked.main()
+
+
 def test_demand_of_consumers_who_wish_the_same_at_any_price_is_a_share_of_what_they_have():
     """Closed form: ten units of each of two goods cost more than anybody has, and are scaled to that as a whole; the
     other firm asks 1,000, so demand at 500 is to that at 2,500 as 3,500 to 1,500."""
