@@ -97,9 +97,12 @@ CONFIGS = {
     "role": ("learning.ROLE", learning_config.RoleConfig),
     "scheduled_learning": ("learning", learning_config.ScheduledLearningConfig),
     "scheduled_role": ("learning.ROLE", learning_config.ScheduledRoleConfig),
+    "government": ("learning.government", learning_config.ScheduledGovernmentConfig),
     "budget": ("budgets.NAME", config.BudgetConfig),
 }
 """Tables of a scenario file: dotted path and dataclass."""
+OWN_KEYS = {"government"}
+"""Those of CONFIGS that list only what the class itself says, as the page has what it inherits."""
 
 NOTES = {
     "name": "Names the run folder.",
@@ -162,6 +165,7 @@ NOTES = {
     "learning.consumer": "How consumers learn.",
     "learning.firm": "How firms learn.",
     "learning.government": "How the government learns.",
+    "learning.government.learning_rate": "Step size of Adam at the start.",
     "learning.ROLE.value_loss": "Loss of the critic: squared error, or Huber's, which is linear beyond one unit.",
     "economy.consumers": "Number of consumers.",
     "economy.firms": "Number of firms, and of goods: each makes its own.",
@@ -246,7 +250,8 @@ def configuration(section: str) -> str:
     path, kind = CONFIGS[section]
     hints, docs = typing.get_type_hints(kind), _field_docs(kind)
     rows = []
-    for field in dataclasses.fields(kind):
+    fields = dataclasses.fields(kind)
+    for field in [f for f in fields if f.name in kind.__annotations__] if section in OWN_KEYS else fields:
         key = f"{path}.{field.name}" if path else field.name
         meaning = docs.get(field.name) or NOTES.get(key) or ""
         rows.append((f"`{key}`", _allowed(hints[field.name]), _default(field), " ".join(meaning.split())))

@@ -281,6 +281,23 @@ class ScheduledRoleConfig(LearnerConfig):
 
 
 @dataclass(frozen=True)
+class ScheduledGovernmentConfig(ScheduledRoleConfig):
+    """How a government learns, which may be told when to begin."""
+
+    learning_rate: float = 5e-4
+    joins_at: float = 0.0
+    """Share of the run, with its common start, after which it learns. Nothing is taxed before; from then on the ceiling
+    on rates rises, as long as the schedule has it rise. 0: as the schedule has it, whose ceiling rises over rates drawn
+    at random before the government learns."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        check("joins_at", self.joins_at, 0 <= self.joins_at < 1, "in [0, 1)")
+        good = self.joins_at < self.settles_at
+        check("settles_at", self.settles_at, good, f"above joins_at ({self.joins_at}), at most 1")
+
+
+@dataclass(frozen=True)
 class ScheduledLearningConfig(BaseLearningConfig):
     """Consumers learn, then firms with them, then a government: the structured curriculum of the business cycle."""
 
@@ -291,7 +308,12 @@ class ScheduledLearningConfig(BaseLearningConfig):
     learns from the start, everything is allowed and labor costs in full."""
     consumer: ScheduledRoleConfig = field(default_factory=ScheduledRoleConfig)
     firm: ScheduledRoleConfig = field(default_factory=ScheduledRoleConfig)
-    government: ScheduledRoleConfig = field(default_factory=lambda: ScheduledRoleConfig(learning_rate=5e-4))
+    government: ScheduledGovernmentConfig = field(default_factory=ScheduledGovernmentConfig)
+
+    def __post_init__(self):
+        super().__post_init__()
+        joins, allowed = self.government.joins_at, "0 where learning.schedule is 'none', as nobody waits for a turn"
+        check("learning.government.joins_at", joins, joins == 0 or self.schedule != "none", allowed)
 
     @property
     def roles(self):

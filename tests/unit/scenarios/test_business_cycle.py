@@ -79,6 +79,12 @@ def played(tmp_path_factory):
         ({"learning.firm.discounts": "once", "learning.firm.trace": 0.9}, "trace is 0.9: it must be 1 where discounts"),
         ({"learning.firm.surrogate": "policy_gradient"}, "learning.firm.epochs is 2: it must be 1 where surrogate"),
         ({"learning.government.settles_at": 0.0}, "settles_at is 0.0: it must be above 0, at most 1"),
+        ({"learning.government.joins_at": 1.0}, "joins_at is 1.0: it must be in [0, 1)"),
+        ({"learning.government.joins_at": 0.65}, "settles_at is 0.65: it must be above joins_at (0.65), at most 1"),
+        (
+            {"learning.government.joins_at": 0.5, "learning.schedule": "none"},
+            "learning.government.joins_at is 0.5: it must be 0 where learning.schedule is 'none'",
+        ),
         ({"learning.firm.entropy_lasts": 10_000.0}, "entropy_lasts is 10000.0: it must be in [0, 1]"),
         ({"objective": "rawlsian"}, "choose one of utilitarian, total_welfare"),
         ({"arms": ["saez"]}, "arm 'saez' does not fit the economy business_cycle"),
@@ -160,6 +166,21 @@ def test_entropy_fades_over_a_share_of_the_run(lasts, length):
         knobs = curriculum(Progress(jnp.asarray(round(1500 * share), jnp.int32), jnp.zeros(()), jnp.zeros(())))
         expected = max(0.5 * np.exp(-max(share - 0.15, 0.0) / length), 0.02)
         np.testing.assert_allclose(knobs.entropy["firm"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("joins, opens, learns", [(0.0, 225, 450), (0.5, 750, 750)])
+def test_a_government_that_joins_later_taxes_nothing_before(joins, opens, learns):
+    """Closed form: its ceiling begins to rise when it joins, for the schedule's 225 updates of 1,500."""
+    scenario = load_scenario("rbc-small", {"learning.government": {"joins_at": joins, "settles_at": 1.0}})
+    curriculum = build.make_system(scenario, scenario.budget("full"), has_government=True).curriculum
+    at = {
+        update: curriculum(Progress(jnp.asarray(update, jnp.int32), jnp.zeros(()), jnp.zeros(())))
+        for update in (opens, opens + 45, opens + 225, learns - 1, learns)
+    }
+    np.testing.assert_allclose([at[opens + past].max_rate for past in (0, 45, 225)], [0.0, 0.2, 1.0], atol=1e-6)
+    # Both rates are 0, 20, ... 100 %: of 36 pairs one is open without taxes, four up to 20 %.
+    assert [int(at[opens + past].menu["government"].sum()) for past in (0, 45, 225)] == [1, 4, 36]
+    assert [bool(at[update].learning["government"]) for update in (learns - 1, learns)] == [False, True]
 
 
 @pytest.mark.parametrize("rates, expected", [([0.0, 0.1], (0.0, 0.1)), ([0.3], (0.3, 0.3))])

@@ -94,6 +94,8 @@ class BusinessCycleKind(Kind):
         published = SCHEDULES[learning.schedule]
         try:
             lengths = published.shrunk(published.total / total)
+            if joins := ceil(learning.government.joins_at * total):
+                lengths = replace(lengths, government_learns=joins, taxes_open=joins)
             settles = {
                 role: ceil(config.settles_at * total)
                 for role, config in learning.roles.items()
