@@ -7,6 +7,11 @@ from results_cycle import CYCLE
 
 from results import ROOT, stored, table
 
+SETTING_HEAD = ("welfare of", "floor", "quota", "clip", "seed")
+"""What sets runs apart, in the head of a table."""
+COUNTED = {"total_welfare": "all", "utilitarian": "consumers"}
+"""Whose welfare a government counts."""
+
 
 def cycle_lines() -> str:
     """How outcomes go together over runs that differ as the paper's do."""
@@ -20,15 +25,17 @@ def cycle_signs() -> str:
     """The two lines of which theory expects a sign, over several kinds of runs."""
     rows = []
     for name, kind, text in (
-        ("signs", "within_exports", "300 updates, within settings"),
+        ("signs", "within_exports", "300 updates, within exports"),
         ("signs", "not_collapsed", "300 updates, not collapsed"),
-        ("signs", "not_collapsed_within_exports", "300 updates, not collapsed, within settings"),
+        ("signs", "not_collapsed_within_exports", "300 updates, not collapsed, within exports"),
         ("signs_full", "all", "1,500 updates"),
-        ("signs_full", "within_exports", "1,500 updates, within settings"),
+        ("signs_full", "within_exports", "1,500 updates, within exports"),
         ("signs_full", "not_collapsed", "1,500 updates, not collapsed"),
-        ("signs_full", "not_collapsed_within_exports", "1,500 updates, not collapsed, within settings"),
-        ("signs_longer", "all", "6,000 updates, prices tried for longer"),
-        ("signs_longer", "not_collapsed", "6,000 updates, prices tried for longer, not collapsed"),
+        ("signs_full", "not_collapsed_within_exports", "1,500 updates, not collapsed, within exports"),
+        ("signs_longer", "all", "`rbc-longer`"),
+        ("signs_longer", "within_exports", "`rbc-longer`, within exports"),
+        ("signs_longer", "not_collapsed", "`rbc-longer`, not collapsed"),
+        ("signs_longer", "not_collapsed_within_exports", "`rbc-longer`, not collapsed, within exports"),
         ("prices", "caps", "prices capped, no taxes"),
         ("prices", "caps_where_none_collapsed", "prices capped at 2,000 or more, no taxes"),
     ):
@@ -44,11 +51,37 @@ def cycle_demand() -> str:
     """What a firm would sell at home at other prices: its elasticity, and the mean price that was asked."""
     rows, prices = [], ("2500", "2000", "1500", "1000", "500")
     for run in stored(f"{CYCLE}/demand.json")["runs"]:
-        name = (f"`{run['scenario']}`", f"{run['export_floor']:,.0f}", f"{run['export_quota']:,.0f}", f"{run['seed']}")
+        name = (f"`{run['scenario']}`", *_setting(run))
         units = (f"{run['demand'][price]:,.0f}" for price in prices)
         rows.append((*name, *units, f"{run['elasticity']:.2f}", f"{run['mean_price']:,.0f}"))
     asked = (f"at {int(price):,}" for price in prices)
-    return table(("scenario", "floor", "quota", "seed", *asked, "elasticity", "mean price"), rows)
+    return table(("scenario", *SETTING_HEAD, *asked, "elasticity", "mean price"), rows)
+
+
+def cycle_longer() -> str:
+    """What came of each run whose firms tried prices for longer."""
+    rows = []
+    runs = pl.read_csv(ROOT / CYCLE / "signs_longer.csv")
+    for run in runs.sort("government", "export_quota", "export_floor", "seed").iter_rows(named=True):
+        rows.append(
+            (
+                *_setting(run),
+                "yes" if run["collapsed"] else "no",
+                f"{run['price']:,.0f}",
+                f"{run['goods_consumed']:.0f}",
+                f"{run['wage']:.1f}",
+                f"{run['labor']:,.0f}",
+                f"{run['utility']:.1f}",
+                f"{run['profit']:,.0f}",
+                f"{run['objective']:,.0f}",
+                f"{run['income_tax_rate']:.0%}, {run['corporate_tax_rate']:.0%}",
+            )
+        )
+    head = (
+        *SETTING_HEAD, "collapsed", "mean price", "units of each good consumed", "wage", "hours", "utility", "profit",
+        "total welfare", "tax on income, profit",
+    )  # fmt: skip
+    return table(head, rows)
 
 
 def cycle_firms_learn() -> str:
@@ -99,6 +132,11 @@ SIGNS = {None: "–", 1: "rising", -1: "falling"}
 """What theory expects of a line."""
 
 
+def _setting(run: dict) -> tuple[str, ...]:
+    exports = (f"{run['export_floor']:,.0f}", f"{run['export_quota']:,.0f}")
+    return COUNTED[run["government"]], *exports, f"{run['clip']:g}", f"{run['seed']}"
+
+
 def _of_line(line: dict) -> str:
     return f"{line['y']} on {line['x']}".replace("_", " ")
 
@@ -113,4 +151,5 @@ TABLES: dict[str, Callable[..., str]] = {
     "cycle-firms-learn": cycle_firms_learn,
     "cycle-caps": cycle_caps,
     "cycle-demand": cycle_demand,
+    "cycle-longer": cycle_longer,
 }

@@ -89,7 +89,8 @@ def main() -> None:
             demand, price, budget = demand_of(economy, policies, prices)(jax.random.key(11))
             kept = np.asarray(prices) >= 500.0
             logs = np.log(np.asarray(prices)[kept]), np.log(np.maximum(np.asarray(demand)[kept], 1e-6))
-            row = {"scenario": planned.scenario.name, **exports, "seed": planned.seeds[number]}
+            row = {"scenario": planned.scenario.name, "government": planned.scenario.objective, **exports}
+            row |= {"clip": planned.scenario.learning.consumer.clip, "seed": planned.seeds[number]}
             row |= {"elasticity": float(np.polyfit(*logs, 1)[0])}
             row |= {"mean_price": float(price), "budget": float(budget)}
             row["demand"] = {f"{p:g}": round(float(d), 2) for p, d in zip(prices, demand, strict=True)}

@@ -2,7 +2,7 @@
 
 SWEEP are finished folders of `fisc sweep reproduce/business_cycle/signs.toml` and the like, which may have other seeds
 of the same settings. In all their runs taxes are learned. Stores beside this file the runs (NAME.csv), the
-least-squares lines with 95 % bootstrap intervals over settings, all seeds of a setting drawn together (NAME.json), and
+least-squares lines with 95 % bootstrap intervals over settings, all runs of a setting drawn together (NAME.json), and
 the scatter (NAME.png).
 
 Over all runs at once what differs between settings counts too: a low quota leaves more goods at home, whatever prices
@@ -24,8 +24,12 @@ from fisc.plots.wording import line_claim, line_notes
 
 HERE = Path(__file__).parent
 EXPORTS = ("export_floor", "export_quota")
-SETTING = (*EXPORTS, "government", "clip", "epochs")
-"""What sets the runs apart, beside their seeds."""
+SETTING = (*EXPORTS, "government")
+"""What sets the runs apart in their economics; runs of a setting differ in seeds and in how everybody learns."""
+LEARNERS = ("clip", "epochs")
+"""What runs of a setting may differ in beside their seeds: the consumers' key, which is that of all roles."""
+SOLID = {"color": style.INK, "linewidth": 1.4}
+DASHED = {"color": style.MUTED, "linewidth": 1.0, "linestyle": "--"}
 LABELS = {
     "price": "Mean price (dollars)",
     "goods_consumed": "Units of each good consumed per quarter",
@@ -52,10 +56,10 @@ def runs_of(*sweeps: Path) -> pl.DataFrame:
         collapsed = evaluation.filter(metric="collapsed").select("arm", "seed", pl.col("value").alias("collapsed"))
         runs = tabulate_outcomes(evaluation, "total_welfare").join(collapsed, on=["arm", "seed"], how="left")
         setting = {key: scenario["economy"][key] for key in EXPORTS} | {"government": scenario["objective"]}
-        setting |= {key: learner[key] for key in ("clip", "epochs")}
+        setting |= {key: learner[key] for key in LEARNERS}
         found.append(runs.with_columns(**{key: pl.lit(value) for key, value in setting.items()}))
     numbered = pl.concat(found).with_columns(setting=pl.struct(SETTING).rank("dense") - 1)
-    return numbered.sort("setting", "seed")
+    return numbered.sort("setting", "seed", *LEARNERS)
 
 
 def points_of(sweep: Path) -> list[Path]:
@@ -86,18 +90,21 @@ def within(runs: pl.DataFrame) -> pl.DataFrame:
 
 @style.styled()
 def draw(runs: pl.DataFrame) -> Figure:
-    """A dot for each run, by export quota, with the line through all of them."""
+    """A dot for each run, by export quota, hollow where it collapsed; the line through the others, which is what titles
+    tell, and through all of them."""
     figure, grid = style.new_figure(6.9, 2, 2)
     styles = style.arm_styles(f"quota {quota:04.0f}" for quota in runs["export_quota"].unique())
     looks = {quota: styles[f"quota {quota:04.0f}"] for quota in sorted(runs["export_quota"].unique())}
-    for line, panel in zip(lines_of(runs), grid.flat, strict=True):
-        for quota, look in looks.items():
-            mine = runs.filter(export_quota=quota)
-            panel.scatter(mine[line["x"]], mine[line["y"]], s=30, color=look.color, marker=look.marker, alpha=0.85,
-                          edgecolor=style.PAPER, linewidth=0.6, zorder=3)  # fmt: skip
-        ends = (runs[line["x"]].min(), runs[line["x"]].max())
-        heights = [line["intercept"] + line["slope"] * x for x in ends]
-        panel.plot(ends, heights, color=style.INK, linewidth=1.4, zorder=2)
+    alive = runs.filter(collapsed=0)
+    for line, over_all, panel in zip(lines_of(alive), lines_of(runs), grid.flat, strict=True):
+        for (quota, collapsed), mine in runs.group_by("export_quota", "collapsed", maintain_order=True):
+            look = looks[quota]
+            inside, edge = (style.PAPER, look.color) if collapsed else (look.color, style.PAPER)
+            panel.scatter(mine[line["x"]], mine[line["y"]], s=30, marker=look.marker, color=inside, edgecolor=edge,
+                          alpha=0.85, linewidth=0.8, zorder=3)  # fmt: skip
+        for shown, among, look in ((line, alive, SOLID), (over_all, runs, DASHED)):
+            ends = (among[line["x"]].min(), among[line["x"]].max())
+            panel.plot(ends, [shown["intercept"] + shown["slope"] * x for x in ends], zorder=2, **look)
         claim = line_claim(line)
         panel.set_title(f"{claim[0].upper()}{claim[1:]}\n", fontsize=9.5)
         panel.annotate(line_notes(line), (0, 1), xytext=(0, 5), xycoords="axes fraction", fontsize=8.5,
@@ -113,6 +120,12 @@ def draw(runs: pl.DataFrame) -> Figure:
     handles = [
         Line2D([], [], color=look.color, linestyle="", marker=look.marker, markeredgewidth=0, label=f"quota {quota:g}")
         for quota, look in looks.items()
+    ]
+    hollow = {"marker": "o", "markerfacecolor": style.PAPER, "color": style.MUTED, "linestyle": ""}
+    handles += [
+        Line2D([], [], label="collapsed", **hollow),
+        Line2D([], [], label="not collapsed", **SOLID),
+        Line2D([], [], label="all runs", **DASHED),
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=4)
     return figure

@@ -149,7 +149,7 @@ class Structured:
             ready = max(self.turns[role].start, self.behind, *self.opens.get(role, (0,)))
             if end <= ready:
                 raise ConfigError(
-                    f"{role} would settle in episode {end}, before it may learn and choose freely, in episode {ready}: "
+                    f"{role} would settle in episode {end}, but may learn and choose freely only from {ready} on: "
                     "let it settle later"
                 )
         for role, first in self.opens.items():

@@ -16,6 +16,7 @@ from fisc.economies.business_cycle.state import State
 from fisc.records.schema import PROFIT
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.kinds.kind import Kind, People
+from fisc.scenarios.learning_config import ScheduledGovernmentConfig
 from fisc.taxes.fixed import FixedPair, check_rates
 
 SCHEDULES = {"short": SHORT, "long": LONG, "none": SHORT}
@@ -94,8 +95,8 @@ class BusinessCycleKind(Kind):
         published = SCHEDULES[learning.schedule]
         try:
             lengths = published.shrunk(published.total / total)
-            if joins := ceil(learning.government.joins_at * total):
-                lengths = replace(lengths, government_learns=joins, taxes_open=joins)
+            if has_government and learning.government.joins_at > 0:
+                lengths = _joined(lengths, learning.government, total, behind)
             settles = {
                 role: ceil(config.settles_at * total)
                 for role, config in learning.roles.items()
@@ -148,6 +149,34 @@ class BusinessCycleKind(Kind):
 
 def _taxed_quarters(state: State) -> Float[Array, ""]:
     return jnp.maximum(state.step - 1, 1).astype(state.inventory.dtype)
+
+
+def _joined(lengths: Lengths, government: ScheduledGovernmentConfig, total: int, behind: int) -> Lengths:
+    """The schedule whose ceiling begins to rise, and whose government learns, where the government says that it joins.
+
+    Raises:
+        ConfigError: if firms do not learn by then, or the common start is not over, or some rates never open, or only
+            when the government has settled.
+    """
+    joins, first, last = (
+        round(government.joins_at * total),
+        max(lengths.firms_learn, behind),
+        total - lengths.taxes_rise - 1,
+    )
+    if not first <= joins <= last:
+        begins = "the common start is over" if behind > lengths.firms_learn else "firms learn"
+        raise ConfigError(
+            f"learning.government.joins_at is {government.joins_at:g}: it must be from {first / total:.3g} on, when "
+            f"{begins}, and by {last / total:.3g}, so that all rates open; 0 is the schedule's own turn"
+        )
+    opened = joins + lengths.taxes_rise
+    if government.settles_at < 1 and ceil(government.settles_at * total) <= opened:
+        raise ConfigError(
+            f"learning.government.settles_at is {government.settles_at:g}, but a government that joins at "
+            f"{government.joins_at:g} may choose freely only from {opened / total:.3g} on: let it settle later, or "
+            "join earlier"
+        )
+    return replace(lengths, government_learns=joins, taxes_open=joins)
 
 
 def _scheduled(scenario: Scenario, lengths: Lengths, has_government: bool) -> Structured:

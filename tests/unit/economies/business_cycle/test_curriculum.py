@@ -139,7 +139,7 @@ def test_a_run_goes_on_where_another_ended():
     assert expected.phase.tolist() == [3] * 80 and found.phase.tolist() == [2] * 80
     assert knobs_at(whole, [0, 9, 10, 19, 20]).phase.tolist() == [1, 1, 2, 2, 3]
     part.check(100)
-    with pytest.raises(ConfigError, match="settle in episode 60, before it may learn and choose freely, in episode 70"):
+    with pytest.raises(ConfigError, match="settle in episode 60, but may learn and choose freely only from 70 on"):
         replace(whole, behind=70).check(100)
 
 
@@ -189,7 +189,7 @@ def test_a_schedule_can_be_shrunk():
         ),
         (
             lambda: replace(structured(SHORT), settles={"government": 60_000}).check(200_000),
-            "government would settle in episode 60000, before it may learn and choose freely, in episode 60000",
+            "government would settle in episode 60000, but may learn and choose freely only from 60000 on",
         ),
         (lambda: structured(SHORT, start=(1001.0, 22.0)), "starts at 1001, which is not on the menu"),
         (lambda: Structured({}, {}, opens={"firm": ()}).check(10), "opens no action"),
