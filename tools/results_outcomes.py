@@ -35,6 +35,7 @@ def cycle_signs() -> str:
         ("signs_longer", "all", "`rbc-longer`"),
         ("signs_longer", "within_exports", "`rbc-longer`, within exports"),
         ("signs_longer", "not_collapsed", "`rbc-longer`, not collapsed"),
+        ("signs_longer", "not_collapsed_first_seed", "`rbc-longer`, not collapsed, first seed"),
         ("signs_longer", "not_collapsed_within_exports", "`rbc-longer`, not collapsed, within exports"),
         ("prices", "caps", "prices capped, no taxes"),
         ("prices", "caps_where_none_collapsed", "prices capped at 2,000 or more, no taxes"),

@@ -7,7 +7,7 @@ the scatter (NAME.png).
 
 Over all runs at once what differs between settings counts too: a low quota leaves more goods at home, whatever prices
 are. So every line is also given within settings of exports: both outcomes less their means over the runs with the same
-quota and floor; and both over all runs and over those that did not collapse.
+quota and floor; both over all runs and over those that did not collapse; and over these with the first seed alone.
 """
 
 import json
@@ -140,6 +140,7 @@ def main() -> None:
         "within_exports": lines_of(within(runs)),
         "not_collapsed": lines_of(alive),
         "not_collapsed_within_exports": lines_of(within(alive)),
+        "not_collapsed_first_seed": lines_of(alive.filter(pl.col("seed") == pl.col("seed").min())),
     }
     for kind, found in lines.items():
         for line in found:
