@@ -37,6 +37,7 @@ def cycle_signs() -> str:
         ("signs_longer", "not_collapsed", "`rbc-longer`, not collapsed"),
         ("signs_longer", "not_collapsed_first_seed", "`rbc-longer`, not collapsed, first seed"),
         ("signs_longer", "not_collapsed_within_exports", "`rbc-longer`, not collapsed, within exports"),
+        ("signs_longer", "total_welfare", "`rbc-longer`, total welfare"),
         ("prices", "caps", "prices capped, no taxes"),
         ("prices", "caps_where_none_collapsed", "prices capped at 2,000 or more, no taxes"),
     ):
@@ -81,6 +82,34 @@ def cycle_longer() -> str:
     head = (
         *SETTING_HEAD, "collapsed", "mean price", "units of each good consumed", "wage", "hours", "utility", "profit",
         "total welfare", "tax on income, profit",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def cycle_collapse() -> str:
+    """How work stops where a government counts consumers alone: means over runs with the same quota."""
+    rows = []
+    moments = pl.read_csv(ROOT / CYCLE / "collapse.csv")
+    for (quota, moment), runs in moments.group_by("export_quota", "moment", maintain_order=True):
+        mean = runs.mean().row(0, named=True)
+        rows.append(
+            (
+                f"{quota:,.0f}",
+                moment,
+                f"{len(runs)}",
+                f"{mean['update']:,.0f}",
+                f"{mean['labor']:,.0f}",
+                f"{mean['wage']:.1f}",
+                f"{mean['goods_consumed']:.0f}",
+                f"{mean['shortages']:.0%}",
+                f"{mean['savings']:,.0f}",
+                f"{mean['utility']:.1f}",
+                f"{mean['income_tax_rate']:.0%}, {mean['corporate_tax_rate']:.0%}",
+            )
+        )
+    head = (
+        "quota", "moment", "runs", "update", "hours", "wage", "units of each good consumed", "goods that run short",
+        "savings", "utility", "tax on income, profit",
     )  # fmt: skip
     return table(head, rows)
 
@@ -153,4 +182,5 @@ TABLES: dict[str, Callable[..., str]] = {
     "cycle-caps": cycle_caps,
     "cycle-demand": cycle_demand,
     "cycle-longer": cycle_longer,
+    "cycle-collapse": cycle_collapse,
 }

@@ -7,7 +7,8 @@ the scatter (NAME.png).
 
 Over all runs at once what differs between settings counts too: a low quota leaves more goods at home, whatever prices
 are. So every line is also given within settings of exports: both outcomes less their means over the runs with the same
-quota and floor; both over all runs and over those that did not collapse; and over these with the first seed alone.
+quota and floor; both over all runs and over those that did not collapse; over these with the first seed alone; and over
+the runs whose government counts everybody's welfare, collapsed or not.
 """
 
 import json
@@ -141,6 +142,7 @@ def main() -> None:
         "not_collapsed": lines_of(alive),
         "not_collapsed_within_exports": lines_of(within(alive)),
         "not_collapsed_first_seed": lines_of(alive.filter(pl.col("seed") == pl.col("seed").min())),
+        "total_welfare": lines_of(runs.filter(government="total_welfare")),
     }
     for kind, found in lines.items():
         for line in found:

@@ -1,0 +1,65 @@
+"""How work stops where a government counts consumers alone: python reproduce/business_cycle/collapse.py SWEEP ...
+
+SWEEP are finished folders of `fisc sweep reproduce/business_cycle/signs_longer.toml` and the like. Of every run with
+that objective three moments of training are stored in collapse.csv beside this file, means over 100 updates: the last
+400 updates before the government joins, the best that consumers ever have after that, and the first time from then on
+that fewer hours are worked than a quarter of the most, 260, if there is one.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import polars as pl
+from signs import points_of
+
+HERE = Path(__file__).parent
+SHOWN = (
+    "labor", "wage", "goods_consumed", "goods_made", "shortages", "savings", "utility", "income_tax_rate",
+    "corporate_tax_rate",
+)  # fmt: skip
+"""What is told of a moment; savings in dollars a consumer."""
+WINDOW = 100
+"""Updates over which means are taken."""
+BEFORE = 400
+"""Updates before the government joins that count as before it."""
+LITTLE = 260.0
+"""Hours below which work has stopped: the second entry of the menu."""
+
+
+def moments_of(folder: Path, scenario: dict, updates: int) -> list[dict]:
+    """Before the government, at the consumers' best, and when work has stopped."""
+    joins = scenario["learning"]["government"]["joins_at"] * updates
+    recorded = pl.read_parquet(folder / "checkpoints" / "planner.parquet").filter(pl.col("metric").is_in(SHOWN))
+    means = recorded.group_by(pl.col("update") // WINDOW, "metric").agg(pl.col("value").mean())
+    course = means.pivot(on="metric", index="update", values="value").select(
+        pl.col("update") * WINDOW + WINDOW // 2, *SHOWN
+    )
+    course = course.sort("update")
+    before = course.filter(pl.col("update").is_between(joins - BEFORE, joins)).mean()
+    best = course.filter(pl.col("update") > joins).sort("utility", descending=True).head(1)
+    stops = course.filter(pl.col("update") >= best["update"].item(), pl.col("labor") < LITTLE).head(1)
+    found = {"before taxes": before, "consumers' best": best, "work has stopped": stops}
+    return [{"moment": name, **row} for name, rows in found.items() for row in rows.iter_rows(named=True)]
+
+
+def main() -> None:
+    """Collect and store."""
+    rows = []
+    for folder in (folder for sweep in sys.argv[1:] for folder in points_of(Path(sweep))):
+        plan = json.loads((folder / "provenance.json").read_text())["plan"]
+        scenario, seeds = plan["scenario"], plan["seeds"]
+        if scenario["objective"] != "utilitarian":
+            continue
+        if len(seeds) > 1:
+            raise SystemExit(f"{folder} has {len(seeds)} seeds: their courses would be mixed; give runs of one seed")
+        setting = {key: scenario["economy"][key] for key in ("export_floor", "export_quota")} | {"seed": seeds[0]}
+        updates = scenario["budgets"][plan["budget"]]["planner_updates"]
+        rows += [setting | moment for moment in moments_of(folder, scenario, updates)]
+    table = pl.DataFrame(rows).sort("export_quota", "export_floor", "seed", maintain_order=True)
+    table.with_columns(pl.col(pl.Float64).round_sig_figs(6)).write_csv(HERE / "collapse.csv")
+    print(table)
+
+
+if __name__ == "__main__":
+    main()
