@@ -30,7 +30,8 @@ LITTLE = 260.0
 def moments_of(folder: Path, scenario: dict, updates: int) -> list[dict]:
     """Before the government, at the consumers' best, and when work has stopped."""
     joins = scenario["learning"]["government"]["joins_at"] * updates
-    recorded = pl.read_parquet(folder / "checkpoints" / "planner.parquet").filter(pl.col("metric").is_in(SHOWN))
+    recorded = pl.read_parquet(folder / "checkpoints" / "planner.parquet")
+    recorded = recorded.filter(pl.col("metric").is_in(SHOWN), role="economy")
     means = recorded.group_by(pl.col("update") // WINDOW, "metric").agg(pl.col("value").mean())
     course = means.pivot(on="metric", index="update", values="value").select(
         pl.col("update") * WINDOW + WINDOW // 2, *SHOWN

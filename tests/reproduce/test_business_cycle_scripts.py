@@ -133,6 +133,26 @@ def test_what_comes_of_a_cap_is_read_from_its_runs(tmp_path):
     ]  # fmt: skip
 
 
+def test_moments_of_a_collapse_are_before_the_government_the_consumers_best_and_when_work_has_stopped(tmp_path):
+    """Closed form: the government joins at update 1,000; utility is highest at 1,250, and hours are below 260 from
+    1,450 on. What a role records is not the economy's."""
+    collapse = script("collapse")
+    hours = {650: 700.0, 950: 800.0, 1150: 100.0, 1250: 600.0, 1350: 300.0, 1450: 200.0, 1550: 10.0}
+    utility = {650: 1.0, 950: 3.0, 1150: 2.0, 1250: 5.0, 1350: 4.0, 1450: 2.0, 1550: 0.0}
+    values = {"labor": hours, "utility": utility}
+    rows = [
+        ("economy", update, metric, values.get(metric, hours)[update]) for update in hours for metric in collapse.SHOWN
+    ]
+    rows += [("government", 1250, "utility", 99.0)]
+    (tmp_path / "checkpoints").mkdir()
+    path = tmp_path / "checkpoints" / "planner.parquet"
+    pl.DataFrame(rows, ["role", "update", "metric", "value"], orient="row").write_parquet(path)
+    found = collapse.moments_of(tmp_path, {"learning": {"government": {"joins_at": 0.5}}}, 2000)
+    assert [(one["moment"], one["labor"], one["utility"]) for one in found] == [
+        ("before taxes", 750.0, 2.0), ("consumers' best", 600.0, 5.0), ("work has stopped", 200.0, 2.0)
+    ]  # fmt: skip
+
+
 def test_a_sweep_that_is_not_finished_is_refused(tmp_path):
     (tmp_path / "sweep.json").write_text('{"points": {"a": {"state": "finished"}, "b": {"state": "failed"}}}')
     with pytest.raises(SystemExit, match="b is failed: go on with"):
