@@ -2,8 +2,8 @@
 # What learns in the business cycle: fixed rates against a government that learns, the same without a curriculum, PPO and
 # policy gradient, pairs of constant rates, what happens as one side after the other learns, how outcomes go together, what
 # consumers buy at other prices, and what each side could still gain. Stores the results beside this file.
-# Run from the repository root after `make setup`: some six and a half hours on two cores, of which sweeps at the full
-# budget take one, and those in which firms try prices for longer one and a half.
+# Run from the repository root after `make setup`: some eight hours on two cores, of which sweeps at the full budget take
+# one, those in which firms try prices for longer two, and rbc-longer one.
 # Arms may be trained apart, in folders of their own, and put together by join.py.
 set -euo pipefail
 here=$(dirname "$0")
@@ -47,12 +47,17 @@ sed 's/^seeds = .*/seeds = 2/; s/^budget = .*/budget = "full"/' "$here/signs.tom
 $fisc sweep "$out/signs_full.toml" --jobs 1 --out "$out/signs_full" --resume
 $fisc sweep "$here/signs_more_seeds.toml" --jobs 1 --out "$out/signs_more_seeds" --resume
 .venv/bin/python "$here/signs.py" signs_full "$out/signs_full" "$out/signs_more_seeds"
-# Every floor and quota with either government, where firms try prices until consumers have learned to answer them; what does
-# not collapse once more, with the other clip and another seed; and what consumers then buy.
+# Every floor and quota with either government, where firms try prices until consumers have learned to answer them, and once
+# more with the other clip and another seed; how work stops in some of them; and what consumers then buy.
 for name in signs_longer signs_longer_other_clip; do
   $fisc sweep "$here/$name.toml" --out "$out/$name" --resume
 done
 .venv/bin/python "$here/signs.py" signs_longer "$out/signs_longer" "$out/signs_longer_other_clip"
+.venv/bin/python "$here/collapse.py" "$out/signs_longer" "$out/signs_longer_other_clip"
 $fisc compare rbc-small --budget full --seeds 2 --arms planner --out "$out/two" --resume
 .venv/bin/python "$here/demand.py" "$out/two" "$out"/signs_longer*/objective=* --out "$here/demand.json"
+# The same consumers and firms under every tax system, from a common start.
+$fisc compare rbc-longer --budget full --seeds 5 --out "$out/longer" --resume
+cp "$out/longer/summary.json" "$here/rbc_longer.json"
+cp "$out/longer/figures/learning.png" "$here/longer_learning.png"
 .venv/bin/python tools/make_docs.py # the tables on the business cycle's page
