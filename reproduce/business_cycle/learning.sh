@@ -59,5 +59,4 @@ $fisc compare rbc-small --budget full --seeds 2 --arms planner --out "$out/two" 
 # The same consumers and firms under every tax system, from a common start.
 $fisc compare rbc-longer --budget full --seeds 5 --out "$out/longer" --resume
 cp "$out/longer/summary.json" "$here/rbc_longer.json"
-cp "$out/longer/figures/learning.png" "$here/longer_learning.png"
 .venv/bin/python tools/make_docs.py # the tables on the business cycle's page
