@@ -57,6 +57,8 @@ def main() -> None:
         setting = {key: scenario["economy"][key] for key in ("export_floor", "export_quota")} | {"seed": seeds[0]}
         updates = scenario["budgets"][plan["budget"]]["planner_updates"]
         rows += [setting | moment for moment in moments_of(folder, scenario, updates)]
+    if not rows:
+        raise SystemExit("no runs with objective utilitarian: give folders of sweeps that have some")
     table = pl.DataFrame(rows).sort("export_quota", "export_floor", "seed", maintain_order=True)
     table.with_columns(pl.col(pl.Float64).round_sig_figs(6)).write_csv(HERE / "collapse.csv")
     print(table)
