@@ -9,6 +9,46 @@ from results import ROOT, interval, stored, table
 
 CYCLE = "reproduce/business_cycle"
 """Where the results of the business cycle are."""
+LEARNED = ("planner", "laboratories")
+"""Arms whose rates are not given."""
+
+
+FIRMS, FIRM_WEIGHT = 10, 0.0025
+"""In all stored comparisons; and what a dollar of profit counts in total welfare."""
+
+
+def in_force(rate: float) -> float:
+    """A rate while it is in force, from its mean over the ten quarters of an episode, of which the first is untaxed."""
+    return rate * 10 / 9
+
+
+def rates_of(numbers: dict) -> str:
+    """Both rates of a row while they are in force."""
+    return ", ".join(f"{in_force(numbers[name]):.0%}" for name in ("income_tax_rate", "corporate_tax_rate"))
+
+
+def cycle_answer() -> str:
+    """What no taxes, the best given rate, a government that learns and trying are worth, scenario by scenario."""
+    rows = []
+    for name in ("rbc_small", "rbc_taxes", "rbc_longer"):
+        found = stored(f"{CYCLE}/{name}.json")
+        arms = found["arms"]
+        best = max((arm for arm in arms if arm.startswith("flat_")), key=lambda arm: _mean(arms[arm]["welfare"]))
+        top = max(("free_market", best), key=lambda arm: _mean(arms[arm]["welfare"]))
+        cells = [interval(arms["free_market"]["welfare"], ",.0f")]
+        cells.append(f"{_of_cycle(best)}: {interval(arms[best]['welfare'], ',.0f')}")
+        for arm in LEARNED:
+            cells.append(
+                f"{interval(arms[arm]['welfare'], ',.0f')}; {rates_of(_means(arms[arm]))}" if arm in arms else "–"
+            )
+        for arm in LEARNED:
+            cells.append(interval(found["contrasts"][f"{arm}-{top}"], "+,.0f") if arm in arms else "–")
+        rows.append((f"`{name.replace('_', '-')}`", *cells))
+    head = (
+        "scenario", "no taxes", "best of 20 to 80 % on both", "learned by a government; rates on income, profit",
+        "found by trying; rates", "learned less the best given rate", "found less the best given rate",
+    )  # fmt: skip
+    return table(head, rows)
 
 
 def cycle_arms(name: str = "rbc_small") -> str:
@@ -17,55 +57,65 @@ def cycle_arms(name: str = "rbc_small") -> str:
     rows = []
     for arm in sorted(arms, key=lambda arm: -arms[arm]["welfare"]["mean"]):
         found = arms[arm]
-        mean = {name: numbers["mean"] for name, numbers in found.items() if isinstance(numbers, dict)}
-        rate = f"{mean['income_tax_rate']:.0%}, {mean['corporate_tax_rate']:.0%}"
+        mean = _means(found)
         rows.append(
             (
                 _of_cycle(arm),
                 interval(found["welfare"], ",.0f"),
                 f"{max(found['welfare']['values']):,.0f}",
+                f"{FIRM_WEIGHT * FIRMS * mean['profit'] / mean['welfare']:.0%}",
                 f"{mean['utility']:.2f}",
                 f"{mean['profit']:,.0f}",
                 f"{mean['price']:,.0f}",
                 f"{mean['wage']:.1f}",
                 f"{mean['labor']:,.0f}",
-                rate,
+                rates_of(mean),
                 f"{mean['transfer']:,.0f}",
                 f"{sum(found['collapsed']['values']):.0f} of {len(found['collapsed']['values'])}",
             )
         )
     head = (
-        "tax system", "total welfare (95 % interval)", "best seed", "utility", "profit", "price", "wage", "hours",
-        "tax on income, profit", "transfer", "collapsed",
+        "tax system", "total welfare (95 % interval)", "best seed", "of it profit", "utility of a consumer",
+        "profit of a firm (dollars)", "price", "wage", "hours", "tax on income, profit", "transfer", "collapsed",
     )  # fmt: skip
     return table(head, rows)
 
 
 def cycle_contrasts(name: str = "rbc_small") -> str:
-    """What learned taxes bring beyond the best rate that is given: of all, and of those that the paper compares."""
+    """What learned taxes bring beyond the best rate that is given: of all, and of those that the paper compares; and
+    what the best of these brings beyond none."""
     found = stored(f"{CYCLE}/{name}.json")
-    return "".join(_contrasts(found, arm) for arm in ("laboratories", "planner") if arm in found["arms"])
-
-
-def _contrasts(found: dict, arm: str) -> str:
-    """The same for one arm whose taxes are learned."""
-    given = [other for other in found["arms"] if other not in ("laboratories", "planner")]
-    said = []
-    for what, arms in (
-        ("the best of all given rates", given),
-        ("the best of the paper's, 20 to 80 %", [arm for arm in given if arm != "free_market"]),
-    ):
-        welfare = {arm: found["arms"][arm]["welfare"] for arm in arms}
-        best, luckiest = (max(arms, key=lambda arm: pick(welfare[arm])) for pick in (_mean, _highest))
-        contrast, learned = found["contrasts"][f"{arm}-{best}"], found["arms"][arm]["welfare"]
-        size = f"{contrast['mean']:+,.0f} (95 % interval {contrast['low']:+,.0f} to {contrast['high']:+,.0f})"
-        ours, theirs, name = _highest(learned), _highest(welfare[luckiest]), _of_cycle(arm).capitalize()
-        said.append(
-            f"- {name} less {_of_cycle(best)}, {what} by its mean: {size}, {contrast['relative']:+.1%}. Best "
-            f"seed against best seed, as in the paper: {ours:,.0f} against {theirs:,.0f} ({_of_cycle(luckiest)}), "
-            f"{ours / theirs - 1:+.1%}.\n"
-        )
+    arms, given = found["arms"], [arm for arm in found["arms"] if arm not in LEARNED]
+    said = [line for arm in LEARNED if arm in arms for line in _against_given(found, arm, given)]
+    best = max((arm for arm in given if arm != "free_market"), key=lambda arm: _mean(arms[arm]["welfare"]))
+    contrast = found["contrasts"].get(f"{best}-free_market")
+    if contrast is not None and contrast["mean"] > 0:
+        said.append(f"- {_of_cycle(best)} less 0 %: {_size(contrast)}.\n")
     return "".join(said)
+
+
+def _against_given(found: dict, arm: str, given: list[str]) -> list[str]:
+    """A learned arm against the best of all given rates, and against the best of the paper's if that is another."""
+    said, arms = {}, found["arms"]
+    for what, others in (
+        ("the best of all given rates", given),
+        ("the best of the paper's, 20 to 80 %", [other for other in given if other != "free_market"]),
+    ):
+        best, luckiest = (max(others, key=lambda other: pick(arms[other]["welfare"])) for pick in (_mean, _highest))
+        ours, theirs = _highest(arms[arm]["welfare"]), _highest(arms[luckiest]["welfare"])
+        said.setdefault(
+            best,
+            f"- {_of_cycle(arm).capitalize()} less {_of_cycle(best)}, {what} by its mean: "
+            f"{_size(found['contrasts'][f'{arm}-{best}'])}. Best seed against best seed, as in the paper: {ours:,.0f} "
+            f"against {theirs:,.0f} ({_of_cycle(luckiest)}), {ours / theirs - 1:+.1%}.\n",
+        )
+    return list(said.values())
+
+
+def _size(contrast: dict) -> str:
+    """A difference with its interval, and as a share."""
+    low, high = (f"{contrast[end]:+,.0f}" for end in ("low", "high"))
+    return f"{contrast['mean']:+,.0f} (95 % interval {low} to {high}), {contrast['relative']:+.1%}"
 
 
 def cycle_more_seeds() -> str:
@@ -76,16 +126,15 @@ def cycle_more_seeds() -> str:
         ours, none = found["arms"]["laboratories"], found["arms"]["free_market"]
         numbers = ours["corporate_tax_rate"]["values"], ours["welfare"]["values"], none["welfare"]["values"]
         rows += list(zip(found["seeds"], *numbers, strict=True))
-    quarters = 10 / 9  # the first is not taxed
     gains = [welfare - without for _, _, welfare, without in rows]
     mean, low, high = bootstrap_interval(gains)
     cells = [
-        (f"{seed}", f"{quarters * rate:.1%}", f"{welfare:,.0f}", f"{without:,.0f}", f"{welfare - without:+,.0f}")
+        (f"{seed}", f"{in_force(rate):.1%}", f"{welfare:,.0f}", f"{without:,.0f}", f"{welfare - without:+,.0f}")
         for seed, rate, welfare, without in rows
     ]
     _, rate, ours, none = (sum(column) / len(rows) for column in zip(*rows, strict=True))
     size = f"**{mean:+,.0f}** (95 % interval {low:+,.0f} to {high:+,.0f}), {mean / none:+.1%}"
-    cells.append(("mean", f"{quarters * rate:.1%}", f"{ours:,.0f}", f"{none:,.0f}", size))
+    cells.append(("mean", f"{in_force(rate):.1%}", f"{ours:,.0f}", f"{none:,.0f}", size))
     return table(("seed", "found on profits", "welfare", "of no taxes", "difference"), cells)
 
 
@@ -129,9 +178,8 @@ def cycle_algorithms() -> str:
             metric: sum(numbers["values"][:num]) / num for metric, numbers in arm.items() if isinstance(numbers, dict)
         }
         seeds = ", ".join(f"{value:,.0f}" for value in arm["welfare"]["values"][:num])
-        rates = f"{mean['income_tax_rate']:.0%}, {mean['corporate_tax_rate']:.0%}"
         numbers = (f"{mean['utility']:.2f}", f"{mean['profit']:,.0f}", f"{mean['price']:,.0f}", f"{mean['wage']:.1f}")
-        rows.append((text, f"{mean['welfare']:,.0f}", seeds, *numbers, f"{mean['labor']:,.0f}", rates))
+        rows.append((text, f"{mean['welfare']:,.0f}", seeds, *numbers, f"{mean['labor']:,.0f}", rates_of(mean)))
     head = (
         "all roles by", "total welfare", "seeds", "utility", "profit", "price", "wage", "hours",
         "tax on income, profit",
@@ -153,7 +201,9 @@ def cycle_landmarks() -> str:
         ("corporate_tax_rate", ()),
     ):
         form = {"wage": ".1f", "income_tax_rate": ".0%", "corporate_tax_rate": ".0%"}.get(name, ",.0f")
-        cells = [bootstrap_interval(records.filter(update=update)[name].to_list()) for update in moments.values()]
+        scale = in_force(1.0) if name.endswith("_rate") else 1.0
+        values = [records.filter(update=update)[name] * scale for update in moments.values()]
+        cells = [bootstrap_interval(found.to_list()) for found in values]
         rows.append((name.replace("_", " "), *(f"{m:{form}} ({a:{form}} to {b:{form}})" for m, a, b in cells)))
         if published:
             rows.append(("published", *published))
@@ -168,9 +218,8 @@ def cycle_without() -> str:
         found = stored(f"{CYCLE}/{name}.json")["arms"]["planner"]
         collapsed = found["collapsed"]["values"]
         welfare = interval(found["welfare"], ",.0f")
-        rates = f"{found['income_tax_rate']['mean']:.0%}, {found['corporate_tax_rate']['mean']:.0%}"
         seeds = ", ".join(f"{value:,.0f}" for value in found["welfare"]["values"])
-        rows.append((text, welfare, seeds, rates, f"{sum(collapsed):.0f} of {len(collapsed)}"))
+        rows.append((text, welfare, seeds, rates_of(_means(found)), f"{sum(collapsed):.0f} of {len(collapsed)}"))
     return table(("curriculum", "total welfare (95 % interval)", "seeds", "tax on income, profit", "collapsed"), rows)
 
 
@@ -263,6 +312,10 @@ def _of_cycle(arm: str) -> str:
     return names.get(arm, f"{arm.removeprefix('flat_')} %")
 
 
+def _means(arm: dict) -> dict[str, float]:
+    return {name: numbers["mean"] for name, numbers in arm.items() if isinstance(numbers, dict)}
+
+
 def _mean(numbers: dict) -> float:
     return numbers["mean"]
 
@@ -272,6 +325,7 @@ def _highest(numbers: dict) -> float:
 
 
 TABLES: dict[str, Callable[..., str]] = {
+    "cycle-answer": cycle_answer,
     "cycle-arms": cycle_arms,
     "cycle-speed": cycle_speed,
     "cycle-contrasts": cycle_contrasts,

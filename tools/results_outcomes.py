@@ -3,12 +3,19 @@
 from collections.abc import Callable
 
 import polars as pl
-from results_cycle import CYCLE
+from results_cycle import CYCLE, rates_of
 
 from results import ROOT, stored, table
 
-SETTING_HEAD = ("welfare of", "floor", "quota", "clip", "seed")
-"""What sets runs apart, in the head of a table."""
+SETTING_NAMES = {
+    "government": "welfare of", "export_floor": "floor", "export_quota": "quota", "clip": "clip", "seed": "seed",
+}  # fmt: skip
+"""What sets runs apart, and how it is called in the head of a table."""
+SETTING = tuple(SETTING_NAMES)
+OUTCOMES = (
+    "price", "goods_consumed", "wage", "labor", "utility", "profit", "objective", "income_tax_rate",
+    "corporate_tax_rate",
+)  # fmt: skip
 COUNTED = {"total_welfare": "all", "utilitarian": "consumers"}
 """Whose welfare a government counts."""
 
@@ -35,9 +42,11 @@ def cycle_signs() -> str:
         ("signs_longer", "all", "`rbc-longer-quarterly`"),
         ("signs_longer", "within_exports", "`rbc-longer-quarterly`, within exports"),
         ("signs_longer", "not_collapsed", "`rbc-longer-quarterly`, not collapsed"),
-        ("signs_longer", "not_collapsed_first_seed", "`rbc-longer-quarterly`, not collapsed, first seed"),
+        ("signs_longer", "lower_limit", "`rbc-longer-quarterly`, at least 40 hours"),
         ("signs_longer", "not_collapsed_within_exports", "`rbc-longer-quarterly`, not collapsed, within exports"),
+        ("signs_longer", "not_collapsed_within_settings", "`rbc-longer-quarterly`, not collapsed, within settings"),
         ("signs_longer", "total_welfare", "`rbc-longer-quarterly`, total welfare"),
+        ("signs_longer", "total_welfare_within_exports", "`rbc-longer-quarterly`, total welfare, within exports"),
         ("prices", "caps", "prices capped, no taxes"),
         ("prices", "caps_where_none_collapsed", "prices capped at 2,000 or more, no taxes"),
     ):
@@ -49,26 +58,45 @@ def cycle_signs() -> str:
     return table(head, rows)
 
 
-def cycle_demand() -> str:
-    """What a firm would sell at home at other prices: its elasticity, and the mean price that was asked."""
-    rows, prices = [], ("2500", "2000", "1500", "1000", "500")
-    for run in stored(f"{CYCLE}/demand.json")["runs"]:
-        name = (f"`{run['scenario']}`", *_setting(run))
-        units = (f"{run['demand'][price]:,.0f}" for price in prices)
-        rows.append((*name, *units, f"{run['elasticity']:.2f}", f"{run['mean_price']:,.0f}"))
-    asked = (f"at {int(price):,}" for price in prices)
-    return table(("scenario", *SETTING_HEAD, *asked, "elasticity", "mean price"), rows)
-
-
-def cycle_longer() -> str:
-    """What came of each run whose firms tried prices for longer."""
+def cycle_demand(of: str = "") -> str:
+    """What a firm would sell at home at other prices, its elasticity, and the mean price; run by run, or means."""
+    prices = ("2500", "2000", "1500", "1000", "500")
+    found = stored(f"{CYCLE}/demand.json")["runs"]
+    runs = pl.DataFrame([{**run, **run["demand"], "runs": 1} for run in found]).sort(
+        "scenario", "government", "export_quota", "export_floor", "seed", descending=[True, *4 * [False]]
+    )
+    apart = ("scenario", "government", "export_quota") if of == "means" else ("scenario", *SETTING)
+    numbers = ("elasticity", "mean_price", *prices)
+    together = runs.group_by(*apart, maintain_order=True).agg(
+        *(pl.col(name).mean() for name in numbers), pl.col("elasticity").min().alias("low"),
+        pl.col("elasticity").max().alias("high"), pl.len().alias("runs"),
+    )  # fmt: skip
     rows = []
-    runs = pl.read_csv(ROOT / CYCLE / "signs_longer.csv")
-    for run in runs.sort("government", "export_quota", "export_floor", "seed").iter_rows(named=True):
+    for run in together.iter_rows(named=True):
+        name = (f"`{run['scenario']}`", *_setting(run))
+        elasticity = f"{run['elasticity']:.2f}"
+        if of == "means":
+            elasticity += f" ({run['low']:.2f} to {run['high']:.2f})"
+            name += (f"{run['runs']}",)
+        units = (f"{run[price]:,.0f}" for price in prices)
+        rows.append((*name, *units, elasticity, f"{run['mean_price']:,.0f}"))
+    head = [SETTING_NAMES[key] for key in apart[1:]] + (["runs"] if of == "means" else [])
+    return table(("scenario", *head, *(f"at {int(price):,}" for price in prices), "elasticity", "mean price"), rows)
+
+
+def cycle_longer(of: str = "") -> str:
+    """What came of the runs whose firms tried prices for longer: run by run, or means by government and quota."""
+    runs = pl.read_csv(ROOT / CYCLE / "signs_longer.csv").sort("government", "export_quota", "export_floor", "seed")
+    apart = ("government", "export_quota") if of == "means" else SETTING
+    counts = [pl.col("collapsed").sum().cast(int).alias("stopped"), pl.len().alias("runs")]
+    rows = []
+    together = runs.group_by(*apart, maintain_order=True).agg(*counts, *(pl.col(name).mean() for name in OUTCOMES))
+    for run in together.iter_rows(named=True):
+        collapsed = f"{run['stopped']} of {run['runs']}" if of == "means" else "yes" if run["stopped"] else "no"
         rows.append(
             (
                 *_setting(run),
-                "yes" if run["collapsed"] else "no",
+                collapsed,
                 f"{run['price']:,.0f}",
                 f"{run['goods_consumed']:.0f}",
                 f"{run['wage']:.1f}",
@@ -76,39 +104,40 @@ def cycle_longer() -> str:
                 f"{run['utility']:.1f}",
                 f"{run['profit']:,.0f}",
                 f"{run['objective']:,.0f}",
-                f"{run['income_tax_rate']:.0%}, {run['corporate_tax_rate']:.0%}",
+                rates_of(run),
             )
         )
     head = (
-        *SETTING_HEAD, "collapsed", "mean price", "units of each good consumed", "wage", "hours", "utility", "profit",
-        "total welfare", "tax on income, profit",
+        *(SETTING_NAMES[key] for key in apart), "collapsed", "mean price", "units of each good consumed", "wage",
+        "hours", "utility", "profit", "total welfare", "tax on income, profit",
     )  # fmt: skip
     return table(head, rows)
 
 
 def cycle_collapse() -> str:
-    """How work stops where a government counts consumers alone: means over runs with the same quota."""
+    """How work stops where a government counts consumers alone: means over runs with the same quota, and extremes."""
     rows = []
     moments = pl.read_csv(ROOT / CYCLE / "collapse.csv")
     for (quota, moment), runs in moments.group_by("export_quota", "moment", maintain_order=True):
         mean = runs.mean().row(0, named=True)
+        low, high = runs["update"].min(), runs["update"].max()
+        update = f"{mean['update']:,.0f}" if low == high else f"{mean['update']:,.0f} ({low:,.0f} to {high:,.0f})"
         rows.append(
             (
                 f"{quota:,.0f}",
                 moment,
-                f"{len(runs)}",
-                f"{mean['update']:,.0f}",
-                f"{mean['labor']:,.0f}",
+                update,
+                f"{mean['labor']:,.0f} ({runs['labor'].min():,.0f} to {runs['labor'].max():,.0f})",
                 f"{mean['wage']:.1f}",
                 f"{mean['goods_consumed']:.0f}",
                 f"{mean['shortages']:.0%}",
                 f"{mean['savings']:,.0f}",
-                f"{mean['utility']:.1f}",
-                f"{mean['income_tax_rate']:.0%}, {mean['corporate_tax_rate']:.0%}",
+                f"{mean['utility']:.1f} ({runs['utility'].min():.1f} to {runs['utility'].max():.1f})",
+                rates_of(mean),
             )
         )
     head = (
-        "quota", "moment", "runs", "update", "hours", "wage", "units of each good consumed", "goods that run short",
+        "quota", "moment", "update", "hours", "wage", "units of each good consumed", "goods that run short",
         "savings", "utility", "tax on income, profit",
     )  # fmt: skip
     return table(head, rows)
@@ -163,8 +192,9 @@ SIGNS = {None: "–", 1: "rising", -1: "falling"}
 
 
 def _setting(run: dict) -> tuple[str, ...]:
-    exports = (f"{run['export_floor']:,.0f}", f"{run['export_quota']:,.0f}")
-    return COUNTED[run["government"]], *exports, f"{run['clip']:g}", f"{run['seed']}"
+    """Cells of what sets a run apart, as far as the row has it."""
+    forms = {"government": COUNTED.__getitem__, "clip": "{:g}".format}
+    return tuple(forms.get(key, "{:,.0f}".format)(run[key]) for key in SETTING_NAMES if key in run)
 
 
 def _of_line(line: dict) -> str:

@@ -1,9 +1,9 @@
 """How work stops where a government counts consumers alone: python reproduce/business_cycle/collapse.py SWEEP ...
 
 SWEEP are finished folders of `fisc sweep reproduce/business_cycle/signs_longer.toml` and the like. Of every run with
-that objective three moments of training are stored in collapse.csv beside this file, means over 100 updates: the last
-400 updates before the government joins, the best that consumers ever have after that, and the first time from then on
-that fewer hours are worked than a quarter of the most, 260, if there is one.
+that objective moments of training are stored in collapse.csv beside this file: the last 400 updates before the
+government joins, the 100 in which consumers have most after that, the first 100 from then on in which fewer hours are
+worked than a quarter of the most, 260, if there are any, and the last 400.
 """
 
 import json
@@ -21,26 +21,27 @@ SHOWN = (
 """What is told of a moment; savings in dollars a consumer."""
 WINDOW = 100
 """Updates over which means are taken."""
-BEFORE = 400
-"""Updates before the government joins that count as before it."""
+LONG = 400
+"""Updates before the government joins that count as before it, and at the end as the end."""
 LITTLE = 260.0
-"""Hours below which work has stopped: the second entry of the menu."""
+"""Hours below which little is worked: the second entry of the menu."""
 
 
 def moments_of(folder: Path, scenario: dict, updates: int) -> list[dict]:
-    """Before the government, at the consumers' best, and when work has stopped."""
+    """Before the government, at the consumers' best, when little is worked, and at the end."""
     joins = scenario["learning"]["government"]["joins_at"] * updates
-    recorded = pl.read_parquet(folder / "checkpoints" / "planner.parquet")
+    recorded = pl.read_parquet(folder / "metrics.parquet")
     recorded = recorded.filter(pl.col("metric").is_in(SHOWN), role="economy")
     means = recorded.group_by(pl.col("update") // WINDOW, "metric").agg(pl.col("value").mean())
     course = means.pivot(on="metric", index="update", values="value").select(
         pl.col("update") * WINDOW + WINDOW // 2, *SHOWN
     )
     course = course.sort("update")
-    before = course.filter(pl.col("update").is_between(joins - BEFORE, joins)).mean()
+    before = course.filter(pl.col("update").is_between(joins - LONG, joins)).mean()
     best = course.filter(pl.col("update") > joins).sort("utility", descending=True).head(1)
-    stops = course.filter(pl.col("update") >= best["update"].item(), pl.col("labor") < LITTLE).head(1)
-    found = {"before taxes": before, "consumers' best": best, "work has stopped": stops}
+    little = course.filter(pl.col("update") >= best["update"].item(), pl.col("labor") < LITTLE).head(1)
+    end = course.filter(pl.col("update") > updates - LONG).mean()
+    found = {"before taxes": before, "consumers' best": best, "under 260 hours": little, "the end": end}
     return [{"moment": name, **row} for name, rows in found.items() for row in rows.iter_rows(named=True)]
 
 

@@ -21,5 +21,4 @@ for moment in 0 750 1500; do
     cp "$out/best-response/$role-$moment/summary.json" "$here/course/$role-$moment.json"
   done
 done
-cp "$out/summary.json" "$here/course/outcomes.json"
 .venv/bin/python tools/make_docs.py # the table on the business cycle's page

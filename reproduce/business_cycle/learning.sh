@@ -56,6 +56,9 @@ done
 .venv/bin/python "$here/collapse.py" "$out/signs_longer" "$out/signs_longer_other_clip"
 $fisc compare rbc-small --budget full --seeds 2 --arms planner --out "$out/two" --resume
 .venv/bin/python "$here/demand.py" "$out/two" "$out"/signs_longer*/objective=* --out "$here/demand.json"
+# The larger networks, for a few updates: all figures, and no result.
+$fisc compare rbc-open --budget quick --seeds 1 --out "$out/open" --resume
+cp "$out/open/summary.json" "$here/rbc_open.json"
 # The same consumers and firms under every tax system, from a common start.
 $fisc compare rbc-longer --budget full --seeds 5 --out "$out/longer" --resume
 cp "$out/longer/summary.json" "$here/rbc_longer.json"

@@ -1,9 +1,9 @@
-"""What consumption does as prices change: python reproduce/business_cycle/prices.py SWEEP RUN ...
+"""What consumption does as prices change: python reproduce/business_cycle/prices.py [SWEEP RUN ...]
 
 No taxes are levied in any of this. SWEEP is the finished folder of `fisc sweep
 reproduce/business_cycle/price_caps.toml`, in which firms may not set more than a given price; RUN are runs of
-`rbc-taxes`, each with other seeds, in whose common start consumers learn first, and then firms as well. Stores beside
-this file
+`rbc-taxes`, each with other seeds, in whose common start consumers learn first, and then firms as well. With neither,
+what is stored. Stores beside this file
 
 * prices.csv: what came of every cap in every seed, and in prices.json least-squares lines on the mean price and on the
   cap, with 95 % bootstrap intervals over seeds: over all runs, and from the cap on from which none collapsed,
@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from signs import points_of
 
 from fisc.analysis import outcomes
+from fisc.analysis.intervals import tail
 from fisc.plots import style
 
 HERE = Path(__file__).parent
@@ -91,7 +92,8 @@ def at_the_same_update(course: pl.DataFrame) -> pl.DataFrame:
 def _estimate(runs: list[np.ndarray]) -> dict[str, float]:
     """The slope over all runs, and its interval."""
     drawn = np.random.default_rng(0).integers(len(runs), size=(RESAMPLES, len(runs)))
-    low, high = np.percentile([_slope(np.concatenate([runs[i] for i in chosen])) for chosen in drawn], [2.5, 97.5])
+    left_out, slopes = tail(len(runs)), [_slope(np.concatenate([runs[i] for i in chosen])) for chosen in drawn]
+    low, high = np.quantile(slopes, [left_out, 1 - left_out])
     return {"slope": _slope(np.concatenate(runs)), "low": low, "high": high}
 
 
@@ -108,8 +110,9 @@ def draw(course: pl.DataFrame, caps: pl.DataFrame) -> Figure:
     for _, run in course.group_by("seed", maintain_order=True):
         x, y = run["price"], run["goods_consumed"]
         left.plot(x, y, color=style.MUTED, linewidth=0.8, alpha=0.7, zorder=2)
-        left.scatter(x[0], y[0], s=16, facecolor=style.PAPER, edgecolor=style.INK, linewidth=0.8, zorder=3)
-        left.scatter(x[-1], y[-1], s=16, color=style.INK, linewidth=0, zorder=4)
+        first = left.scatter(x[0], y[0], s=16, facecolor=style.PAPER, edgecolor=style.INK, linewidth=0.8, zorder=3)
+        last = left.scatter(x[-1], y[-1], s=16, color=style.INK, linewidth=0, zorder=4)
+    left.legend([first, last], ["first record", "last, before there are taxes"], loc="upper right")
     left.set_title("While firms learn to set prices", fontsize=9.5)
     left.set_xlabel("Mean price (dollars)")
     right.scatter(caps["cap"], caps["goods_consumed"], s=24, color=style.INK, alpha=0.8, linewidth=0, zorder=3)
@@ -126,7 +129,10 @@ def draw(course: pl.DataFrame, caps: pl.DataFrame) -> Figure:
 
 def main() -> None:
     """Collect, relate, draw and store."""
-    caps, course = caps_of(Path(sys.argv[1])), course_of([Path(run) for run in sys.argv[2:]])
+    if runs := [Path(run) for run in sys.argv[1:]]:
+        caps, course = caps_of(runs[0]), course_of(runs[1:])
+    else:
+        caps, course = (pl.read_csv(HERE / f"{name}.csv") for name in ("prices", "prices_course"))
     least = caps.filter(collapsed=1)["cap"].max()
     alive = caps if least is None else caps.filter(pl.col("cap") > least)
     later = course.filter(pl.col("update") > pl.col("update").min().over("seed"))

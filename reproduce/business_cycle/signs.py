@@ -1,14 +1,15 @@
-"""How outcomes go together over runs: python reproduce/business_cycle/signs.py NAME SWEEP ...
+"""How outcomes go together over runs: python reproduce/business_cycle/signs.py NAME [SWEEP ...]
 
 SWEEP are finished folders of `fisc sweep reproduce/business_cycle/signs.toml` and the like, which may have other seeds
-of the same settings. In all their runs taxes are learned. Stores beside this file the runs (NAME.csv), the
-least-squares lines with 95 % bootstrap intervals over settings, all runs of a setting drawn together (NAME.json), and
-the scatter (NAME.png).
+of the same settings; none: the runs that are stored. In all of them taxes are learned. Stores beside this file the runs
+(NAME.csv), the least-squares lines (NAME.json) with 95 % bootstrap intervals over settings, all runs of a setting drawn
+together, and the scatter (NAME.png).
 
 Over all runs at once what differs between settings counts too: a low quota leaves more goods at home, whatever prices
-are. So every line is also given within settings of exports: both outcomes less their means over the runs with the same
-quota and floor; both over all runs and over those that did not collapse; over these with the first seed alone; and over
-the runs whose government counts everybody's welfare, collapsed or not.
+are. So every line is also given within settings of exports, both outcomes less their means over the runs with the same
+quota and floor, with intervals over these; and within settings, exports and government, where only seeds and learners
+differ. Over all runs, over those that did not collapse, with a lower limit of what counts as collapse, and over the
+runs whose government counts everybody's welfare.
 """
 
 import json
@@ -27,6 +28,8 @@ HERE = Path(__file__).parent
 EXPORTS = ("export_floor", "export_quota")
 SETTING = (*EXPORTS, "government")
 """What sets the runs apart in their economics; runs of a setting differ in seeds and in how everybody learns."""
+LOWER_LIMIT = 40.0
+"""Hours: fewer count as collapse, where `collapsed` has 5 % of the longest work, 52 hours."""
 LEARNERS = ("clip", "epochs")
 """What runs of a setting may differ in beside their seeds: the consumers' key, which is that of all roles."""
 SOLID = {"color": style.INK, "linewidth": 1.4}
@@ -78,15 +81,16 @@ def points_of(sweep: Path) -> list[Path]:
     return [sweep / name for name in sorted(points)]
 
 
-def lines_of(runs: pl.DataFrame) -> list[dict]:
-    """The line of every pair; settings take the place of seeds, so that intervals are over settings."""
-    return [relate(runs.with_columns(seed="setting"), pair) for pair in PAIRS]
+def lines_of(runs: pl.DataFrame, keys: tuple[str, ...] = SETTING) -> list[dict]:
+    """The line of every pair; what runs with the same `keys` have in common is drawn together."""
+    return [relate(runs.with_columns(seed=pl.struct(keys).rank("dense")), pair) for pair in PAIRS]
 
 
-def within(runs: pl.DataFrame) -> pl.DataFrame:
-    """Outcomes less their means over runs with the same exports."""
+def lines_within(runs: pl.DataFrame, keys: tuple[str, ...]) -> list[dict]:
+    """The line of every pair through outcomes less their means over runs with the same `keys`."""
     names = sorted({name for pair in PAIRS for name in (pair.x, pair.y)})
-    return runs.with_columns(pl.col(name) - pl.col(name).mean().over(EXPORTS) for name in names)
+    apart = runs.with_columns(pl.col(name) - pl.col(name).mean().over(keys) for name in names)
+    return lines_of(apart, keys)
 
 
 @style.styled()
@@ -134,22 +138,24 @@ def draw(runs: pl.DataFrame) -> Figure:
 
 def main() -> None:
     """Collect, relate, draw and store."""
-    name, runs = sys.argv[1], runs_of(*map(Path, sys.argv[2:]))
-    alive = runs.filter(collapsed=0)
+    name, sweeps = sys.argv[1], sys.argv[2:]
+    runs = runs_of(*map(Path, sweeps)) if sweeps else pl.read_csv(HERE / f"{name}.csv")
+    alive, everybody = runs.filter(collapsed=0), runs.filter(government="total_welfare")
     lines = {
         "all": lines_of(runs),
-        "within_exports": lines_of(within(runs)),
+        "within_exports": lines_within(runs, EXPORTS),
         "not_collapsed": lines_of(alive),
-        "not_collapsed_within_exports": lines_of(within(alive)),
-        "not_collapsed_first_seed": lines_of(alive.filter(pl.col("seed") == pl.col("seed").min())),
-        "total_welfare": lines_of(runs.filter(government="total_welfare")),
+        "not_collapsed_within_exports": lines_within(alive, EXPORTS),
+        "not_collapsed_within_settings": lines_within(alive, SETTING),
+        "lower_limit": lines_of(runs.filter(pl.col("labor") >= LOWER_LIMIT)),
+        "total_welfare": lines_of(everybody),
+        "total_welfare_within_exports": lines_within(everybody, EXPORTS),
     }
     for kind, found in lines.items():
         for line in found:
             print(kind, {key: line[key] for key in ("y", "x", "slope", "low", "high", "r2", "runs")})
     runs.with_columns(pl.col(pl.Float64).round_sig_figs(6)).write_csv(HERE / f"{name}.csv")
-    text = json.dumps(lines | {"settings": runs["setting"].n_unique()}, indent=1)
-    (HERE / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    (HERE / f"{name}.json").write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
     draw(runs).savefig(HERE / f"{name}.png", dpi=200)
 
 

@@ -162,7 +162,7 @@ def test_an_answer_is_not_overwritten_nor_gone_on_with_by_another_question(folde
     out, before = str(answered[0]), (answered[0] / "summary.json").read_bytes()
     (tmp_path / "other.txt").write_text("mine")
     for words, said in (
-        (["--out", out], "already exists and is not empty: go on with it by --resume"),
+        (["--out", out], "holds a run already: go on with it by --resume"),
         (["--out", out, "--resume", "--updates", "7"], f"another answer (plan.question.updates was {UPDATES}, now 7)"),
         (["--out", str(tmp_path), "--resume"], "has no question.json to go on from"),
     ):

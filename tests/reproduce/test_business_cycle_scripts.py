@@ -44,6 +44,7 @@ def runs():
             "seed": [0, 1, 0, 1],
             "export_floor": [500.0] * 4,
             "export_quota": [10.0, 10.0, 100.0, 100.0],
+            "government": ["total_welfare"] * 4,
             "price": [1.0, 3.0, 21.0, 23.0],
             "goods_consumed": [6.0, 4.0, 16.0, 14.0],
             "wage": [1.0, 2.0, 3.0, 4.0],
@@ -61,9 +62,19 @@ def test_lines_over_all_runs_and_within_settings_of_exports_can_have_other_signs
     signs = script("signs")
     price, wage, *_ = signs.lines_of(runs)
     assert price["slope"] == pytest.approx(196 / 404) and wage["slope"] == pytest.approx(2)
-    inside, wage, *_ = signs.lines_of(signs.within(runs))
+    inside, wage, *_ = signs.lines_within(runs, signs.EXPORTS)
     assert inside["slope"] == pytest.approx(-1) and inside["r2"] == pytest.approx(1)
     assert wage["slope"] == pytest.approx(2) and inside["runs"] == 4
+
+
+def test_a_line_within_exports_can_be_one_between_governments(runs):
+    """By hand: where every run has a government of its own nothing is left within settings, and within exports two runs
+    are drawn together, so that every draw has slope -1."""
+    signs = script("signs")
+    runs = runs.with_columns(government=pl.Series(["total_welfare", "utilitarian"] * 2))
+    assert signs.lines_within(runs, signs.SETTING)[0]["slope"] is None
+    inside = signs.lines_within(runs, signs.EXPORTS)[0]
+    assert (inside["slope"], inside["low"], inside["high"]) == pytest.approx((-1, -1, -1))
 
 
 def test_intervals_of_the_lines_are_over_settings(runs):
@@ -133,23 +144,23 @@ def test_what_comes_of_a_cap_is_read_from_its_runs(tmp_path):
     ]  # fmt: skip
 
 
-def test_moments_of_a_collapse_are_before_the_government_the_consumers_best_and_when_work_has_stopped(tmp_path):
-    """Closed form: the government joins at update 1,000; utility is highest at 1,250, and hours are below 260 from
-    1,450 on. What a role records is not the economy's."""
+def test_moments_of_a_collapse_are_before_the_government_the_consumers_best_little_work_and_the_end(tmp_path):
+    """Closed form: the government joins at update 1,000; utility is highest at 1,250, hours are below 260 from
+    1,450 on, and the end is after 1,600. What a role records is not the economy's."""
     collapse = script("collapse")
-    hours = {650: 700.0, 950: 800.0, 1150: 100.0, 1250: 600.0, 1350: 300.0, 1450: 200.0, 1550: 10.0}
-    utility = {650: 1.0, 950: 3.0, 1150: 2.0, 1250: 5.0, 1350: 4.0, 1450: 2.0, 1550: 0.0}
+    hours = {650: 700.0, 950: 800.0, 1150: 100.0, 1250: 600.0, 1350: 300.0, 1450: 200.0, 1650: 10.0, 1950: 20.0}
+    utility = {650: 1.0, 950: 3.0, 1150: 2.0, 1250: 5.0, 1350: 4.0, 1450: 2.0, 1650: 0.0, 1950: 1.0}
     values = {"labor": hours, "utility": utility}
     rows = [
         ("economy", update, metric, values.get(metric, hours)[update]) for update in hours for metric in collapse.SHOWN
     ]
     rows += [("government", 1250, "utility", 99.0)]
-    (tmp_path / "checkpoints").mkdir()
-    path = tmp_path / "checkpoints" / "planner.parquet"
-    pl.DataFrame(rows, ["role", "update", "metric", "value"], orient="row").write_parquet(path)
+    metrics = pl.DataFrame(rows, ["role", "update", "metric", "value"], orient="row")
+    metrics.write_parquet(tmp_path / "metrics.parquet")
     found = collapse.moments_of(tmp_path, {"learning": {"government": {"joins_at": 0.5}}}, 2000)
     assert [(one["moment"], one["labor"], one["utility"]) for one in found] == [
-        ("before taxes", 750.0, 2.0), ("consumers' best", 600.0, 5.0), ("work has stopped", 200.0, 2.0)
+        ("before taxes", 750.0, 2.0), ("consumers' best", 600.0, 5.0), ("under 260 hours", 200.0, 2.0),
+        ("the end", 15.0, 0.5),
     ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fisc.analysis.intervals import bootstrap_interval
+from fisc.analysis.intervals import bootstrap_interval, tail
 
 SCHEMA = 1
 """Version of the summary."""
@@ -71,8 +71,8 @@ def ratio_interval(
     denominators = below[picks].mean(axis=1)
     if num == 1 or not denominators.min() > 0:
         return {"mean": mean, "low": None, "high": None}
-    tail = 50 * (1 - confidence)
-    low, high = np.percentile(above[picks].mean(axis=1) / denominators, [tail, 100 - tail])
+    left_out = tail(num, confidence)
+    low, high = np.quantile(above[picks].mean(axis=1) / denominators, [left_out, 1 - left_out])
     return {"mean": mean, "low": float(low), "high": float(high)}
 
 

@@ -13,7 +13,7 @@ Interval = tuple[float | None, float | None, float | None]
 def bootstrap_interval(
     values: Iterable[float], confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> Interval:
-    """Return the mean of values and its percentile bootstrap interval.
+    """Return the mean of values and its percentile bootstrap interval, as wide as so few values need it: see `tail`.
 
     Args:
         values: one number per seed.
@@ -28,7 +28,7 @@ def bootstrap_interval(
     Raises:
         RecordError: if there is no value, or on a confidence outside (0, 1).
 
-    Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, section 13.3.
+    Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, section 13.3; see `tail`.
     """
     sample = np.asarray(list(values), dtype=float)
     if sample.size == 0:
@@ -43,7 +43,24 @@ def bootstrap_interval(
     if np.ptp(sample) == 0:
         return mean, mean, mean  # No spread to resample; scipy would warn of a degenerate distribution.
     interval = stats.bootstrap(
-        (sample,), np.mean, confidence_level=confidence, n_resamples=resamples, method="percentile",
-        vectorized=True, random_state=np.random.default_rng(seed),
+        (sample,), np.mean, confidence_level=1 - 2 * tail(sample.size, confidence), n_resamples=resamples,
+        method="percentile", vectorized=True, random_state=np.random.default_rng(seed),
     ).confidence_interval  # fmt: skip
     return mean, float(interval.low), float(interval.high)
+
+
+def tail(num: int, confidence: float = 0.95) -> float:
+    """Share of the resamples of `num` values that an interval leaves out on either side.
+
+    Resampled means vary less than means do, by sqrt((n - 1)/n), and say nothing of how little a few values know of
+    their own spread. So the tail of the normal law is taken as far out as Student's t interval reaches. Of five values
+    from a normal law 85 % of plain percentile intervals hold the mean, and 92 % of these.
+
+    >>> [round(tail(num), 4) for num in (5, 10, 100)]
+    [0.001, 0.0086, 0.0231]
+
+    Source: Hesterberg (2015), What Teachers Should Know About the Bootstrap, The American Statistician 69(4), section
+    5.3 (expanded percentiles).
+    """
+    reach = stats.t.ppf((1 + confidence) / 2, num - 1) * np.sqrt(num / (num - 1))
+    return float(stats.norm.sf(reach))

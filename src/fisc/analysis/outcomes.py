@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fisc.analysis.intervals import tail
 from fisc.records.errors import RecordError
 
 TAX = "tax_rate"
@@ -20,7 +21,7 @@ NEEDED = (*RATES, "labor", "wage", "goods_consumed", "price", "utility", "profit
 
 FEWEST_RUNS = 3
 """A line through fewer says nothing."""
-RESAMPLES = 2_000
+RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
@@ -111,5 +112,6 @@ def _interval(x: np.ndarray, y: np.ndarray, seeds: np.ndarray) -> tuple[float | 
             slopes.append(_line(x[rows], y[rows])[0])
     if not slopes:
         return None, None
-    low, high = np.percentile(slopes, [2.5, 97.5])
+    left_out = tail(len(places))
+    low, high = np.quantile(slopes, [left_out, 1 - left_out])
     return float(low), float(high)

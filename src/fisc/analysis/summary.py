@@ -1,7 +1,7 @@
 """From rows to what a reader wants to know: means over seeds, intervals, and contrasts between arms.
 
-An interval is a percentile bootstrap over seeds. With few seeds it is too narrow (with three it is
-simply lowest to highest); with one seed there is none, and `low` and `high` are None.
+An interval is a percentile bootstrap over seeds, widened for few. With four or fewer it is simply lowest to highest,
+which is too narrow; with one seed there is none, and `low` and `high` are None.
 """
 
 import math

@@ -68,10 +68,10 @@ class Help(argparse.HelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser with this kind of help, and so are those of its commands."""
+    """A parser with this kind of help, as its commands have. Flags are not guessed: --seed is not --seeds."""
 
     def __init__(self, **options):
-        super().__init__(formatter_class=Help, **options)
+        super().__init__(formatter_class=Help, allow_abbrev=False, **options)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -308,7 +308,9 @@ def _set_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seeds", default="3", help="how many seeds, or which: 5, or 0,3,7 (default: 3)")
+    parser.add_argument(
+        "--seeds", default="3", help="how many seeds, or which: 5, or 0,3,7, or 3, for one (default: 3)"
+    )
     parser.add_argument("--budget", default="quick", help="smoke, quick or full (default: quick)")
     parser.add_argument("--out", help="run folder, new or empty (default: runs/SCENARIO-BUDGET)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, if there is one")

@@ -108,7 +108,7 @@ FIGURES: dict[str, FigureSpec] = {
     "welfare": FigureSpec(
         "What each tax system achieves",
         "The objective by tax system, best on top. Thick lines are 95% bootstrap intervals over seeds "
-        "(with three or fewer: lowest to highest), dots are seeds. "
+        "(with four or fewer: lowest to highest), dots are seeds. "
         "All tax systems share their seeds: judge a difference by its paired interval, not by overlapping lines.",
         "evaluation",
         _welfare,
@@ -117,7 +117,7 @@ FIGURES: dict[str, FigureSpec] = {
         "Fixed rates and learned ones",
         "What consumers, firms and everybody together get under each fixed rate, and under rates that are learned, by "
         "a government, or found by trying versions side by side. "
-        "Thick lines are 95% bootstrap intervals over seeds (with three or fewer: lowest to highest), dots are seeds; "
+        "Thick lines are 95% bootstrap intervals over seeds (with four or fewer: lowest to highest), dots are seeds; "
         "all have the same seeds and the same length of training.",
         "evaluation",
         _fixed_taxes,
@@ -152,7 +152,7 @@ FIGURES: dict[str, FigureSpec] = {
         "One planner, every weight of equality",
         "A planner that is told how much equality counts has learned a schedule for every weight in one run. Dots are "
         "means over seeds at one weight each, from 0 (productivity alone) to 1 (equality × productivity), thin lines "
-        "through them 95% bootstrap intervals over seeds (with three or fewer: lowest to highest); rings are the exact "
+        "through them 95% bootstrap intervals over seeds (with four or fewer: lowest to highest); rings are the exact "
         "optimum at the same weights. Below: welfare of the planner / welfare of the optimum.",
         "frontier",
         _trade_off,
@@ -160,9 +160,9 @@ FIGURES: dict[str, FigureSpec] = {
     ),
     "gains": FigureSpec(
         "Who gains and who loses",
-        "Change in consumption (income after taxes and transfers) of each tenth of the people, ordered by skill, or "
-        "by taste for work where all earn alike (of each one if they are fewer than ten), with 95% bootstrap "
-        "intervals paired by seed (with three or fewer: lowest to highest).",
+        "Change in consumption (income after taxes and transfers, or what is spent where people save) of each tenth "
+        "of the people, ordered by skill, or by taste for work where all earn alike (of each one if they are fewer "
+        "than ten), with 95% bootstrap intervals paired by seed (with four or fewer: lowest to highest).",
         "groups",
         _gains,
         missed_with=("skill",),

@@ -1,5 +1,6 @@
 """Figure: how the arm laboratories found its schedule, from the table `search`."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def tabulate_search(search: pl.DataFrame) -> pl.DataFrame:
     wanted = search.filter(pl.col("metric").is_in(["rate", "welfare", "version"]) & pl.col("value").is_finite())
     if missing := [name for name in ("rate", "welfare") if name not in set(wanted["metric"])]:
         raise RecordError(f"search.parquet has no finite {' or '.join(missing)}: the search has not begun")
-    names = wanted["rate_of"].unique(maintain_order=True).to_list()
+    names = sorted(set(wanted["rate_of"].drop_nulls()), key=_place)
     order = {name: position for position, name in enumerate(names)}
     value = pl.col("value")
     return (
@@ -39,8 +40,16 @@ def tabulate_search(search: pl.DataFrame) -> pl.DataFrame:
             value.max().alias("high"),
             pl.col("seed").n_unique().cast(pl.Int64).alias("seeds"),
         )
-        .sort("metric", pl.col("rate_of").replace_strict(order, return_dtype=pl.Int64), "update")
+        .sort("metric", pl.col("rate_of").replace_strict(order, default=None, return_dtype=pl.Int64), "update")
     )
+
+
+def _place(name: str) -> tuple[float, str]:
+    """Where a rate, or a version, stands in the legend: brackets by where they begin, the rest by name."""
+    try:
+        return float(name.removeprefix("from ")), ""
+    except ValueError:
+        return -math.inf, name
 
 
 @style.styled()

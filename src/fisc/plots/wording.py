@@ -10,7 +10,7 @@ from fisc.records.schema import ARMS, FRACTION, GROUPS, METRICS, arm_label, flat
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
-RANGE_ONLY = 3
+RANGE_ONLY = 4
 """With this many seeds or fewer, a 95% bootstrap interval is their lowest and highest."""
 FEW_SEEDS = 5
 """Below this many seeds a bootstrap interval is too narrow to rely on."""
@@ -229,7 +229,7 @@ def in_sentence(arm: str, start: bool = False) -> str:
 
 
 def interval_name(num: int, over: str = "seeds") -> str:
-    """What the bootstrap interval over so many seeds is: with three or fewer, no more than lowest to highest.
+    """What the bootstrap interval over so many seeds is: with four or fewer, no more than lowest to highest.
 
     >>> interval_name(3), interval_name(5)
     ('range of 3 seeds', '95% interval')

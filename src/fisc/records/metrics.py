@@ -99,7 +99,9 @@ WELFARE_METRICS: dict[str, Metric] = {
 
 ECONOMY_METRICS: dict[str, Metric] = {
     "income": Metric("Income before tax", _PER_PERSON, "mean(income), before taxes and transfers."),
-    "consumption": Metric("Consumption", _PER_PERSON, "mean(income - tax + transfer).", True),
+    "consumption": Metric(
+        "Consumption", _PER_PERSON, "mean(income - tax + transfer); where people save, what they spend on goods.", True
+    ),
     "utility": Metric("Utility", _UTILS, "mean(utility).", True),
     "labor": Metric("Labor", "hours per person", "mean(hours worked) in a period; on a map, units of effort."),
     "tax": Metric("Tax paid", _PER_PERSON, "mean(tax), before the transfer comes back."),
@@ -107,7 +109,9 @@ ECONOMY_METRICS: dict[str, Metric] = {
     "revenue": Metric("Tax revenue", _PER_PERSON, "sum(tax) / number of workers."),
     "lump_sum": Metric("Lump-sum transfer", _PER_PERSON, "The equal payment to each worker."),
     "average_tax_rate": Metric("Average tax rate", FRACTION, "sum(tax) / sum(income)."),
-    "average_rate": Metric("Average tax rate of a group", FRACTION, "sum(tax) / sum(income) within the group."),
+    "average_rate": Metric(
+        "Average tax rate of a group", FRACTION, "sum(tax) / sum(income) within the group, if it earns anything."
+    ),
     "marginal_rate": Metric(
         "Marginal tax rate", FRACTION, "Rate on the next unit of income, a mean over people and tax years."
     ),

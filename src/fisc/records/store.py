@@ -163,10 +163,10 @@ def check_free(path: Path) -> None:
         is_taken = path.is_dir() and any(path.iterdir())
     except OSError as error:
         raise RecordError(f"cannot read the folder {path}: {_reason(error)}; choose another --out") from error
+    if is_taken and any((path / name).exists() for name in ("provenance.json", "question.json")):
+        raise RecordError(f"{path} holds a run already: go on with it by --resume, or choose another --out")
     if is_taken:
-        raise RecordError(
-            f"run folder {path} already exists and is not empty: go on with it by --resume, or choose another --out"
-        )
+        raise RecordError(f"{path} is not empty, and is no run: choose another --out")
 
 
 def replace_file(path: Path, content: bytes) -> Path:

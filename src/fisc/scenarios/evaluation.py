@@ -201,11 +201,14 @@ def _fraction(rate: float) -> float:
 
 
 def _by_group(world: World, accounts: dict[str, np.ndarray]) -> list[tuple]:
-    """Means by tenth of the people in their order, the same people in every arm; one by one if they are fewer."""
+    """Means by tenth of the people in their order, the same people in every arm; one by one if they are fewer.
+
+    Who earns nothing has no average rate (NaN).
+    """
     num = min(NUM_GROUPS, len(next(iter(accounts.values()))))
     split = {name: np.array_split(values, num) for name, values in accounts.items()}
     split["average_rate"] = [
-        np.atleast_1d(tax.sum() / max(income.sum(), 1e-9))
+        np.atleast_1d(tax.sum() / income.sum() if income.sum() > 0 else np.nan)
         for tax, income in zip(split["tax"], split["income"], strict=True)
     ]
     return [

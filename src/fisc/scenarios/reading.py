@@ -11,7 +11,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -101,6 +101,20 @@ def _option_of_kind(options: Sequence[Any], data: Any, path: str) -> Any:
     return by_kind[kind]
 
 
+def _below(kind: type, data: dict[str, Any], name: str, dotted: str) -> Iterator[str]:
+    """Keys of this name in the tables of a dataclass, and in theirs."""
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        hint, inner = hints[field.name], f"{dotted}{field.name}"
+        options = [option for option in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(option)]
+        if options:
+            table = data[field.name] if isinstance(data.get(field.name), dict) else {}
+            chosen = options[0] if len(options) == 1 else _option_of_kind(options, table, inner)
+            if name in {f.name for f in dataclasses.fields(chosen)}:
+                yield f"{inner}.{name}"
+            yield from _below(chosen, table, name, f"{inner}.")
+
+
 def _parse_container(origin: type, arguments: tuple, data: Any, path: str) -> Any:
     if origin is tuple:
         if not isinstance(data, list | tuple):
@@ -119,6 +133,8 @@ def _parse_dataclass(kind: type, data: Any, path: str) -> Any:
     dotted = f"{path}." if path else ""
     for key in data:
         if key not in fields:
+            if found := list(_below(kind, data, key, dotted)):
+                raise ConfigError(f"unknown key '{dotted}{key}': did you mean {' or '.join(map(repr, found))}?")
             raise unknown("key", f"{dotted}{key}", [f"{dotted}{name}" for name in fields])
     # A table that is given in part keeps the rest of its default: a planner's differs from a citizen's.
     data = {key: _over_default(fields[key], item) for key, item in data.items()}

@@ -98,6 +98,11 @@ CASES = {
     "year twice": (["us-2024", "--year", "2020", *put("economy.year=2021")], "--year and --set economy.year"),
     "elasticity of a map": (["gtb-open-quadrant", "--elasticity", "0.5"], "has no constant elasticity of income"),
     "unknown economy": (["one-step", *put("economy.kind=one_stop")], "unknown economy.kind 'one_stop': did you mean"),
+    "key without its table": (["one-step", *put("flat_rate=0.3")], "'flat_rate': did you mean 'taxes.flat_rate'?"),
+    "key without its role": (
+        ["one-step", *put("learning.hidden=[8]")],
+        "did you mean 'learning.citizen.hidden' or 'learning.planner.hidden'?",
+    ),
     "key of another economy": (["gtb-open-quadrant", *put("economy.workers=9")], "unknown key 'economy.workers'"),
     "exact formula on a map": (["gtb-open-quadrant", "--arms", "saez"], "use the arm saez_estimated"),
     "map that is not there": (
@@ -182,13 +187,21 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_a_flag_is_not_guessed_from_its_beginning(tmp_path, monkeypatch, capsys):
+    """Contract: who writes --seed 3 means that seed, and --seeds 3 would be three others."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(["compare", "one-step", "--seed", "3"])
+    assert "unrecognized arguments: --seed 3" in capsys.readouterr().err
+
+
 def test_a_run_folder_in_the_way_is_left_alone(tmp_path, capsys, started):
     words = ["compare", "one-step", "--out", str(tmp_path / "run")]
     assert main(words) == 130
     before = contents(tmp_path)
     capsys.readouterr()
     assert main(words) == 2
-    assert "already exists and is not empty: go on with it by --resume" in capsys.readouterr().err
+    assert "holds a run already: go on with it by --resume" in capsys.readouterr().err
     assert contents(tmp_path) == before
 
 

@@ -62,3 +62,9 @@ def test_without_rates_there_is_nothing_to_draw():
     """Contract."""
     with pytest.raises(RecordError, match="no finite rate: the search has not begun"):
         tabulate_search(course().filter(pl.col("metric") != "rate"))
+
+
+def test_brackets_are_in_order_whatever_the_order_of_the_rows():
+    """Contract: colors and legend go from the lowest bracket to the highest."""
+    figure, _ = draw_search(course().with_columns(pl.col("rate_of").replace({"from 0": "from 84.2"})), "utilitarian")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["from 9", "from 84.2"]

@@ -40,9 +40,15 @@ def test_a_new_file_is_readable_by_others_as_the_mask_allows(folder):
     assert folder.write_text("a.txt", "a").stat().st_mode & 0o777 == 0o666 & ~mask
 
 
-def test_create_refuses_a_folder_with_something_in_it(folder):
-    with pytest.raises(RecordError, match=r"already exists and is not empty.*--resume.*--out"):
-        RunFolder.create(folder.path)
+def test_create_refuses_a_folder_with_something_in_it(folder, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    for path, said in (
+        (folder.path, "holds a run already: .*--resume.*--out"),
+        (tmp_path / "mine", "is no run: .*--out"),
+    ):
+        with pytest.raises(RecordError, match=said):
+            RunFolder.create(path)
 
 
 def test_create_takes_an_empty_folder_and_refuses_a_file(tmp_path):

@@ -11,7 +11,7 @@ from fisc.core.knobs import full_knobs
 from fisc.learning.rollout import play_episodes
 from fisc.policies.scripted import Constant, Greedy, UniformRandom
 from fisc.records.metrics import has_natural_zero
-from fisc.scenarios import build
+from fisc.scenarios import build, evaluation
 from fisc.scenarios.config import BUDGETS
 from fisc.scenarios.evaluation import World, evaluate, in_order
 from fisc.scenarios.kinds.base_config import PEOPLE_OBJECTIVES
@@ -117,3 +117,12 @@ def test_labor_is_judged_at_its_full_cost():
     assert float(judged.labor_weight(state, full_knobs())) == 1.0
     with pytest.raises(ConfigError, match="goes on from a common start"):
         load_scenario("gtb-open-quadrant", warm | {"budgets.quick.common_updates": 5})
+
+
+def test_who_earns_nothing_has_no_average_rate():
+    """By hand: tenths of two people, of whom the first two earn nothing and the next two pay 3 of 10."""
+    earned, paid = np.zeros(20), np.zeros(20)
+    earned[2:4], paid[2:4] = [4.0, 6.0], [1.0, 2.0]
+    rows = evaluation._by_group(World("flat", 0, None, None), {"income": earned, "tax": paid})
+    rates = [value for _, _, _, name, value in rows if name == "average_rate"]
+    assert rates[1] == pytest.approx(0.3) and np.isnan(rates[0]) and len(rates) == 10
