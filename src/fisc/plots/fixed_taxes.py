@@ -143,4 +143,4 @@ def _learned_rates(evaluation: pl.DataFrame) -> str:
         means = [(word, mine.filter(pl.col("metric") == metric)["value"].mean()) for word, metric in names]
         shown = [f"{format_percent(mean)} on {word}" for word, mean in means if mean is not None]
         lines += [f"\n{name}, by {_BY[arm]}: {', '.join(shown)}"] if shown else []
-    return "".join(lines)
+    return "".join([*lines, "\n(over all quarters, of which the first is untaxed)"] if lines else [])

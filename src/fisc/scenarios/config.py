@@ -45,8 +45,9 @@ class TaxesConfig:
     rate_step: float = 0.05
     """Distance of the rates on the planner's grid."""
     min_rate: float = 0.0
+    """Lowest rate on the planner's grid."""
     max_rate: float = 1.0
-    """Lowest and highest rate on it."""
+    """Highest rate on the planner's grid."""
     sets_one_rate: bool = False
     """Whether the planner changes the rate of one bracket at a time, instead of all."""
     held_for: int = 1
