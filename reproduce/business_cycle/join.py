@@ -1,7 +1,7 @@
-"""Put finished comparisons of rbc-small together, whose arms were trained apart: python join.py RUN…
+"""Put finished comparisons of one scenario together, whose arms were trained apart: python join.py NAME RUN…
 
-Writes rbc_small.json beside this file, and draws learning.png, fixed_taxes.png and firms.png. Arms that are stored
-already and in none of the runs stay as they are; `earlier_arms` in the file names them.
+NAME is rbc_small or rbc_longer. Writes NAME.json beside this file, and draws the figures of `FIGURES`. Arms that are
+stored already and in none of the runs stay as they are; `earlier_arms` in the file names them.
 """
 
 import json
@@ -10,17 +10,23 @@ from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
+from matplotlib.figure import Figure
 
 from fisc.analysis.summary import summarize_frames
 from fisc.plots.firms import draw_firms
 from fisc.plots.fixed_taxes import draw_fixed_taxes
 from fisc.plots.learning import draw_learning
+from fisc.plots.search import draw_search
 from fisc.records.store import RunFolder
 from fisc.scenarios.config import Scenario
 from fisc.scenarios.reading import parse
 
 HERE = Path(__file__).parent
-STORED = HERE / "rbc_small.json"
+FIGURES = {
+    "rbc_small": {"fixed_taxes": "fixed_taxes", "learning": "learning", "firms": "firms"},
+    "rbc_longer": {"fixed_taxes": "longer", "search": "longer_search"},
+}
+"""Which figures are kept of each, and as which file."""
 
 
 def rows_of(arm: str, stored: dict) -> pl.DataFrame:
@@ -66,27 +72,37 @@ def _complete(scenario: dict) -> dict:
 
 
 def _rules(scenario: dict, info: dict) -> dict:
-    """What must be the same: everything but which arms a run has, what it keeps, and how a government learns, which one
-    arm alone has."""
+    """What must be the same: everything but which arms a run has, what it keeps and says, and how rates are learned, which
+    one arm alone does."""
     length = scenario["budgets"][info["plan"]["budget"]] | {"keep_every": 0}
     learning = {key: value for key, value in scenario["learning"].items() if key != "government"}
-    rest = {key: value for key, value in scenario.items() if key not in ("arms", "budgets", "learning")}
+    others = ("arms", "budgets", "learning", "laboratories", "caveats")
+    rest = {key: value for key, value in scenario.items() if key not in others}
     return rest | {"learning": learning, "length": length}
+
+
+def draw(kind: str, evaluation: pl.DataFrame, folders: list[RunFolder]) -> Figure:
+    """A figure of all runs at once."""
+    if kind == "fixed_taxes":
+        return draw_fixed_taxes(evaluation, "total_welfare", "dollars")[0]
+    name, make = {
+        "learning": ("metrics", lambda table: draw_learning(table, "total_welfare", "dollars")),
+        "firms": ("firms", lambda table: draw_firms(table, "dollars")),
+        "search": ("search", lambda table: draw_search(table, "total_welfare", "dollars")),
+    }[kind]
+    return make(pl.concat([folder.read_table(name) for folder in folders if folder.has_table(name)]))[0]
 
 
 def main() -> None:
     """Summarize, store and draw."""
-    folders = [RunFolder.open(path) for path in sys.argv[1:]]
-    summary, evaluation = together(folders, json.loads(STORED.read_text(encoding="utf-8")))
-    STORED.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    tables = {name: pl.concat([folder.read_table(name) for folder in folders]) for name in ("metrics", "firms")}
-    figures = {
-        "fixed_taxes": draw_fixed_taxes(evaluation, "total_welfare", "dollars"),
-        "learning": draw_learning(tables["metrics"], "total_welfare", "dollars"),
-        "firms": draw_firms(tables["firms"], "dollars"),
-    }
-    for name, (figure, _) in figures.items():
-        figure.savefig(HERE / f"{name}.png", dpi=200)
+    name, folders = sys.argv[1], [RunFolder.open(path) for path in sys.argv[2:]]
+    if name not in FIGURES:
+        raise SystemExit(f"no comparison {name}: give {' or '.join(FIGURES)}, and then the runs")
+    path = HERE / f"{name}.json"
+    summary, evaluation = together(folders, json.loads(path.read_text(encoding="utf-8")))
+    path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    for kind, file in FIGURES[name].items():
+        draw(kind, evaluation, folders).savefig(HERE / f"{file}.png", dpi=200)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ cp "$out/draws/summary.json" "$here/drawn_to_the_end.json"
 cp "$out/none/summary.json" "$here/no_curriculum.json"
 cp "$out/held/summary.json" "$here/held_rates.json"
 cp "$out/gradient/summary.json" "$here/policy_gradient.json"
-.venv/bin/python "$here/join.py" "$out/curriculum" # rbc_small.json and the figures
+.venv/bin/python "$here/join.py" rbc_small "$out/curriculum" # rbc_small.json and the figures
 .venv/bin/python "$here/landmarks.py" "$out/curriculum"
 .venv/bin/python "$here/pairs.py" "$out/curriculum" --updates 200 --seeds 3 --out "$here/pairs.json"
 .venv/bin/python "$here/unanswered.py" "$out/curriculum" --out "$here/unanswered.json"
@@ -61,5 +61,5 @@ $fisc compare rbc-open --budget quick --seeds 1 --out "$out/open" --resume
 cp "$out/open/summary.json" "$here/rbc_open.json"
 # The same consumers and firms under every tax system, from a common start.
 $fisc compare rbc-longer --budget full --seeds 5 --out "$out/longer" --resume
-cp "$out/longer/summary.json" "$here/rbc_longer.json"
+.venv/bin/python "$here/join.py" rbc_longer "$out/longer" # rbc_longer.json and the figures
 .venv/bin/python tools/make_docs.py # the tables on the business cycle's page

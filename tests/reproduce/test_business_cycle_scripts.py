@@ -208,8 +208,8 @@ def test_demand_of_consumers_who_wish_the_same_at_any_price_is_a_share_of_what_t
     np.testing.assert_allclose(asked[0] / asked[1], 3500 / 1500, rtol=1e-5)
 
 
-def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored():
-    """By hand: stored values by seed become rows again, and two runs that differ in their learners are refused."""
+def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored(monkeypatch):
+    """By hand: stored values by seed become rows again; runs may differ in how rates are learned, not in learners."""
     join = script("join")
     stored = {"seeds": [0, 2], "arms": {"flat_40": {"welfare": {"mean": 2.0, "values": [1.0, 3.0]}, "rates": [0.4]}}}
     assert join.rows_of("flat_40", stored).rows() == [("flat_40", 0, "welfare", 1.0), ("flat_40", 2, "welfare", 3.0)]
@@ -217,8 +217,12 @@ def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored():
     first = {"arms": ["planner"], "learning": {"firm": 1, "government": 2}, "budgets": {"full": {"keep_every": 5}}}
     other = {"arms": ["free_market"], "learning": {"firm": 1, "government": 3}, "budgets": {"full": {"keep_every": 0}}}
     assert join._rules(first, info) == join._rules(other, info)
+    assert join._rules(first | {"laboratories": 1}, info) == join._rules(other | {"laboratories": 2}, info)
     other["learning"]["firm"] = 2
     assert join._rules(first, info) != join._rules(other, info)
+    monkeypatch.setattr("sys.argv", ["join.py", "runs/one"])
+    with pytest.raises(SystemExit, match="no comparison runs/one: give rbc_small or rbc_longer, and then the runs"):
+        join.main()
 
 
 def test_landmarks_are_what_was_recorded_of_the_learned_government(tmp_path):
