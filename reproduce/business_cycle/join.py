@@ -72,8 +72,8 @@ def _complete(scenario: dict) -> dict:
 
 
 def _rules(scenario: dict, info: dict) -> dict:
-    """What must be the same: everything but which arms a run has, what it keeps and says, and how rates are learned, which
-    one arm alone does."""
+    """What must be the same: everything but which arms a run has, what it keeps and says, and how rates are learned,
+    which one arm alone does."""
     length = scenario["budgets"][info["plan"]["budget"]] | {"keep_every": 0}
     learning = {key: value for key, value in scenario["learning"].items() if key != "government"}
     others = ("arms", "budgets", "learning", "laboratories", "caveats")

@@ -182,7 +182,7 @@ def test_policies_of_a_preset_play_unless_somebody_else_is_asked_for(packed, mon
 
 
 def test_every_file_that_comes_with_fisc_is_of_the_scenario_whose_name_it_has():
-    # Contract: words aside, and how the schedule of another arm is searched.
+    # Contract: words aside, and what other arms there are and how their schedule is searched.
     for name in PRESETS:
         for arm, path in shipped(name).items():
             card, _ = read_policies(path)
@@ -191,7 +191,8 @@ def test_every_file_that_comes_with_fisc_is_of_the_scenario_whose_name_it_has():
                 budget: replace(length, search_updates=now.budgets[budget].search_updates)
                 for budget, length in then.budgets.items()
             }
-            then = replace(then, caveats=now.caveats, description=now.description, budgets=budgets)
+            said = {"caveats": now.caveats, "description": now.description, "budgets": budgets}
+            then = replace(then, arms=now.arms, laboratories=now.laboratories, **said)
             assert (card["arm"], then) == (arm, now), path
 
 
