@@ -45,9 +45,9 @@ def gtb_arms() -> str:
     return table((*head, "ours / published"), rows)
 
 
-def gtb_ten() -> str:
+def gtb_ten(folder: str) -> str:
     """Every arm with ten citizens beside the published figures."""
-    found = pl.read_csv(ROOT / f"{QUADRANT}_10" / "evaluation.csv")
+    found = pl.read_csv(ROOT / "reproduce" / folder / "evaluation.csv")
     rows = []
     for arm, published in PUBLISHED_TEN.items():
         mine = found.filter(arm=arm)

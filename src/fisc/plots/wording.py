@@ -231,9 +231,11 @@ def in_sentence(arm: str, start: bool = False) -> str:
 def interval_name(num: int, over: str = "seeds") -> str:
     """What the bootstrap interval over so many seeds is: with four or fewer, no more than lowest to highest.
 
-    >>> interval_name(3), interval_name(5)
-    ('range of 3 seeds', '95% interval')
+    >>> interval_name(1), interval_name(3), interval_name(5)
+    ('interval', 'range of 3 seeds', '95% interval')
     """
+    if num == 1:
+        return "interval"
     return "95% interval" if num > RANGE_ONLY else f"range of {num} {over}"
 
 
