@@ -2,8 +2,8 @@
 # What learns in the business cycle: fixed rates against a government that learns, the same without a curriculum, PPO and
 # policy gradient, pairs of constant rates, what happens as one side after the other learns, how outcomes go together, what
 # consumers buy at other prices, and what each side could still gain. Stores the results beside this file.
-# Run from the repository root after `make setup`: some eight hours on two cores, of which sweeps at the full budget take
-# one, those in which firms try prices for longer two, and rbc-longer one.
+# Run from the repository root after `make setup`: some nine hours on two cores, of which sweeps at the full budget take
+# one, those in which firms try prices for longer two, and rbc-longer two.
 # Arms may be trained apart, in folders of their own, and put together by join.py.
 set -euo pipefail
 here=$(dirname "$0")
