@@ -1,7 +1,8 @@
 """Put finished comparisons of one scenario together, whose arms were trained apart: python join.py NAME RUN…
 
-NAME is rbc_small or rbc_longer. Writes NAME.json beside this file, and draws the figures of `FIGURES`. Arms that are
-stored already and in none of the runs stay as they are; `earlier_arms` in the file names them.
+NAME is rbc_small or rbc_longer. Writes NAME.json beside this file and, where rates were searched, NAME_search.csv, and
+draws the figures of `FIGURES`. Arms that are stored already and in none of the runs stay as they are; `earlier_arms` in
+the file names them.
 """
 
 import json
@@ -95,12 +96,15 @@ def draw(kind: str, evaluation: pl.DataFrame, folders: list[RunFolder]) -> Figur
 
 def main() -> None:
     """Summarize, store and draw."""
-    name, folders = sys.argv[1], [RunFolder.open(path) for path in sys.argv[2:]]
-    if name not in FIGURES:
-        raise SystemExit(f"no comparison {name}: give {' or '.join(FIGURES)}, and then the runs")
+    name, *paths = sys.argv[1:] or [""]
+    if name not in FIGURES or not paths:
+        raise SystemExit(f"no comparison '{name}' with runs: give {' or '.join(FIGURES)}, and then the runs")
+    folders = [RunFolder.open(path) for path in paths]
     path = HERE / f"{name}.json"
     summary, evaluation = together(folders, json.loads(path.read_text(encoding="utf-8")))
     path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    for search in (folder.read_table("search") for folder in folders if folder.has_table("search")):
+        search.with_columns(pl.col("value").round_sig_figs(6)).write_csv(HERE / f"{name}_search.csv")
     for kind, file in FIGURES[name].items():
         draw(kind, evaluation, folders).savefig(HERE / f"{file}.png", dpi=200)
 

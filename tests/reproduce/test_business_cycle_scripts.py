@@ -68,13 +68,18 @@ def test_lines_over_all_runs_and_within_settings_of_exports_can_have_other_signs
 
 
 def test_a_line_within_exports_can_be_one_between_governments(runs):
-    """By hand: where every run has a government of its own nothing is left within settings, and within exports two runs
-    are drawn together, so that every draw has slope -1."""
+    """By hand: where every run has a government of its own nothing is left within settings. Within exports runs lie 1
+    and 3 from their means, with slopes -1 and 1, and the two of the same exports are drawn together: -1 or 1 if one of
+    the two is drawn alone, (18 - 2) / (18 + 2) for both. Drawn one by one they would reach 2."""
     signs = script("signs")
-    runs = runs.with_columns(government=pl.Series(["total_welfare", "utilitarian"] * 2))
+    runs = runs.with_columns(
+        government=pl.Series(["total_welfare", "utilitarian"] * 2),
+        price=pl.Series([1.0, 3.0, 20.0, 26.0]),
+        goods_consumed=pl.Series([6.0, 4.0, 12.0, 18.0]),
+    )
     assert signs.lines_within(runs, signs.SETTING)[0]["slope"] is None
     inside = signs.lines_within(runs, signs.EXPORTS)[0]
-    assert (inside["slope"], inside["low"], inside["high"]) == pytest.approx((-1, -1, -1))
+    assert (inside["slope"], inside["low"], inside["high"]) == pytest.approx((0.8, -1, 1))
 
 
 def test_intervals_of_the_lines_are_over_settings(runs):
@@ -221,7 +226,7 @@ def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored(monke
     other["learning"]["firm"] = 2
     assert join._rules(first, info) != join._rules(other, info)
     monkeypatch.setattr("sys.argv", ["join.py", "runs/one"])
-    with pytest.raises(SystemExit, match="no comparison runs/one: give rbc_small or rbc_longer, and then the runs"):
+    with pytest.raises(SystemExit, match="no comparison 'runs/one' with runs: give rbc_small or rbc_longer, and then"):
         join.main()
 
 
