@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import polars as pl
 
 from fisc.analysis.intervals import bootstrap_interval
@@ -11,7 +12,11 @@ CYCLE = "reproduce/business_cycle"
 """Where the results of the business cycle are."""
 LEARNED = ("planner", "laboratories")
 """Arms whose rates are not given."""
-
+LUCK = {
+    "goods_exported": "units exported", "capital": "capital", "price": "price", "wage": "wage", "labor": "hours",
+    "goods_consumed": "units consumed",
+}  # fmt: skip
+"""What may go with welfare between equal economies, by its name in tables."""
 
 FIRMS, FIRM_WEIGHT = 10, 0.0025
 """In all stored comparisons; and what a dollar of profit counts in total welfare."""
@@ -136,6 +141,24 @@ def cycle_more_seeds() -> str:
     size = f"**{mean:+,.0f}** (95 % interval {low:+,.0f} to {high:+,.0f}), {mean / none:+.1%}"
     cells.append(("mean", f"{in_force(rate):.1%}", f"{ours:,.0f}", f"{none:,.0f}", size))
     return table(("seed", "found on profits", "welfare", "of no taxes", "difference"), cells)
+
+
+def cycle_luck() -> str:
+    """What goes with welfare between seeds of one tax system: correlations, the mean of every tax system taken out."""
+    rows = []
+    for name in ("rbc_small", "rbc_taxes", "rbc_longer"):
+        arms = stored(f"{CYCLE}/{name}.json")["arms"]
+        works = [found for arm, found in arms.items() if arm in ("free_market", "flat_20", *LEARNED)]
+        beside = {metric: _within(works, metric) for metric in ("welfare", *LUCK)}
+        cells = (f"{np.corrcoef(beside['welfare'], beside[metric])[0, 1]:.2f}" for metric in LUCK)
+        rows.append((f"`{name.replace('_', '-')}`", f"{len(beside['welfare'])}", *cells))
+    return table(("scenario", "runs", *(text for text in LUCK.values())), rows)
+
+
+def _within(arms: list[dict], metric: str) -> np.ndarray:
+    """A metric of all runs, less the mean of its arm."""
+    values = [np.asarray(arm[metric]["values"]) for arm in arms]
+    return np.concatenate([of_arm - of_arm.mean() for of_arm in values])
 
 
 def cycle_pairs() -> str:
@@ -330,6 +353,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "cycle-speed": cycle_speed,
     "cycle-contrasts": cycle_contrasts,
     "cycle-more-seeds": cycle_more_seeds,
+    "cycle-luck": cycle_luck,
     "cycle-landmarks": cycle_landmarks,
     "cycle-without": cycle_without,
     "cycle-best-responses": cycle_best_responses,

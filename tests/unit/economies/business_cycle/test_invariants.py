@@ -62,6 +62,17 @@ def test_1_money_comes_from_abroad_from_interest_and_from_the_top_up_alone(seed,
 
 
 @FEW
+@given(seeds, numbers, rates, rates)
+def test_1_all_firms_together_keep_what_comes_from_abroad_and_is_neither_invested_nor_saved(seed, given, tau, sigma):
+    _, economy, before, acts = random_case(seed, given | {"interest": 0.0}, tau=tau, sigma=sigma)
+    after, q = happen(economy, before, acts)
+    saved = total(after.state.consumer_budget - before.consumer_budget) - 0.01 * CONSUMERS
+    kept = total(q.earnings - q.corporate_tax)
+    size = np.max(np.abs(before.firm_budget)) + np.max(total(q.export_revenue, q.income))
+    np.testing.assert_allclose(kept, total(q.export_revenue) - total(q.investment) - saved, atol=1e-12 * size)
+
+
+@FEW
 @given(seeds)
 def test_1_a_closed_economy_without_interest_gains_nothing_but_the_top_up(seed):
     _, economy, before, acts = random_case(seed, {"is_open": False})
