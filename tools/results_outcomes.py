@@ -5,6 +5,7 @@ from collections.abc import Callable
 import polars as pl
 from results_cycle import CYCLE, rates_of
 
+from fisc.analysis.intervals import bootstrap_interval
 from results import ROOT, stored, table
 
 SETTING_NAMES = {
@@ -18,6 +19,25 @@ OUTCOMES = (
 )  # fmt: skip
 COUNTED = {"total_welfare": "all", "utilitarian": "consumers"}
 """Whose welfare a government counts."""
+
+
+CONSUMERS, LEAST_HOURS = 100, 52.0
+"""In all stored comparisons; and 5 % of full time, below which an economy counts as collapsed."""
+HELD, QUARTERLY = (pl.col("scenario") == name for name in ("rbc-longer", "rbc-longer-quarterly"))
+GROUPS = {
+    "`rbc-small`, learned taxes": pl.col("scenario") == "rbc-small",
+    "`rbc-longer`, no taxes": HELD & (pl.col("arm") == "free_market"),
+    "`rbc-longer`, 20 %": HELD & (pl.col("arm") == "flat_20"),
+    "`rbc-longer`, learned taxes": HELD & (pl.col("arm") == "planner"),
+    "`rbc-longer`, found by trying": HELD & (pl.col("arm") == "laboratories"),
+    "`rbc-longer`, 40 %": HELD & (pl.col("arm") == "flat_40"),
+    "`rbc-longer`, 60 %": HELD & (pl.col("arm") == "flat_60"),
+    "`rbc-longer-quarterly`, quota 10": QUARTERLY & (pl.col("export_quota") == 10),
+    "`rbc-longer-quarterly`, quota 50": QUARTERLY & (pl.col("export_quota") == 50),
+    "`rbc-longer-quarterly`, quota 100": QUARTERLY & (pl.col("export_quota") == 100),
+    "`rbc-longer-quarterly`, quota 1,000": QUARTERLY & (pl.col("export_quota") == 1000),
+}
+"""Economies whose firms are compared, and how they are called."""
 
 
 def cycle_lines() -> str:
@@ -55,6 +75,36 @@ def cycle_signs() -> str:
         slopes = (f"{_slope(line)}, {line['r2']:.2f}" for line in (price, wage))
         rows.append((text, f"{price['runs']}", *slopes))
     head = ("runs", "number", "goods consumed on price (95 % interval), r²", "hours on wage (95 % interval), r²")
+    return table(head, rows)
+
+
+def cycle_firms() -> str:
+    """Whether the firm that asks less sells more at home: a line through the firms of each economy, and their mean."""
+    firms = pl.read_csv(ROOT / CYCLE / "firms.csv")
+    worked = pl.col("hired").sum() / CONSUMERS >= LEAST_HOURS
+    economy = ("scenario", "government", "export_quota", "export_floor", "clip", "arm", "seed")
+    lines = firms.group_by(economy).agg(
+        worked.alias("works"),
+        (pl.cov("price", "goods_consumed") / pl.var("price")).alias("slope"),
+        (pl.corr("price", "goods_consumed") ** 2).alias("r2"),
+        pl.std("price").alias("spread"),
+    )
+    rows = []
+    for text, which in GROUPS.items():
+        group = lines.filter(which, "works")
+        compared = group.filter(pl.col("spread") > 0)
+        falling = compared.filter(pl.col("slope") < 0)
+        slope = "–"
+        if len(compared):
+            mean, low, high = bootstrap_interval(compared["slope"].sort().to_list())
+            slope = f"{mean:.2f} ({low:.2f} to {high:.2f})"
+        spread = f"{group['spread'].mean():.0f}"
+        share = f"{compared['r2'].mean():.2f}" if len(compared) else "–"
+        rows.append((text, f"{len(group)}", spread, f"{len(falling)} of {len(compared)}", slope, share))
+    head = (
+        "economies in which people work", "number", "standard deviation of prices", "a dearer good sells less",
+        "units on dollars (95 % interval)", "r²",
+    )  # fmt: skip
     return table(head, rows)
 
 
@@ -211,6 +261,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "cycle-firms-learn": cycle_firms_learn,
     "cycle-caps": cycle_caps,
     "cycle-demand": cycle_demand,
+    "cycle-firms": cycle_firms,
     "cycle-longer": cycle_longer,
     "cycle-collapse": cycle_collapse,
 }

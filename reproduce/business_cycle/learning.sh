@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What learns in the business cycle: fixed rates against a government that learns, the same without a curriculum, PPO and
-# policy gradient, pairs of constant rates, what happens as one side after the other learns, how outcomes go together, what
-# consumers buy at other prices, and what each side could still gain. Stores the results beside this file.
+# policy gradient, pairs of constant rates, what happens as one side after the other learns, how outcomes go together over
+# runs and firms, what consumers buy at other prices, and what each side could still gain. Stores the results beside this file.
 # Run from the repository root after `make setup`: some nine hours on two cores, of which sweeps at the full budget take
 # one, those in which firms try prices for longer two, and rbc-longer two.
 # Arms may be trained apart, in folders of their own, and put together by join.py.
@@ -62,4 +62,5 @@ cp "$out/open/summary.json" "$here/rbc_open.json"
 # The same consumers and firms under every tax system, from a common start.
 $fisc compare rbc-longer --budget full --seeds 5 --out "$out/longer" --resume
 .venv/bin/python "$here/join.py" rbc_longer "$out/longer" # rbc_longer.json and the figures
+.venv/bin/python "$here/firms.py" "$out/longer" "$out/two" "$out"/signs_longer "$out"/signs_longer_other_clip
 .venv/bin/python tools/make_docs.py # the tables on the business cycle's page

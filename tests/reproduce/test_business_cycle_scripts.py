@@ -244,3 +244,50 @@ def test_landmarks_are_what_was_recorded_of_the_learned_government(tmp_path):
     pl.DataFrame(rows, columns, orient="row").write_parquet(tmp_path / "metrics.parquet")
     found = landmarks.landmarks(tmp_path)
     assert found.select("seed", "price", "total_welfare").rows() == [(0, 1.0, 1.0), (1, 2.0, 2.0)]
+
+
+@pytest.fixture
+def kept_run(tmp_path):
+    """By hand: one firm that asks 2,000, 1,000 and 3,000 in its last quarters, and sells nothing in the first two."""
+    scenario = {
+        "name": "by-hand",
+        "objective": "total_welfare",
+        "economy": {"export_floor": 500.0, "export_quota": 10.0},
+        "learning": {"consumer": {"clip": 0.1}},
+    }
+    (tmp_path / "provenance.json").write_text(json.dumps({"plan": {"scenario": scenario}}))
+    course = {
+        "price": [9.0, 9.0, 2000.0, 1000.0, 3000.0],
+        "wage": [0.0, 11.0, 11.0, 0.0, 11.0],
+        "hired": [0.0, 100.0, 100.0, 0.0, 200.0],
+        "goods_consumed": [0.0, 0.0, 10.0, 40.0, 1.0],
+        "goods_exported": [0.0, 0.0, 10.0, 10.0, 10.0],
+        "capital": [1.0, 1.0, 1.0, 1.0, 1.0],
+    }
+    rows = [
+        ("planner", 3, 0, quarter, metric, value)
+        for metric, values in course.items()
+        for quarter, value in enumerate(values)
+    ]
+    names = ("arm", "seed", "firm", "quarter", "metric", "value")
+    pl.DataFrame(rows, schema=names, orient="row").write_parquet(tmp_path / "firms.parquet")
+    return tmp_path
+
+
+def test_firms_are_told_by_the_quarters_in_which_there_is_something_to_buy(kept_run):
+    """Closed form: means of three quarters."""
+    found = script("firms").firms_of(kept_run)
+    expected = {"price": 2000.0, "wage": 22 / 3, "hired": 100.0, "goods_consumed": 17.0, "goods_exported": 10.0}
+    assert found.select(*expected).row(0) == pytest.approx(tuple(expected.values()))
+    assert found.select("scenario", "export_quota", "arm", "seed", "firm").row(0) == ("by-hand", 10.0, "planner", 3, 0)
+
+
+def test_a_run_that_is_given_twice_or_has_no_firms_is_refused(kept_run, tmp_path, monkeypatch):
+    firms = script("firms")
+    monkeypatch.setattr(firms, "HERE", tmp_path / "nowhere")
+    monkeypatch.setattr("sys.argv", ["firms.py", str(kept_run), str(kept_run)])
+    with pytest.raises(SystemExit, match=r"comes twice.*give each run once"):
+        firms.main()
+    (kept_run / "firms.parquet").unlink()
+    with pytest.raises(SystemExit, match=r"has no firms\.parquet: give a finished comparison"):
+        firms.firms_of(kept_run)
