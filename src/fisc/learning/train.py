@@ -59,7 +59,11 @@ def over_jobs(function: Callable[..., Any], num_jobs: int) -> Callable[..., Any]
         pad = lambda x: jnp.concatenate([x, *[x[-1:]] * padding]) if padding else x  # noqa: E731
         arrays = jax.device_put(jax.tree.map(pad, arrays), NamedSharding(mesh, P("job")))
         out = compiled(arrays, static)
-        return jax.tree.map(lambda x: x[:num_jobs], out) if padding else out
+        if not padding:
+            return out
+        # To one device first: an odd slice of a sharded array is a collective, and many of them at once, on as many
+        # threads as devices, can wait for each other for ever.
+        return jax.tree.map(lambda x: x[:num_jobs], jax.device_put(out, devices[0]))
 
     return call
 

@@ -113,3 +113,17 @@ def test_two_processes_that_share_the_environments_learn_what_one_does():
     both = [start(f"{join.format(address, number)}; {run}", devices=1) for number in range(2)]
     for process in both:
         check(printed(process))
+
+
+def spread(num_jobs: int) -> list[float]:
+    """What so many jobs return, after the largest number of devices that an array of it is on."""
+    out = over_jobs(lambda x, key: (2 * x, key), num_jobs)(jnp.arange(3.0), jax.random.split(jax.random.key(0), 3))
+    return [max(len(x.sharding.device_set) for x in out), *out[0].tolist()]
+
+
+def test_an_odd_number_of_jobs_comes_back_on_one_device():
+    """Contract: slicing what is spread over devices would be a collective for every array, and many of them at once can
+    wait for each other for ever."""
+    run = f"import json; from {__name__} import spread; print(json.dumps(spread(3)))"
+    found = printed(start(f"import jax; assert jax.device_count() == 2; {run}", devices=2))
+    assert json.loads(found) == [1, 0.0, 2.0, 4.0]
