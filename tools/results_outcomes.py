@@ -5,7 +5,7 @@ from collections.abc import Callable
 import polars as pl
 from results_cycle import CYCLE, rates_of
 
-from fisc.analysis.intervals import bootstrap_interval
+from fisc.analysis.firms import PAIRS, describe_lines, fit_lines
 from results import ROOT, stored, table
 
 SETTING_NAMES = {
@@ -81,29 +81,23 @@ def cycle_signs() -> str:
 def cycle_firms() -> str:
     """Whether the firm that asks less sells more at home: a line through the firms of each economy, and their mean."""
     firms = pl.read_csv(ROOT / CYCLE / "firms.csv")
-    worked = pl.col("hired").sum() / CONSUMERS >= LEAST_HOURS
     economy = ("scenario", "government", "export_quota", "export_floor", "clip", "arm", "seed")
-    lines = firms.group_by(economy).agg(
-        worked.alias("works"),
-        (pl.cov("price", "goods_consumed") / pl.var("price")).alias("slope"),
-        (pl.corr("price", "goods_consumed") ** 2).alias("r2"),
-        pl.std("price").alias("spread"),
-    )
+    works = firms.group_by(economy).agg(pl.col("hired").sum() / CONSUMERS).filter(pl.col("hired") >= LEAST_HOURS)
+    working = firms.join(works, on=economy, how="semi")
     rows = []
     for text, which in GROUPS.items():
-        group = lines.filter(which, "works")
-        compared = group.filter(pl.col("spread") > 0)
-        falling = compared.filter(pl.col("slope") < 0)
-        slope = "–"
-        if len(compared):
-            mean, low, high = bootstrap_interval(compared["slope"].sort().to_list())
-            slope = f"{mean:.2f} ({low:.2f} to {high:.2f})"
-        spread = f"{group['spread'].mean():.0f}"
-        share = f"{compared['r2'].mean():.2f}" if len(compared) else "–"
-        rows.append((text, f"{len(group)}", spread, f"{len(falling)} of {len(compared)}", slope, share))
+        lines = {pair.x: fit_lines(working.filter(which), pair, economy) for pair in PAIRS}
+        of_price, of_wage = (describe_lines(lines[pair.x], pair) for pair in PAIRS)
+        counts = [f"{line['as_expected']} of {line['economies'] - line['alike']}" for line in (of_price, of_wage)]
+        slope, share = "–", "–"
+        if of_price["slope"] is not None:
+            slope = f"{of_price['slope']:.2f} ({of_price['low']:.2f} to {of_price['high']:.2f})"
+            share = f"{of_price['r2']:.2f}"
+        spread = f"{lines['price']['spread'].mean():.0f}"
+        rows.append((text, f"{of_price['economies']}", spread, counts[0], slope, share, counts[1]))
     head = (
         "economies in which people work", "number", "standard deviation of prices", "a dearer good sells less",
-        "units on dollars (95 % interval)", "r²",
+        "units on dollars (95 % interval)", "r²", "who pays more hires more",
     )  # fmt: skip
     return table(head, rows)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import polars as pl
 from signs import points_of
 
+from fisc.analysis.firms import average_firms
+
 HERE = Path(__file__).parent
 SHOWN = ("price", "wage", "hired", "goods_consumed", "goods_exported")
 """Means of a quarter: dollars, dollars an hour, hours, units, units."""
-FIRST = 2
-"""Nobody works in quarter 0, as wages are 0 then, so that nothing is made before 1 and sold before 2."""
 
 
 def runs_in(path: Path) -> list[Path]:
@@ -33,10 +33,8 @@ def firms_of(run: Path) -> pl.DataFrame:
     setting = {"scenario": scenario["name"], "government": scenario["objective"]}
     setting |= {key: scenario["economy"][key] for key in ("export_floor", "export_quota")}
     setting |= {"clip": scenario["learning"]["consumer"]["clip"]}
-    found = pl.read_parquet(kept).filter(pl.col("quarter") >= FIRST, pl.col("metric").is_in(SHOWN))
-    means = found.group_by("arm", "seed", "firm", "metric").agg(pl.col("value").mean())
-    wide = means.pivot(on="metric", index=["arm", "seed", "firm"], values="value")
-    return wide.select(*(pl.lit(value).alias(key) for key, value in setting.items()), "arm", "seed", "firm", *SHOWN)
+    means = average_firms(pl.read_parquet(kept), SHOWN)
+    return means.select(*(pl.lit(value).alias(key) for key, value in setting.items()), "arm", "seed", "firm", *SHOWN)
 
 
 def main() -> None:

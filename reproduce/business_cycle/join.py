@@ -58,13 +58,13 @@ def together(folders: list[RunFolder], stored: dict) -> tuple[dict, pl.DataFrame
         raise SystemExit("two of the runs have an arm in common: leave one of them out")
     earlier = [arm for arm in stored["arms"] if arm not in set(found["arm"])]
     evaluation = pl.concat([found, *[rows_of(arm, stored) for arm in earlier]])
-    schedules = pl.concat([folder.read_table("schedules") for folder in folders])
+    schedules, firms = (pl.concat([folder.read_table(name) for folder in folders]) for name in ("schedules", "firms"))
     info = infos[0] | {
         "command": "; ".join(info["command"] for info in infos),
         "env_steps": sum(info["env_steps"] for info in infos),
         "wall_seconds": sum(info["wall_seconds"] for info in infos),
     }
-    return summarize_frames(evaluation, schedules, info) | {"earlier_arms": earlier}, evaluation
+    return summarize_frames(evaluation, schedules, info, firms=firms) | {"earlier_arms": earlier}, evaluation
 
 
 def _complete(scenario: dict) -> dict:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fisc.analysis.firms import summarize_firms
 from fisc.analysis.frontier import summarize_frontier
 from fisc.analysis.intervals import bootstrap_interval
 from fisc.analysis.outcomes import summarize_outcomes
@@ -79,12 +80,14 @@ def summarize(run_folder: RunFolder, info: Mapping[str, Any] | None = None) -> d
     """Summarize a run folder, as in `summary.json`. Nothing is written.
 
     Args:
-        run_folder: needs `evaluation.parquet`; `schedules.parquet` and `frontier.parquet` if there are.
+        run_folder: needs `evaluation.parquet`; `schedules.parquet`, `frontier.parquet` and `firms.parquet` if there
+            are.
         info: see `summarize_frames`; by default the content of `provenance.json`.
     """
     info = read_info(run_folder) if info is None else info
-    tables = {name: run_folder.read_table(name) for name in ("schedules", "frontier") if run_folder.has_table(name)}
-    return summarize_frames(run_folder.read_table("evaluation"), tables.get("schedules"), info, tables.get("frontier"))
+    names = ("schedules", "frontier", "firms")
+    schedules, frontier, firms = (run_folder.read_table(name) if run_folder.has_table(name) else None for name in names)
+    return summarize_frames(run_folder.read_table("evaluation"), schedules, info, frontier, firms)
 
 
 def summarize_frames(
@@ -92,6 +95,7 @@ def summarize_frames(
     schedules: pl.DataFrame | None,
     info: Mapping[str, Any],
     frontier: pl.DataFrame | None = None,
+    firms: pl.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Summarize evaluation rows and schedules; a pure function.
 
@@ -102,12 +106,14 @@ def summarize_frames(
             `money` ("coin" or "dollars"), `env_steps`, `wall_seconds`, `versions`, `caveats` (list
             of sentences), `command` (how to regenerate).
         frontier: rows `arm, seed, weight, metric, value`, or None.
+        firms: rows `arm, seed, firm, quarter, metric, value`, or None.
 
     Returns:
         `schema, scenario, title, seeds, objective, money, reference, arms, contrasts, env_steps,
         wall_seconds, versions, caveats, command`; with a frontier `frontier`, where more than incomes is taxed
         `other_rates`, mean rates by tax base and arm, and where there are prices, wages and
-        firms `outcomes`, the lines of `fisc.analysis.outcomes`. Numbers that are not finite are None.
+        firms `outcomes`, the lines of `fisc.analysis.outcomes`, and `between_firms`, by arm those of
+        `fisc.analysis.firms`. Numbers that are not finite are None.
 
     Raises:
         RecordError: if `info` lacks a key, or no row has the objective.
@@ -136,6 +142,7 @@ def summarize_frames(
         **({} if frontier is None or frontier.is_empty() else {"frontier": summarize_frontier(frontier)}),
         **({} if schedules is None else _other_rates(schedules)),
         **({"outcomes": outcomes} if outcomes else {}),
+        **({} if firms is None else {"between_firms": summarize_firms(firms, evaluation)}),
     }
 
 

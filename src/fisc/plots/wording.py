@@ -25,6 +25,8 @@ _OUTCOMES = {
     "tax_rate": ("welfare", "rises", "falls", "the tax rate"),
 }
 """How a line through outcomes is spelled out, by what it is drawn against."""
+_BETWEEN_FIRMS = {"price": "a dearer good sells less at home", "wage": "who pays more hires more"}
+"""The expected line between firms, by what it is drawn against."""
 
 _MAX_SIGNIFICANT = 5
 _MIN_SIGNIFICANT = 3
@@ -200,6 +202,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     ]
     sentences += _worth_sentences(summary, subject) + _bound_sentences(summary, subject) + _frontier_sentences(summary)
     sentences += _collapse_sentences(summary) + _outcome_sentences(summary)
+    sentences += _firm_sentences(summary)
     sentences += _seed_sentences(summary)
     return sentences
 
@@ -355,3 +358,16 @@ def _outcome_sentences(summary: Mapping[str, Any]) -> list[str]:
         return []
     shown = "; ".join(f"{line_claim(line)} ({line_notes(line)})" for line in lines)
     return [f"Over {lines[0]['runs']} runs (arms and seeds): {shown}."]
+
+
+def _firm_sentences(summary: Mapping[str, Any]) -> list[str]:
+    """Say in how many economies of each arm the line between firms is as expected."""
+    found: dict[str, list[str]] = {}
+    for arm, lines in summary.get("between_firms", {}).items():
+        for line in lines:
+            differ = line["economies"] - line["alike"]
+            if differ:
+                found.setdefault(line["x"], []).append(f"{arm_label(arm)} {line['as_expected']} of {differ}")
+    return [
+        f"Between the firms of one economy {_BETWEEN_FIRMS[x]}: {', '.join(counts)}." for x, counts in found.items()
+    ]

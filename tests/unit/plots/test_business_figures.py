@@ -161,6 +161,20 @@ def test_the_verdict_tells_collapse_by_arm_and_what_goes_together():
     assert summary["arms"]["planner"]["collapsed"]["values"] == [0.0, 0.0]
 
 
+def test_the_verdict_counts_the_economies_in_which_a_dearer_good_sells_less():
+    """By hand: prices of firms are 100 * firm; sales fall with them in seed 0, rise in seed 1; one wage."""
+    rows = [
+        ("planner", seed, firm, 2, name, value)
+        for seed in range(2)
+        for firm in range(3)
+        for name, value in (("price", 100.0 * firm), ("goods_consumed", firm * (-1.0) ** (seed + 1)), ("wage", 0.0))
+    ]
+    frame = pl.DataFrame(rows, firms().columns, orient="row")
+    said = verdict(summarize_frames(evaluation(), None, ABOUT, firms=frame))
+    assert "Between the firms of one economy a dearer good sells less at home: Learned planner 1 of 2." in said
+    assert not any("hires" in sentence for sentence in said)
+
+
 def test_the_verdict_holds_the_learned_taxes_against_the_best_fixed_rate():
     """By hand: 3305 against 2805, the best rate above zero, beside the free market."""
     text = " ".join(verdict(summarize_frames(evaluation(), None, ABOUT)))
