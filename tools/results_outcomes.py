@@ -5,7 +5,7 @@ from collections.abc import Callable
 import polars as pl
 from results_cycle import CYCLE, rates_of
 
-from fisc.analysis.firms import PAIRS, describe_lines, fit_lines
+from fisc.analysis.firms import PAIRS, describe_lines
 from results import ROOT, stored, table
 
 SETTING_NAMES = {
@@ -21,8 +21,6 @@ COUNTED = {"total_welfare": "all", "utilitarian": "consumers"}
 """Whose welfare a government counts."""
 
 
-CONSUMERS, LEAST_HOURS = 100, 52.0
-"""In all stored comparisons; and 5 % of full time, below which an economy counts as collapsed."""
 HELD, QUARTERLY = (pl.col("scenario") == name for name in ("rbc-longer", "rbc-longer-quarterly"))
 GROUPS = {
     "`rbc-small`, learned taxes": pl.col("scenario") == "rbc-small",
@@ -79,27 +77,26 @@ def cycle_signs() -> str:
 
 
 def cycle_firms() -> str:
-    """Whether the firm that asks less sells more at home: a line through the firms of each economy, and their mean."""
-    firms = pl.read_csv(ROOT / CYCLE / "firms.csv")
-    economy = ("scenario", "government", "export_quota", "export_floor", "clip", "arm", "seed")
-    works = firms.group_by(economy).agg(pl.col("hired").sum() / CONSUMERS).filter(pl.col("hired") >= LEAST_HOURS)
-    working = firms.join(works, on=economy, how="semi")
+    """What firms sell on what they ask, whom they hire on what they pay: lines within economies, and their means."""
+    lines = pl.read_csv(ROOT / CYCLE / "firms.csv").filter(collapsed=0)
     rows = []
     for text, which in GROUPS.items():
-        lines = {pair.x: fit_lines(working.filter(which), pair, economy) for pair in PAIRS}
-        of_price, of_wage = (describe_lines(lines[pair.x], pair) for pair in PAIRS)
-        counts = [f"{line['as_expected']} of {line['economies'] - line['alike']}" for line in (of_price, of_wage)]
-        slope, share = "–", "–"
-        if of_price["slope"] is not None:
-            slope = f"{of_price['slope']:.2f} ({of_price['low']:.2f} to {of_price['high']:.2f})"
-            share = f"{of_price['r2']:.2f}"
-        spread = f"{lines['price']['spread'].mean():.0f}"
-        rows.append((text, f"{of_price['economies']}", spread, counts[0], slope, share, counts[1]))
+        cells = [text]
+        for pair in PAIRS:
+            found = describe_lines(lines.filter(which, x=pair.x), pair)
+            cells.append(f"{found['as_expected']} of {found['economies'] - found['alike']}")
+            cells += ["–"] if found["slope"] is None else [_mean_slope(found, 2 if pair.x == "price" else 0)]
+        rows.append(tuple(cells))
     head = (
-        "economies in which people work", "number", "standard deviation of prices", "a dearer good sells less",
-        "units on dollars (95 % interval)", "r²", "who pays more hires more",
+        "economies in which people work", "a dearer good sells less", "units on dollars (95 % interval), r²",
+        "who pays more hires more", "hours on dollars an hour (95 % interval), r²",
     )  # fmt: skip
     return table(head, rows)
+
+
+def _mean_slope(found: dict, decimals: int) -> str:
+    mean, low, high = (f"{found[name]:,.{decimals}f}" for name in ("slope", "low", "high"))
+    return f"{mean} ({low} to {high}), {found['r2']:.2f}"
 
 
 def cycle_demand(of: str = "") -> str:

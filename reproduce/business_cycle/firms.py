@@ -1,8 +1,8 @@
-"""Prices and sales firm by firm, within trained economies: python reproduce/business_cycle/firms.py RUN [RUN ...]
+"""What firms sell and whom they hire by what they offer: python reproduce/business_cycle/firms.py RUN [RUN ...]
 
 Each RUN is a finished comparison, or a folder of `fisc sweep`. One episode is kept of every arm and seed, in
-firms.parquet. Of every firm in it the means of the quarters in which there is something to buy are stored in firms.csv,
-beside this file.
+firms.parquet. The line of sales on the price and that of hours on the wage, through the offers of all firms in all
+quarters in which there is something to buy, are stored for each economy in firms.csv, beside this file.
 """
 
 import argparse
@@ -12,11 +12,9 @@ from pathlib import Path
 import polars as pl
 from signs import points_of
 
-from fisc.analysis.firms import average_firms
+from fisc.analysis.firms import PAIRS, fit_lines
 
 HERE = Path(__file__).parent
-SHOWN = ("price", "wage", "hired", "goods_consumed", "goods_exported")
-"""Means of a quarter: dollars, dollars an hour, hours, units, units."""
 
 
 def runs_in(path: Path) -> list[Path]:
@@ -24,8 +22,8 @@ def runs_in(path: Path) -> list[Path]:
     return [path] if (path / "firms.parquet").exists() else points_of(path)
 
 
-def firms_of(run: Path) -> pl.DataFrame:
-    """A row for every arm, seed and firm, with what sets the run apart."""
+def lines_of(run: Path) -> pl.DataFrame:
+    """A row for every arm, seed and line, with what sets the run apart and whether the economy collapsed."""
     kept = run / "firms.parquet"
     if not kept.exists():
         raise SystemExit(f"{run} has no firms.parquet: give a finished comparison of the business cycle, or a sweep")
@@ -33,8 +31,13 @@ def firms_of(run: Path) -> pl.DataFrame:
     setting = {"scenario": scenario["name"], "government": scenario["objective"]}
     setting |= {key: scenario["economy"][key] for key in ("export_floor", "export_quota")}
     setting |= {"clip": scenario["learning"]["consumer"]["clip"]}
-    means = average_firms(pl.read_parquet(kept), SHOWN)
-    return means.select(*(pl.lit(value).alias(key) for key, value in setting.items()), "arm", "seed", "firm", *SHOWN)
+    evaluation = pl.read_parquet(run / "evaluation.parquet").filter(pl.col("metric") == "collapsed")
+    collapsed = evaluation.select("arm", "seed", collapsed=pl.col("value").cast(int))
+    firms = pl.read_parquet(kept)
+    lines = pl.concat(fit_lines(firms, pair).with_columns(x=pl.lit(pair.x), y=pl.lit(pair.y)) for pair in PAIRS)
+    found = lines.join(collapsed, on=["arm", "seed"])
+    about = (pl.lit(value).alias(key) for key, value in setting.items())
+    return found.select(*about, "arm", "seed", "collapsed", "x", "y", "spread", "slope", "r2")
 
 
 def main() -> None:
@@ -42,12 +45,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path, metavar="run")
     given = parser.parse_args()
-    rows = pl.concat([firms_of(run) for path in given.runs for run in runs_in(path)])
-    keys = [name for name in rows.columns if name not in SHOWN]
+    rows = pl.concat([lines_of(run) for path in given.runs for run in runs_in(path)])
+    keys = ["scenario", "government", "export_floor", "export_quota", "clip", "arm", "seed", "x"]
     if rows.select(keys).is_duplicated().any():
         twice = rows.filter(rows.select(keys).is_duplicated())["scenario", "arm", "seed"].unique().rows()
         raise SystemExit(f"the same arm and seed comes twice: {twice}; give each run once")
-    rows.sort(keys).write_csv(HERE / "firms.csv", float_precision=2)
+    found = rows.sort(keys).with_columns(pl.col("spread", "slope", "r2").round_sig_figs(4))
+    found.write_csv(HERE / "firms.csv")
 
 
 if __name__ == "__main__":

@@ -260,9 +260,8 @@ def kept_run(tmp_path):
         "price": [9.0, 9.0, 2000.0, 1000.0, 3000.0],
         "wage": [0.0, 11.0, 11.0, 0.0, 11.0],
         "hired": [0.0, 100.0, 100.0, 0.0, 200.0],
-        "goods_consumed": [0.0, 0.0, 10.0, 40.0, 1.0],
+        "goods_consumed": [0.0, 0.0, 20.0, 40.0, 0.0],
         "goods_exported": [0.0, 0.0, 10.0, 10.0, 10.0],
-        "capital": [1.0, 1.0, 1.0, 1.0, 1.0],
     }
     rows = [
         ("planner", 3, 0, quarter, metric, value)
@@ -271,15 +270,22 @@ def kept_run(tmp_path):
     ]
     names = ("arm", "seed", "firm", "quarter", "metric", "value")
     pl.DataFrame(rows, schema=names, orient="row").write_parquet(tmp_path / "firms.parquet")
+    collapsed = pl.DataFrame({"arm": ["planner"], "seed": [3], "metric": ["collapsed"], "value": [1.0]})
+    collapsed.write_parquet(tmp_path / "evaluation.parquet")
     return tmp_path
 
 
-def test_firms_are_told_by_the_quarters_in_which_there_is_something_to_buy(kept_run):
-    """Closed form: means of three quarters."""
-    found = script("firms").firms_of(kept_run)
-    expected = {"price": 2000.0, "wage": 22 / 3, "hired": 100.0, "goods_consumed": 17.0, "goods_exported": 10.0}
-    assert found.select(*expected).row(0) == pytest.approx(tuple(expected.values()))
-    assert found.select("scenario", "export_quota", "arm", "seed", "firm").row(0) == ("by-hand", 10.0, "planner", 3, 0)
+def test_lines_of_firms_are_kept_with_what_sets_their_economy_apart(kept_run):
+    """Closed form: 40, 20 and 0 units at 1,000, 2,000 and 3,000; 150 hours on average at 11 dollars and none at 0."""
+    found = script("firms").lines_of(kept_run)
+    about = ("scenario", "export_quota", "arm", "seed", "collapsed", "x", "y")
+    assert found.select(about).rows() == [
+        ("by-hand", 10.0, "planner", 3, 1, "price", "goods_consumed"),
+        ("by-hand", 10.0, "planner", 3, 1, "wage", "hired"),
+    ]
+    assert found["spread"].to_list() == pytest.approx([1000, (121 / 3) ** 0.5])
+    assert found["slope"].to_list() == pytest.approx([-0.02, 150 / 11])
+    assert found["r2"].to_list() == pytest.approx([1, 0.75])
 
 
 def test_a_run_that_is_given_twice_or_has_no_firms_is_refused(kept_run, tmp_path, monkeypatch):
@@ -290,4 +296,4 @@ def test_a_run_that_is_given_twice_or_has_no_firms_is_refused(kept_run, tmp_path
         firms.main()
     (kept_run / "firms.parquet").unlink()
     with pytest.raises(SystemExit, match=r"has no firms\.parquet: give a finished comparison"):
-        firms.firms_of(kept_run)
+        firms.lines_of(kept_run)

@@ -112,7 +112,7 @@ def summarize_frames(
         `schema, scenario, title, seeds, objective, money, reference, arms, contrasts, env_steps,
         wall_seconds, versions, caveats, command`; with a frontier `frontier`, where more than incomes is taxed
         `other_rates`, mean rates by tax base and arm, and where there are prices, wages and
-        firms `outcomes`, the lines of `fisc.analysis.outcomes`, and `between_firms`, by arm those of
+        firms `outcomes`, the lines of `fisc.analysis.outcomes`, and `within_economies`, by arm those of
         `fisc.analysis.firms`. Numbers that are not finite are None.
 
     Raises:
@@ -142,7 +142,7 @@ def summarize_frames(
         **({} if frontier is None or frontier.is_empty() else {"frontier": summarize_frontier(frontier)}),
         **({} if schedules is None else _other_rates(schedules)),
         **({"outcomes": outcomes} if outcomes else {}),
-        **({} if firms is None else {"between_firms": summarize_firms(firms, evaluation)}),
+        **({} if firms is None else {"within_economies": summarize_firms(firms, evaluation)}),
     }
 
 

@@ -25,8 +25,8 @@ _OUTCOMES = {
     "tax_rate": ("welfare", "rises", "falls", "the tax rate"),
 }
 """How a line through outcomes is spelled out, by what it is drawn against."""
-_BETWEEN_FIRMS = {"price": "a dearer good sells less at home", "wage": "who pays more hires more"}
-"""The expected line between firms, by what it is drawn against."""
+_OFFERS = {"price": "a dearer good sells less at home", "wage": "who pays more hires more"}
+"""The expected line through what firms offer, by what it is drawn against."""
 
 _MAX_SIGNIFICANT = 5
 _MIN_SIGNIFICANT = 3
@@ -361,13 +361,14 @@ def _outcome_sentences(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _firm_sentences(summary: Mapping[str, Any]) -> list[str]:
-    """Say in how many economies of each arm the line between firms is as expected."""
+    """Say in how many economies of each arm the line through what firms offer is as expected."""
     found: dict[str, list[str]] = {}
-    for arm, lines in summary.get("between_firms", {}).items():
+    for arm, lines in summary.get("within_economies", {}).items():
         for line in lines:
             differ = line["economies"] - line["alike"]
             if differ:
                 found.setdefault(line["x"], []).append(f"{arm_label(arm)} {line['as_expected']} of {differ}")
     return [
-        f"Between the firms of one economy {_BETWEEN_FIRMS[x]}: {', '.join(counts)}." for x, counts in found.items()
+        f"Within an economy, firm by firm and quarter by quarter, {_OFFERS[x]}: {', '.join(counts)}."
+        for x, counts in found.items()
     ]
