@@ -27,7 +27,7 @@ from fisc.scenarios.registry import load_scenario
 PEAK = 6e13
 """Operations a second: single precision without tensor cores, as current accelerators for data centers have it."""
 SHARES = (0.01, 0.05, 0.2)
-PRESETS = ("rbc-small", "rbc-open", "rbc-paper-short")
+PRESETS = ("rbc-tiny", "rbc-open", "rbc-paper-short")
 
 
 def matrix_operations(program: ClosedJaxpr | Jaxpr) -> int:

@@ -8,7 +8,7 @@ Three questions, on all cores, one after the other:
 * `step`: steps of the published economy (100 consumers, 10 firms, a government) with observations and random
   policies, at several numbers of replicas side by side on each core.
 * `consumers`: the same at growing numbers of consumers, at the smallest number of replicas: cost should be linear.
-* `training`: episodes a second of the scenario rbc-small while everybody learns, at the same numbers of replicas.
+* `training`: episodes a second of the scenario rbc-tiny while everybody learns, at the same numbers of replicas.
 
 Speeds are medians of windows; per_cpu_second divides by processor time in place of time on the clock and suffers less
 from whatever else runs. Compile time is apart. Memory: bytes of a replica's state and observations, and what a core
@@ -135,7 +135,7 @@ def training(replicas: int, options) -> dict:
     from fisc.scenarios import build
     from fisc.scenarios.registry import load_scenario
 
-    scenario = load_scenario("rbc-small", {"learning.environments": replicas})
+    scenario = load_scenario("rbc-tiny", {"learning.environments": replicas})
     people = build.population(scenario, 0)
     economy = build.make_economy(scenario, people, build.make_tax(scenario, people, "planner", None))
     budget = scenario.budget("full")

@@ -35,7 +35,7 @@ def rates_of(numbers: dict) -> str:
 def cycle_answer() -> str:
     """What no taxes, the best given rate, a government that learns and trying are worth, scenario by scenario."""
     rows = []
-    for name in ("rbc_small", "rbc_taxes", "rbc_longer"):
+    for name in ("rbc_tiny", "rbc_taxes", "rbc_small"):
         found = stored(f"{CYCLE}/{name}.json")
         arms = found["arms"]
         best = max((arm for arm in arms if arm.startswith("flat_")), key=lambda arm: _mean(arms[arm]["welfare"]))
@@ -56,7 +56,7 @@ def cycle_answer() -> str:
     return table(head, rows)
 
 
-def cycle_arms(name: str = "rbc_small") -> str:
+def cycle_arms(name: str = "rbc_tiny") -> str:
     """Every tax system of the business cycle, best first."""
     arms = stored(f"{CYCLE}/{name}.json")["arms"]
     rows = []
@@ -86,7 +86,7 @@ def cycle_arms(name: str = "rbc_small") -> str:
     return table(head, rows)
 
 
-def cycle_contrasts(name: str = "rbc_small") -> str:
+def cycle_contrasts(name: str = "rbc_tiny") -> str:
     """What learned taxes bring beyond the best rate that is given: of all, and of those that the paper compares; and
     what the best of these brings beyond none."""
     found = stored(f"{CYCLE}/{name}.json")
@@ -146,7 +146,7 @@ def cycle_more_seeds() -> str:
 def cycle_luck() -> str:
     """What goes with welfare between seeds of one tax system: correlations, the mean of every tax system taken out."""
     rows = []
-    for name in ("rbc_small", "rbc_taxes", "rbc_longer"):
+    for name in ("rbc_tiny", "rbc_taxes", "rbc_small"):
         arms = stored(f"{CYCLE}/{name}.json")["arms"]
         works = [found for arm, found in arms.items() if arm in ("free_market", "flat_20", *LEARNED)]
         beside = {metric: _within(works, metric) for metric in ("welfare", *LUCK)}
@@ -194,7 +194,7 @@ def cycle_unanswered() -> str:
 def cycle_algorithms() -> str:
     """The learned government where everybody learns by PPO, and by the policy gradient."""
     rows = []
-    for name, text in (("rbc_small", "PPO"), ("policy_gradient", "policy gradient")):
+    for name, text in (("rbc_tiny", "PPO"), ("policy_gradient", "policy gradient")):
         arm = stored(f"{CYCLE}/{name}.json")["arms"]["planner"]
         num = len(stored(f"{CYCLE}/policy_gradient.json")["arms"]["planner"]["welfare"]["values"])
         mean = {
@@ -315,7 +315,7 @@ def cycle_time() -> str:
     ]
     return (
         f"Matrix products of the program that trains, counted: {small['operations_per_episode'] / 1e6:,.0f} million "
-        f"operations for an episode of `rbc-small`, so that these two cores sustain {here / 1e9:.0f} billion a second; "
+        f"operations for an episode of `rbc-tiny`, so that these two cores sustain {here / 1e9:.0f} billion a second; "
         f"{published['operations_per_episode'] / 1e6:,.0f} million for one of `rbc-paper-short`, and "
         f"{published['operations']:.1e} for its {published['updates']:,} updates of {published['replicas']} economies: "
         f"{published['operations'] / here / 3600:,.0f} hours here, and on a device with a peak of "

@@ -21,19 +21,19 @@ COUNTED = {"total_welfare": "all", "utilitarian": "consumers"}
 """Whose welfare a government counts."""
 
 
-HELD, QUARTERLY = (pl.col("scenario") == name for name in ("rbc-longer", "rbc-longer-quarterly"))
+HELD, QUARTERLY = (pl.col("scenario") == name for name in ("rbc-small", "rbc-quarterly"))
 GROUPS = {
-    "`rbc-small`, learned taxes": pl.col("scenario") == "rbc-small",
-    "`rbc-longer`, no taxes": HELD & (pl.col("arm") == "free_market"),
-    "`rbc-longer`, 20 %": HELD & (pl.col("arm") == "flat_20"),
-    "`rbc-longer`, learned taxes": HELD & (pl.col("arm") == "planner"),
-    "`rbc-longer`, found by trying": HELD & (pl.col("arm") == "laboratories"),
-    "`rbc-longer`, 40 %": HELD & (pl.col("arm") == "flat_40"),
-    "`rbc-longer`, 60 %": HELD & (pl.col("arm") == "flat_60"),
-    "`rbc-longer-quarterly`, quota 10": QUARTERLY & (pl.col("export_quota") == 10),
-    "`rbc-longer-quarterly`, quota 50": QUARTERLY & (pl.col("export_quota") == 50),
-    "`rbc-longer-quarterly`, quota 100": QUARTERLY & (pl.col("export_quota") == 100),
-    "`rbc-longer-quarterly`, quota 1,000": QUARTERLY & (pl.col("export_quota") == 1000),
+    "`rbc-tiny`, learned taxes": pl.col("scenario") == "rbc-tiny",
+    "`rbc-small`, no taxes": HELD & (pl.col("arm") == "free_market"),
+    "`rbc-small`, 20 %": HELD & (pl.col("arm") == "flat_20"),
+    "`rbc-small`, learned taxes": HELD & (pl.col("arm") == "planner"),
+    "`rbc-small`, found by trying": HELD & (pl.col("arm") == "laboratories"),
+    "`rbc-small`, 40 %": HELD & (pl.col("arm") == "flat_40"),
+    "`rbc-small`, 60 %": HELD & (pl.col("arm") == "flat_60"),
+    "`rbc-quarterly`, quota 10": QUARTERLY & (pl.col("export_quota") == 10),
+    "`rbc-quarterly`, quota 50": QUARTERLY & (pl.col("export_quota") == 50),
+    "`rbc-quarterly`, quota 100": QUARTERLY & (pl.col("export_quota") == 100),
+    "`rbc-quarterly`, quota 1,000": QUARTERLY & (pl.col("export_quota") == 1000),
 }
 """Economies whose firms are compared, and how they are called."""
 
@@ -57,14 +57,14 @@ def cycle_signs() -> str:
         ("signs_full", "within_exports", "1,500 updates, within exports"),
         ("signs_full", "not_collapsed", "1,500 updates, not collapsed"),
         ("signs_full", "not_collapsed_within_exports", "1,500 updates, not collapsed, within exports"),
-        ("signs_longer", "all", "`rbc-longer-quarterly`"),
-        ("signs_longer", "within_exports", "`rbc-longer-quarterly`, within exports"),
-        ("signs_longer", "not_collapsed", "`rbc-longer-quarterly`, not collapsed"),
-        ("signs_longer", "lower_limit", "`rbc-longer-quarterly`, at least 40 hours"),
-        ("signs_longer", "not_collapsed_within_exports", "`rbc-longer-quarterly`, not collapsed, within exports"),
-        ("signs_longer", "not_collapsed_within_settings", "`rbc-longer-quarterly`, not collapsed, within settings"),
-        ("signs_longer", "total_welfare", "`rbc-longer-quarterly`, total welfare"),
-        ("signs_longer", "total_welfare_within_exports", "`rbc-longer-quarterly`, total welfare, within exports"),
+        ("signs_longer", "all", "`rbc-quarterly`"),
+        ("signs_longer", "within_exports", "`rbc-quarterly`, within exports"),
+        ("signs_longer", "not_collapsed", "`rbc-quarterly`, not collapsed"),
+        ("signs_longer", "lower_limit", "`rbc-quarterly`, at least 40 hours"),
+        ("signs_longer", "not_collapsed_within_exports", "`rbc-quarterly`, not collapsed, within exports"),
+        ("signs_longer", "not_collapsed_within_settings", "`rbc-quarterly`, not collapsed, within settings"),
+        ("signs_longer", "total_welfare", "`rbc-quarterly`, total welfare"),
+        ("signs_longer", "total_welfare_within_exports", "`rbc-quarterly`, total welfare, within exports"),
         ("prices", "caps", "prices capped, no taxes"),
         ("prices", "caps_where_none_collapsed", "prices capped at 2,000 or more, no taxes"),
     ):

@@ -8,7 +8,7 @@ out=${1:-runs/reproduce-business-cycle-course}
 fisc=.venv/bin/fisc
 
 # a government that draws its rates to the end, with a tenth of the exploration of the other roles
-$fisc compare rbc-small --budget full --seeds 3 --arms planner --set learning.government.final_entropy=0.001 \
+$fisc compare rbc-tiny --budget full --seeds 3 --arms planner --set learning.government.final_entropy=0.001 \
   --set learning.government.epochs=2 --set learning.government.settles_at=1 --set budgets.full.keep_every=750 \
   --out "$out" --resume
 mkdir -p "$here/course"

@@ -1,6 +1,6 @@
 """Put finished comparisons of one scenario together, whose arms were trained apart: python join.py NAME RUN…
 
-NAME is rbc_small or rbc_longer. Writes NAME.json beside this file and, where rates were searched, NAME_search.csv, and
+NAME is rbc_tiny or rbc_small. Writes NAME.json beside this file and, where rates were searched, NAME_search.csv, and
 draws the figures of `FIGURES`. Arms that are stored already and in none of the runs stay as they are; `earlier_arms` in
 the file names them.
 """
@@ -24,8 +24,8 @@ from fisc.scenarios.reading import parse
 
 HERE = Path(__file__).parent
 FIGURES = {
-    "rbc_small": {"fixed_taxes": "fixed_taxes", "learning": "learning", "firms": "firms"},
-    "rbc_longer": {"fixed_taxes": "longer", "search": "longer_search"},
+    "rbc_small": {"fixed_taxes": "fixed_taxes", "search": "search", "learning": "learning", "firms": "firms"},
+    "rbc_tiny": {"fixed_taxes": "tiny_fixed_taxes", "learning": "tiny_learning", "firms": "tiny_firms"},
 }
 """Which figures are kept of each, and as which file."""
 

@@ -1,6 +1,6 @@
 """What happens as one side after the other starts to learn: python reproduce/business_cycle/landmarks.py RUN
 
-RUN is the finished folder of `fisc compare rbc-small --budget full --seeds 5`, or of its arm `planner` alone. Stores
+RUN is the finished folder of `fisc compare rbc-tiny --budget full --seeds 5`, or of its arm `planner` alone. Stores
 beside this file, in landmarks.csv, what was recorded of that arm in every seed over training.
 """
 

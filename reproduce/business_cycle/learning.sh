@@ -3,7 +3,7 @@
 # policy gradient, pairs of constant rates, what happens as one side after the other learns, how outcomes go together over
 # runs and firms, what consumers buy at other prices, and what each side could still gain. Stores the results beside this file.
 # Run from the repository root after `make setup`: some nine hours on two cores, of which sweeps at the full budget take
-# one, those in which firms try prices for longer two, and rbc-longer two.
+# one, those in which firms try prices for longer two, and rbc-small two.
 # Arms may be trained apart, in folders of their own, and put together by join.py.
 set -euo pipefail
 here=$(dirname "$0")
@@ -18,14 +18,14 @@ for role in consumer firm government; do
   gradient="$gradient --set learning.$role.surrogate=policy_gradient --set learning.$role.epochs=1"
 done
 
-$fisc compare rbc-small --budget full --seeds 5 --set budgets.full.keep_every=750 --out "$out/curriculum" --resume
+$fisc compare rbc-tiny --budget full --seeds 5 --set budgets.full.keep_every=750 --out "$out/curriculum" --resume
 # shellcheck disable=SC2086
 {
-  $fisc compare rbc-small --budget full --seeds 5 --arms planner,free_market $draws --out "$out/draws" --resume
-  $fisc compare rbc-small --budget full --seeds 5 --arms planner --set learning.schedule=none $draws --out "$out/none" \
+  $fisc compare rbc-tiny --budget full --seeds 5 --arms planner,free_market $draws --out "$out/draws" --resume
+  $fisc compare rbc-tiny --budget full --seeds 5 --arms planner --set learning.schedule=none $draws --out "$out/none" \
     --resume
-  $fisc compare rbc-small --budget full --seeds 5 --arms planner $held --out "$out/held" --resume
-  $fisc compare rbc-small --budget full --seeds 2 --arms planner $gradient --out "$out/gradient" --resume
+  $fisc compare rbc-tiny --budget full --seeds 5 --arms planner $held --out "$out/held" --resume
+  $fisc compare rbc-tiny --budget full --seeds 2 --arms planner $gradient --out "$out/gradient" --resume
 }
 for role in consumer firm government; do
   $fisc best-response "$out/draws" --arm planner --role $role --algorithm ppo,policy_gradient \
@@ -36,7 +36,7 @@ cp "$out/draws/summary.json" "$here/drawn_to_the_end.json"
 cp "$out/none/summary.json" "$here/no_curriculum.json"
 cp "$out/held/summary.json" "$here/held_rates.json"
 cp "$out/gradient/summary.json" "$here/policy_gradient.json"
-.venv/bin/python "$here/join.py" rbc_small "$out/curriculum" # rbc_small.json and the figures
+.venv/bin/python "$here/join.py" rbc_tiny "$out/curriculum" # rbc_tiny.json and the figures
 .venv/bin/python "$here/landmarks.py" "$out/curriculum"
 .venv/bin/python "$here/pairs.py" "$out/curriculum" --updates 200 --seeds 3 --out "$here/pairs.json"
 .venv/bin/python "$here/unanswered.py" "$out/curriculum" --out "$here/unanswered.json"
@@ -54,13 +54,13 @@ for name in signs_longer signs_longer_other_clip; do
 done
 .venv/bin/python "$here/signs.py" signs_longer "$out/signs_longer" "$out/signs_longer_other_clip"
 .venv/bin/python "$here/collapse.py" "$out/signs_longer" "$out/signs_longer_other_clip"
-$fisc compare rbc-small --budget full --seeds 2 --arms planner --out "$out/two" --resume
+$fisc compare rbc-tiny --budget full --seeds 2 --arms planner --out "$out/two" --resume
 .venv/bin/python "$here/demand.py" "$out/two" "$out"/signs_longer*/objective=* --out "$here/demand.json"
 # The larger networks, for a few updates: all figures, and no result.
 $fisc compare rbc-open --budget quick --seeds 1 --out "$out/open" --resume
 cp "$out/open/summary.json" "$here/rbc_open.json"
 # The same consumers and firms under every tax system, from a common start.
-$fisc compare rbc-longer --budget full --seeds 5 --out "$out/longer" --resume
-.venv/bin/python "$here/join.py" rbc_longer "$out/longer" # rbc_longer.json and the figures
+$fisc compare rbc-small --budget full --seeds 5 --out "$out/longer" --resume
+.venv/bin/python "$here/join.py" rbc_small "$out/longer" # rbc_small.json and the figures
 .venv/bin/python "$here/firms.py" "$out/longer" "$out/two" "$out"/signs_longer "$out"/signs_longer_other_clip
 .venv/bin/python tools/make_docs.py # the tables on the business cycle's page

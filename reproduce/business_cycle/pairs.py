@@ -2,7 +2,7 @@
 
     python reproduce/business_cycle/pairs.py RUN [--updates 300] [--seeds 3] [--out pairs.json]
 
-RUN is a finished comparison of rbc-small with the arm free_market. Its consumers and firms learn on under each pair of
+RUN is a finished comparison of rbc-tiny with the arm free_market. Its consumers and firms learn on under each pair of
 rates, on incomes and on profits, for as many updates; everything is open to them and exploration is what it was at the
 end. Then 64 episodes are played, everybody drawing as in training. The pair 0, 0 is the control: it says what learning
 on is worth by itself. Stores means by pair and seed, and the difference from the control paired by seed.

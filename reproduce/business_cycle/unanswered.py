@@ -2,7 +2,7 @@
 
     python reproduce/business_cycle/unanswered.py RUN [--out unanswered.json]
 
-RUN is a finished comparison of rbc-small with the arm planner. Its consumers and firms stay as they are, and a
+RUN is a finished comparison of rbc-tiny with the arm planner. Its consumers and firms stay as they are, and a
 government posts the same pair in every quarter of 128 episodes. That is what a government finds that climbs the
 gradient of its own reward, as everybody else changes over many updates only; `pairs.py` says what pairs bring once they
 have.

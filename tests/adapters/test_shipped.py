@@ -13,7 +13,7 @@ FILES = sorted(path for preset in PRESETS for path in shipped(preset).values())
 
 
 def test_policies_of_two_economies_come_with_fisc():
-    assert {path.name.partition(".")[0] for path in FILES} == {"gtb-open-quadrant", "rbc-longer"}
+    assert {path.name.partition(".")[0] for path in FILES} == {"gtb-open-quadrant", "rbc-small"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

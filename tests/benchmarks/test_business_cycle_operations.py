@@ -33,11 +33,11 @@ def test_matrix_products_count_as_often_as_loops_turn(counting):
     assert counting.matrix_operations(jax.make_jaxpr(looped)(jnp.ones(()))) == 60 + 7 * 2 * 60
 
 
-def test_an_update_of_rbc_small_is_counted_from_the_program_that_trains(counting):
+def test_an_update_of_rbc_tiny_is_counted_from_the_program_that_trains(counting):
     """By hand, within a tenth: of 1,000 decisions of consumers a forward pass while playing and two with their backward
     passes: actor 12·64 + 64·64 + 64·126 own weights, critic 12·64 + 64·64 + 64, 2 operations each, 7 passes in all."""
     actor, critic = 12 * 64 + 64 * 64 + 64 * 125, 12 * 64 + 64 * 64 + 64
     consumers = 1_000 * 7 * 2 * (actor + critic)
-    found = counting.operations_of_update("rbc-small")
+    found = counting.operations_of_update("rbc-tiny")
     assert found["operations_per_episode"] == pytest.approx(consumers, rel=0.1)
     assert found["operations"] == found["operations_per_update"] * found["updates"]

@@ -179,7 +179,7 @@ def test_a_sweep_that_is_not_finished_is_refused(tmp_path):
 
 def test_pairs_of_rates_are_met_by_consumers_and_firms_who_learned_without_taxes(tmp_path, monkeypatch):
     """Property: without rates nothing is transferred, and what a pair gains is the difference from just that."""
-    fisc.compare("rbc-small", arms=["free_market"], seeds=1, budget="smoke", overrides=TINY, out=tmp_path, resume=True,
+    fisc.compare("rbc-tiny", arms=["free_market"], seeds=1, budget="smoke", overrides=TINY, out=tmp_path, resume=True,
                  draw=False)  # fmt: skip
     pairs, out = script("pairs"), tmp_path / "pairs.json"
     monkeypatch.setattr("sys.argv", ["pairs.py", str(tmp_path), "--updates", "2", "--seeds", "1", "--out", str(out)])
@@ -205,7 +205,7 @@ def test_a_folder_that_is_no_run_is_refused(name, tmp_path, monkeypatch):
 def test_demand_of_consumers_who_wish_the_same_at_any_price_is_a_share_of_what_they_have():
     """Closed form: ten units of each of two goods cost more than anybody has, and are scaled to that as a whole; the
     other firm asks 1,000, so demand at 500 is to that at 2,500 as 3,500 to 1,500."""
-    economy = make_setting("rbc-small", "free_market", overrides=TINY).economy
+    economy = make_setting("rbc-tiny", "free_market", overrides=TINY).economy
     policies = {"consumer": Constant(jnp.tile(jnp.asarray([10, 10, 4, 0]), (3, 1))), "firm": Constant(jnp.full(2, 11))}
     prices = jnp.asarray([500.0, 2500.0])
     asked, price, budget = script("demand").demand_of(economy, policies, prices)(jax.random.key(0))
@@ -226,7 +226,7 @@ def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored(monke
     other["learning"]["firm"] = 2
     assert join._rules(first, info) != join._rules(other, info)
     monkeypatch.setattr("sys.argv", ["join.py", "runs/one"])
-    with pytest.raises(SystemExit, match="no comparison 'runs/one' with runs: give rbc_small or rbc_longer, and then"):
+    with pytest.raises(SystemExit, match="no comparison 'runs/one' with runs: give rbc_tiny or rbc_small, and then"):
         join.main()
 
 

@@ -18,7 +18,7 @@ from fisc.scenarios.reading import from_toml, merge, parse, read_text
 LABORATORIES = "laboratories"
 """The arm whose schedule is found on the way of a comparison."""
 PRESETS = (
-    "one-step", "us-2024", "gtb-open-quadrant", "gtb-open-quadrant-10", "rbc-small", "rbc-taxes", "rbc-longer",
+    "one-step", "us-2024", "gtb-open-quadrant", "gtb-open-quadrant-10", "rbc-small", "rbc-tiny", "rbc-taxes",
     "rbc-open", "rbc-closed", "rbc-paper-short", "rbc-release-faithful",
 )  # fmt: skip
 

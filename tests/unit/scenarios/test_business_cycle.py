@@ -61,7 +61,7 @@ def played(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compare, "train_group", partial(train_group, look=look))
         asked = {"arms": ["planner"], "seeds": 1, "budget": "smoke", "overrides": TINY}
-        return fisc.compare("rbc-small", **asked, out=out, draw=False), learned
+        return fisc.compare("rbc-tiny", **asked, out=out, draw=False), learned
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def played(tmp_path_factory):
 def test_what_cannot_be_is_refused_in_one_line(overrides, message):
     """Contract."""
     with pytest.raises(ConfigError) as error:
-        load_scenario("rbc-small", overrides)
+        load_scenario("rbc-tiny", overrides)
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_is_refused_in_one_line(overrides, message):
 )
 def test_what_only_building_shows_is_refused_before_anything_is_spent(overrides, message):
     """Contract."""
-    planned = plan("rbc-small", arms=["planner"], budget="smoke", overrides=overrides)
+    planned = plan("rbc-tiny", arms=["planner"], budget="smoke", overrides=overrides)
     with pytest.raises(ConfigError) as error:
         outline(planned)
     assert message in str(error.value) and "\n" not in str(error.value)
@@ -136,7 +136,7 @@ def test_other_economies_refuse_what_is_the_business_cycles():
 @pytest.mark.parametrize("arm, rate", [("free_market", 0.0), ("flat_20", 0.2), ("flat_80", 0.8)])
 def test_a_flat_tax_is_one_rate_on_income_and_profit_and_needs_no_government(arm, rate):
     """Closed form; and of the menus and turns only the government's are missing."""
-    scenario = load_scenario("rbc-small", TINY)
+    scenario = load_scenario("rbc-tiny", TINY)
     people = build.population(scenario, 0)
     tax = build.make_tax(scenario, people, check_arm(arm), build.exact_rates(scenario, people, arm))
     economy = build.make_economy(scenario, people, tax)
@@ -149,7 +149,7 @@ def test_a_flat_tax_is_one_rate_on_income_and_profit_and_needs_no_government(arm
 @pytest.mark.parametrize("scales", [True, False])
 def test_a_role_reads_numbers_as_its_key_says(scales):
     """Contract: a learner that follows no moments leaves the scale alone."""
-    scenario = load_scenario("rbc-small", TINY | {"learning.firm.scales_features": scales})
+    scenario = load_scenario("rbc-tiny", TINY | {"learning.firm.scales_features": scales})
     learner = build.make_learners(scenario)["firm"]
     state = learner.init(jax.random.key(0), make_setting(scenario, "free_market").economy, "firm")
     assert bool(state.features) == scales
@@ -158,7 +158,7 @@ def test_a_role_reads_numbers_as_its_key_says(scales):
 @pytest.mark.parametrize("rates, expected", [([0.0, 0.1], (0.0, 0.1)), ([0.3], (0.3, 0.3))])
 def test_given_rates_are_those_on_incomes_and_on_profits(rates, expected):
     """Closed form; a single one is that of both, as in run folders of before there were two."""
-    scenario = load_scenario("rbc-small", TINY | {"taxes.fixed_rates": rates})
+    scenario = load_scenario("rbc-tiny", TINY | {"taxes.fixed_rates": rates})
     people = build.population(scenario, 0)
     tax = build.make_tax(scenario, people, "fixed", build.exact_rates(scenario, people, "fixed"))
     np.testing.assert_allclose(build.make_economy(scenario, people, tax).fixed_taxes, expected)
@@ -174,7 +174,7 @@ def test_given_rates_are_those_on_incomes_and_on_profits(rates, expected):
 )
 def test_other_rates_are_refused(rates, message):
     """Contract."""
-    scenario = load_scenario("rbc-small", TINY | {"taxes.fixed_rates": rates})
+    scenario = load_scenario("rbc-tiny", TINY | {"taxes.fixed_rates": rates})
     with pytest.raises(ConfigError) as error:
         build.exact_rates(scenario, build.population(scenario, 0), "fixed")
     assert message in str(error.value)
@@ -188,7 +188,7 @@ def test_the_schedule_goes_on_after_a_common_start():
     """Property: for consumers and firms the common start and what follows are one schedule, under every tax system."""
     scenario = load_scenario("rbc-taxes", TINY | TOGETHER)
     budget = scenario.budget("smoke")
-    alone = load_scenario("rbc-small", TINY)
+    alone = load_scenario("rbc-tiny", TINY)
     whole = build.make_system(alone, alone.budget("smoke"), has_government=False).curriculum
     common = build.make_common_system(scenario, budget).curriculum
     for has_government in (False, True):
@@ -244,7 +244,7 @@ def test_consumers_and_firms_are_asked_what_rates_are_worth():
 
 def test_the_government_chooses_from_the_grid_of_the_scenarios_taxes():
     """By hand: rates 0, 0.5 and 1 are nine pairs."""
-    scenario = load_scenario("rbc-small", TINY | {"taxes.rate_step": 0.5})
+    scenario = load_scenario("rbc-tiny", TINY | {"taxes.rate_step": 0.5})
     people = build.population(scenario, 0)
     economy = build.make_economy(scenario, people, build.make_tax(scenario, people, "planner", None))
     assert economy.menus.income_rates.tolist() == [0.0, 0.5, 1.0]
@@ -336,7 +336,7 @@ def test_a_role_whose_turn_has_not_come_keeps_everything_bit_for_bit(played):
 
 def test_only_a_government_that_learns_settles():
     """By hand: it plays its likeliest pair from update 15 of 21 on and is judged so; the others draw, as is said."""
-    scenario = load_scenario("rbc-small", TINY)
+    scenario = load_scenario("rbc-tiny", TINY)
     learned = build.make_system(scenario, scenario.budget("smoke"), has_government=True)
     knobs = [learned.curriculum(learned.progress(jnp.asarray(n, jnp.int32))) for n in (13, 14)]
     assert [bool(found.exploring["government"]) for found in knobs] == [True, False]
@@ -349,7 +349,7 @@ def test_only_a_government_that_learns_settles():
 
 def test_devices_that_have_nothing_to_do_are_named(monkeypatch):
     """Contract: said once, with what would mend it; nothing is said where all have something to do."""
-    planned = plan("rbc-small", arms=["planner"], seeds=1, budget="smoke", overrides=TINY)
+    planned = plan("rbc-tiny", arms=["planner"], seeds=1, budget="smoke", overrides=TINY)
     (group,) = compare.group_jobs(planned, unsolved_worlds(planned))
     assert training._idle_devices(group) == ""
     monkeypatch.setattr(jax, "device_count", lambda: 3)

@@ -19,7 +19,7 @@ def knobs_at(curriculum, update):
 def test_entropy_fades_over_a_share_of_the_run(lasts, length):
     """Closed form: weight e^(-share of the run since the role's start / length), but not below the final one."""
     role = {"entropy": 0.5, "final_entropy": 0.02, "entropy_lasts": lasts}
-    scenario = load_scenario("rbc-small", {f"learning.firm.{key}": value for key, value in role.items()})
+    scenario = load_scenario("rbc-tiny", {f"learning.firm.{key}": value for key, value in role.items()})
     curriculum = build.make_system(scenario, scenario.budget("full"), has_government=True).curriculum
     for share in (0.1, 0.15, 0.25, 0.6, 1.0):
         knobs = knobs_at(curriculum, round(1500 * share))
@@ -29,7 +29,7 @@ def test_entropy_fades_over_a_share_of_the_run(lasts, length):
 
 @pytest.mark.parametrize(
     "preset, joins, opens, learns",
-    [("rbc-small", 0.0, 225, 450), ("rbc-small", 0.5, 750, 750), ("rbc-taxes", 0.5, 300, 300)],
+    [("rbc-tiny", 0.0, 225, 450), ("rbc-tiny", 0.5, 750, 750), ("rbc-taxes", 0.5, 300, 300)],
 )
 def test_a_government_that_joins_later_taxes_nothing_before(preset, joins, opens, learns):
     """Closed form: the ceiling rises for 225 updates of 1,500, in the schedule from 225 on, else from where the
@@ -48,7 +48,7 @@ def test_a_government_that_joins_later_taxes_nothing_before(preset, joins, opens
 
 def test_without_a_government_nothing_depends_on_when_it_would_join():
     """Property."""
-    early, late = (load_scenario("rbc-small", {"learning.government.joins_at": at}) for at in (0.0, 0.6))
+    early, late = (load_scenario("rbc-tiny", {"learning.government.joins_at": at}) for at in (0.0, 0.6))
     made = [build.make_system(s, s.budget("full"), has_government=False).curriculum for s in (early, late)]
     assert made[0] == made[1]
 
@@ -57,20 +57,20 @@ def test_without_a_government_nothing_depends_on_when_it_would_join():
     "preset, joins, settles, message",
     [
         (
-            "rbc-small",
+            "rbc-tiny",
             0.1,
             1.0,
             "joins_at is 0.1: it must be from 0.15 on, when firms learn, and by 0.849, so that all",
         ),
         (
-            "rbc-small",
+            "rbc-tiny",
             0.9,
             1.0,
             "joins_at is 0.9: it must be from 0.15 on, when firms learn, and by 0.849, so that all",
         ),
         ("rbc-taxes", 0.2, 1.0, "joins_at is 0.2: it must be from 0.3 on, when the common start is over, and by 0.849"),
         (
-            "rbc-small",
+            "rbc-tiny",
             0.5,
             0.65,
             "settles_at is 0.65, but a government that joins at 0.5 may choose freely only from 0.65",

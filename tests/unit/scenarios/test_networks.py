@@ -109,7 +109,7 @@ def test_what_contradicts_itself_is_refused(changes, message):
     "scenario, changes, message",
     [
         ("one-step", {"learning.citizen.network": "convolution"}, "nothing is read of a map"),
-        ("rbc-small", {"learning.firm.network": "patches"}, "nothing is read of a map"),
+        ("rbc-tiny", {"learning.firm.network": "patches"}, "nothing is read of a map"),
         ("gtb-open-quadrant", {f"{CITIZEN}network": "convolution"}, "no map is called 'labels/citizen/oneself'"),
         (
             "gtb-open-quadrant",

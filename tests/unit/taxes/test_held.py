@@ -90,5 +90,5 @@ def test_the_government_of_a_business_cycle_holds_its_rates_too():
 
 def test_rates_of_the_scenario_are_held_in_its_business_cycle():
     # Contract: the key reaches the economy.
-    scenario = load_scenario("rbc-small", {"taxes.held_for": 5})
+    scenario = load_scenario("rbc-tiny", {"taxes.held_for": 5})
     assert make_setting(scenario, "planner").economy.rates_held_for == 5
