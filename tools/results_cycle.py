@@ -35,7 +35,7 @@ def rates_of(numbers: dict) -> str:
 def cycle_answer() -> str:
     """What no taxes, the best given rate, a government that learns and trying are worth, scenario by scenario."""
     rows = []
-    for name in ("rbc_tiny", "rbc_taxes", "rbc_small"):
+    for name in ("rbc_small", "rbc_tiny", "rbc_taxes"):
         found = stored(f"{CYCLE}/{name}.json")
         arms = found["arms"]
         best = max((arm for arm in arms if arm.startswith("flat_")), key=lambda arm: _mean(arms[arm]["welfare"]))
@@ -146,13 +146,19 @@ def cycle_more_seeds() -> str:
 def cycle_luck() -> str:
     """What goes with welfare between seeds of one tax system: correlations, the mean of every tax system taken out."""
     rows = []
-    for name in ("rbc_tiny", "rbc_taxes", "rbc_small"):
+    for name, text in (
+        ("rbc_small", "`rbc-small`"),
+        ("one_network", "the same, one network for all firms"),
+        ("rbc_tiny", "`rbc-tiny`"),
+        ("rbc_taxes", "`rbc-taxes`"),
+    ):
         arms = stored(f"{CYCLE}/{name}.json")["arms"]
         works = [found for arm, found in arms.items() if arm in ("free_market", "flat_20", *LEARNED)]
         beside = {metric: _within(works, metric) for metric in ("welfare", *LUCK)}
         cells = (f"{np.corrcoef(beside['welfare'], beside[metric])[0, 1]:.2f}" for metric in LUCK)
-        rows.append((f"`{name.replace('_', '-')}`", f"{len(beside['welfare'])}", *cells))
-    return table(("scenario", "runs", *(text for text in LUCK.values())), rows)
+        spread = np.sqrt((beside["welfare"] ** 2).sum() / (len(beside["welfare"]) - len(works)))
+        rows.append((text, f"{len(beside['welfare'])}", f"{spread:,.0f}", *cells))
+    return table(("scenario", "runs", "standard deviation of welfare", *(text for text in LUCK.values())), rows)
 
 
 def _within(arms: list[dict], metric: str) -> np.ndarray:
@@ -210,24 +216,33 @@ def cycle_algorithms() -> str:
     return table(head, rows)
 
 
-def cycle_landmarks() -> str:
-    """Moments of training as one side after the other starts to learn, with what the paper's curves show then."""
-    records, rows = pl.read_csv(ROOT / CYCLE / "landmarks.csv"), []
-    moments = {"firms act at random": 187, "firms learn": 313, "so do random taxes rise": 437,
-               "the government learns": 563, "the end": 1500}  # fmt: skip
-    for name, published in (
+MOMENTS = {
+    "rbc_tiny": {"firms act at random": 187, "firms learn": 313, "so do random taxes rise": 437,
+                 "the government learns": 563, "the end": 1500},
+    "rbc_small": {"firms act at random": 750, "firms learn": 1500, "the government joins": 3000,
+                  "the government learns": 4000, "the end": 6000},
+}  # fmt: skip
+"""Updates at which the course of training is told, as one side after the other starts to learn."""
+
+
+def cycle_landmarks(name: str = "rbc_tiny") -> str:
+    """Moments of training, with what the paper's curves show as the same side starts to learn."""
+    records, rows, moments = pl.read_csv(ROOT / CYCLE / f"{name}_landmarks.csv"), [], MOMENTS[name]
+    for metric, published in (
         ("price", ("1,215", "rises", "rises", "2,350", "2,150")),
         ("wage", ("19.8", "falls to 6.9", "rises to 12", "12", "8.5 to 9")),
         ("profit", ("-80,000 to -55,000", "up to 100,000", "45,000", "–", "140,000")),
+        ("utility", ("2.0 to 5.9", "–", "–", "–", "1.7 to 4.8")),
         ("total_welfare", ("–", "–", "–", "–", "3,000 to 4,000")),
         ("income_tax_rate", ()),
         ("corporate_tax_rate", ()),
     ):
-        form = {"wage": ".1f", "income_tax_rate": ".0%", "corporate_tax_rate": ".0%"}.get(name, ",.0f")
-        scale = in_force(1.0) if name.endswith("_rate") else 1.0
-        values = [records.filter(update=update)[name] * scale for update in moments.values()]
+        is_rate = metric.endswith("_rate")
+        form = ".0%" if is_rate else {"wage": ".1f", "utility": ".1f"}.get(metric, ",.0f")
+        scale = in_force(1.0) if is_rate else 1.0
+        values = [records.filter(update=update)[metric] * scale for update in moments.values()]
         cells = [bootstrap_interval(found.to_list()) for found in values]
-        rows.append((name.replace("_", " "), *(f"{m:{form}} ({a:{form}} to {b:{form}})" for m, a, b in cells)))
+        rows.append((metric.replace("_", " "), *(f"{m:{form}} ({a:{form}} to {b:{form}})" for m, a, b in cells)))
         if published:
             rows.append(("published", *published))
     head = ("", *(f"{text} (update {update:,})" for text, update in moments.items()))

@@ -23,13 +23,13 @@ COUNTED = {"total_welfare": "all", "utilitarian": "consumers"}
 
 HELD, QUARTERLY = (pl.col("scenario") == name for name in ("rbc-small", "rbc-quarterly"))
 GROUPS = {
-    "`rbc-tiny`, learned taxes": pl.col("scenario") == "rbc-tiny",
     "`rbc-small`, no taxes": HELD & (pl.col("arm") == "free_market"),
     "`rbc-small`, 20 %": HELD & (pl.col("arm") == "flat_20"),
     "`rbc-small`, learned taxes": HELD & (pl.col("arm") == "planner"),
     "`rbc-small`, found by trying": HELD & (pl.col("arm") == "laboratories"),
     "`rbc-small`, 40 %": HELD & (pl.col("arm") == "flat_40"),
     "`rbc-small`, 60 %": HELD & (pl.col("arm") == "flat_60"),
+    "`rbc-tiny`, learned taxes": pl.col("scenario") == "rbc-tiny",
     "`rbc-quarterly`, quota 10": QUARTERLY & (pl.col("export_quota") == 10),
     "`rbc-quarterly`, quota 50": QUARTERLY & (pl.col("export_quota") == 50),
     "`rbc-quarterly`, quota 100": QUARTERLY & (pl.col("export_quota") == 100),

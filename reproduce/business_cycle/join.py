@@ -1,8 +1,8 @@
 """Put finished comparisons of one scenario together, whose arms were trained apart: python join.py NAME RUN…
 
-NAME is rbc_tiny or rbc_small. Writes NAME.json beside this file and, where rates were searched, NAME_search.csv, and
-draws the figures of `FIGURES`. Arms that are stored already and in none of the runs stay as they are; `earlier_arms` in
-the file names them.
+NAME is rbc_small, one_network (rbc_small with one network for all firms) or rbc_tiny. Writes NAME.json beside this file
+and, where rates were searched, NAME_search.csv, and draws the figures of `FIGURES`. Arms that are stored already and in
+none of the runs stay as they are; `earlier_arms` in the file names them.
 """
 
 import json
@@ -25,6 +25,7 @@ from fisc.scenarios.reading import parse
 HERE = Path(__file__).parent
 FIGURES = {
     "rbc_small": {"fixed_taxes": "fixed_taxes", "search": "search", "learning": "learning", "firms": "firms"},
+    "one_network": {},
     "rbc_tiny": {"fixed_taxes": "tiny_fixed_taxes", "learning": "tiny_learning", "firms": "tiny_firms"},
 }
 """Which figures are kept of each, and as which file."""
@@ -103,7 +104,7 @@ def main() -> None:
     path = HERE / f"{name}.json"
     summary, evaluation = together(folders, json.loads(path.read_text(encoding="utf-8")))
     path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    for search in (folder.read_table("search") for folder in folders if folder.has_table("search")):
+    for search in (folder.read_table("search") for folder in folders if FIGURES[name] and folder.has_table("search")):
         search.with_columns(pl.col("value").round_sig_figs(6)).write_csv(HERE / f"{name}_search.csv")
     for kind, file in FIGURES[name].items():
         draw(kind, evaluation, folders).savefig(HERE / f"{file}.png", dpi=200)

@@ -2,8 +2,8 @@
 # What learns in the business cycle: fixed rates against a government that learns, the same without a curriculum, PPO and
 # policy gradient, pairs of constant rates, what happens as one side after the other learns, how outcomes go together over
 # runs and firms, what consumers buy at other prices, and what each side could still gain. Stores the results beside this file.
-# Run from the repository root after `make setup`: some nine hours on two cores, of which sweeps at the full budget take
-# one, those in which firms try prices for longer two, and rbc-small two.
+# Run from the repository root after `make setup`: some eleven hours on two cores, of which sweeps at the full budget take
+# one, those in which firms try prices for longer two, and rbc-small two, and two more with one network for all firms.
 # Arms may be trained apart, in folders of their own, and put together by join.py.
 set -euo pipefail
 here=$(dirname "$0")
@@ -37,7 +37,7 @@ cp "$out/none/summary.json" "$here/no_curriculum.json"
 cp "$out/held/summary.json" "$here/held_rates.json"
 cp "$out/gradient/summary.json" "$here/policy_gradient.json"
 .venv/bin/python "$here/join.py" rbc_tiny "$out/curriculum" # rbc_tiny.json and the figures
-.venv/bin/python "$here/landmarks.py" "$out/curriculum"
+.venv/bin/python "$here/landmarks.py" rbc_tiny "$out/curriculum"
 .venv/bin/python "$here/pairs.py" "$out/curriculum" --updates 200 --seeds 3 --out "$here/pairs.json"
 .venv/bin/python "$here/unanswered.py" "$out/curriculum" --out "$here/unanswered.json"
 $fisc sweep "$here/signs.toml" --out "$out/signs" --resume
@@ -59,8 +59,13 @@ $fisc compare rbc-tiny --budget full --seeds 2 --arms planner --out "$out/two" -
 # The larger networks, for a few updates: all figures, and no result.
 $fisc compare rbc-open --budget quick --seeds 1 --out "$out/open" --resume
 cp "$out/open/summary.json" "$here/rbc_open.json"
-# The same consumers and firms under every tax system, from a common start.
-$fisc compare rbc-small --budget full --seeds 5 --out "$out/longer" --resume
-.venv/bin/python "$here/join.py" rbc_small "$out/longer" # rbc_small.json and the figures
-.venv/bin/python "$here/firms.py" "$out/longer" "$out/two" "$out"/signs_longer "$out"/signs_longer_other_clip
+# Where firms have networks of their own and consumers come to compare prices: the main comparison.
+$fisc compare rbc-small --budget full --seeds 5 --set budgets.full.keep_every=1500 --out "$out/small" --resume
+.venv/bin/python "$here/join.py" rbc_small "$out/small" # rbc_small.json and the figures
+.venv/bin/python "$here/landmarks.py" rbc_small "$out/small"
+# The same with one network for all firms, who then move as one.
+$fisc compare rbc-small --budget full --seeds 5 --set learning.firm.own_networks=false --out "$out/one-network" --resume \
+  --set learning.consumer.final_learning_rate=1.0 --set learning.firm.final_learning_rate=1.0
+.venv/bin/python "$here/join.py" one_network "$out/one-network"
+.venv/bin/python "$here/firms.py" "$out/small" "$out/two" "$out"/signs_longer "$out"/signs_longer_other_clip
 .venv/bin/python tools/make_docs.py # the tables on the business cycle's page

@@ -231,19 +231,22 @@ def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored(monke
 
 
 def test_landmarks_are_what_was_recorded_of_the_learned_government(tmp_path):
-    """Contract: a row for each record and seed, of that arm and of the economy alone."""
+    """Contract: a row for each record and seed, of that arm, of the economy alone, and of the common start before it."""
     landmarks = script("landmarks")
     columns = ["role", "arm", "phase", "seed", "update", "metric", "value"]
     rows = [
-        ("economy", "planner", "phase 1", seed, 1, name, 1.0 + seed) for seed in (1, 0) for name in landmarks.WANTED
+        ("economy", arm, "phase 1", seed, update, name, 1.0 + seed + update)
+        for seed in (1, 0)
+        for name in landmarks.WANTED
+        for arm, update in (("free_market", 1), ("planner", 2))
     ]
     rows += [
-        ("economy", "free_market", "phase 1", 0, 1, "price", 9.0),
-        ("firm", "planner", "phase 1", 0, 1, "price", 9.0),
+        ("economy", "free_market", "phase 1", 0, 3, "price", 9.0),
+        ("firm", "planner", "phase 1", 0, 2, "price", 9.0),
     ]
     pl.DataFrame(rows, columns, orient="row").write_parquet(tmp_path / "metrics.parquet")
     found = landmarks.landmarks(tmp_path)
-    assert found.select("seed", "price", "total_welfare").rows() == [(0, 1.0, 1.0), (1, 2.0, 2.0)]
+    assert found.select("seed", "update", "price").rows() == [(0, 1, 2.0), (0, 2, 3.0), (1, 1, 3.0), (1, 2, 4.0)]
 
 
 @pytest.fixture
