@@ -231,7 +231,7 @@ def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored(monke
 
 
 def test_landmarks_are_what_was_recorded_of_the_learned_government(tmp_path):
-    """Contract: a row for each record and seed, of that arm, of the economy alone, and of the common start before it."""
+    """Contract: a row for each record and seed, of that arm and of the common start before it; the economy alone."""
     landmarks = script("landmarks")
     columns = ["role", "arm", "phase", "seed", "update", "metric", "value"]
     rows = [
