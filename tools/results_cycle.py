@@ -261,11 +261,11 @@ def cycle_without() -> str:
     return table(("curriculum", "total welfare (95 % interval)", "seeds", "tax on income, profit", "collapsed"), rows)
 
 
-def cycle_best_responses() -> str:
-    """What each role of the business cycle could still gain at the end of training."""
+def cycle_best_responses(of: str = "") -> str:
+    """What each role of the business cycle could still gain at the end of training; `of` rbc-small, or "tiny"."""
     rows = []
     for role, published in (("consumer", "< 3 %"), ("firm", "< 10 %"), ("government", "< 1 %")):
-        found = stored(f"{CYCLE}/best_response_{role}.json")
+        found = stored(f"{CYCLE}/{of + '_' if of else ''}best_response_{role}.json")
         before, gain, share = found["rewards"]["trained"]["mean"], found["gain"], found["relative"]
         digits = ",.2f" if abs(before) < 100 else ",.0f"
         means = {name: gained["mean"] for name, gained in found["others"].items()}

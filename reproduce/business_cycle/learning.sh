@@ -30,7 +30,7 @@ $fisc compare rbc-tiny --budget full --seeds 5 --set budgets.full.keep_every=750
 for role in consumer firm government; do
   $fisc best-response "$out/draws" --arm planner --role $role --algorithm ppo,policy_gradient \
     --learning-rate 0.003,0.001 --updates 150 --seeds 3 --episodes 400 --out "$out/best-response-$role" --resume
-  cp "$out/best-response-$role/summary.json" "$here/best_response_$role.json"
+  cp "$out/best-response-$role/summary.json" "$here/tiny_best_response_$role.json"
 done
 cp "$out/draws/summary.json" "$here/drawn_to_the_end.json"
 cp "$out/none/summary.json" "$here/no_curriculum.json"
@@ -63,6 +63,16 @@ cp "$out/open/summary.json" "$here/rbc_open.json"
 $fisc compare rbc-small --budget full --seeds 5 --set budgets.full.keep_every=1500 --out "$out/small" --resume
 .venv/bin/python "$here/join.py" rbc_small "$out/small" # rbc_small.json and the figures
 .venv/bin/python "$here/landmarks.py" rbc_small "$out/small"
+for role in consumer firm government; do
+  $fisc best-response "$out/small" --arm planner --role $role --algorithm ppo,policy_gradient \
+    --learning-rate 0.001,0.0003 --updates 150 --seeds 3 --episodes 400 --out "$out/small-best-response-$role" --resume
+  cp "$out/small-best-response-$role/summary.json" "$here/best_response_$role.json"
+done
+# The same learners without a curriculum: everybody learns at once, nothing is held back, and no common start.
+$fisc compare rbc-small --budget full --seeds 5 --arms planner --set learning.schedule=none \
+  --set learning.government.joins_at=0.0 --set budgets.full.common_updates=0 --set budgets.full.updates=6000 \
+  --set budgets.full.planner_updates=6000 --out "$out/small-none" --resume
+cp "$out/small-none/summary.json" "$here/small_no_curriculum.json"
 # The same with one network for all firms, who then move as one.
 $fisc compare rbc-small --budget full --seeds 5 --set learning.firm.own_networks=false --out "$out/one-network" --resume \
   --set learning.consumer.final_learning_rate=1.0 --set learning.firm.final_learning_rate=1.0
