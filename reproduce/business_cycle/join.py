@@ -104,7 +104,7 @@ def main() -> None:
     path = HERE / f"{name}.json"
     summary, evaluation = together(folders, json.loads(path.read_text(encoding="utf-8")))
     path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    for search in (folder.read_table("search") for folder in folders if FIGURES[name] and folder.has_table("search")):
+    for search in (folder.read_table("search") for folder in folders if folder.has_table("search")):
         search.with_columns(pl.col("value").round_sig_figs(6)).write_csv(HERE / f"{name}_search.csv")
     for kind, file in FIGURES[name].items():
         draw(kind, evaluation, folders).savefig(HERE / f"{file}.png", dpi=200)
