@@ -29,6 +29,8 @@ FIGURES = {
     "rbc_tiny": {"fixed_taxes": "tiny_fixed_taxes", "learning": "tiny_learning", "firms": "tiny_firms"},
 }
 """Which figures are kept of each, and as which file."""
+KINDS = {"rbc_small": ("rbc-small", True), "one_network": ("rbc-small", False), "rbc_tiny": ("rbc-tiny", False)}
+"""The scenario of each, and whether each firm has a network of its own."""
 
 
 def rows_of(arm: str, stored: dict) -> pl.DataFrame:
@@ -43,16 +45,22 @@ def rows_of(arm: str, stored: dict) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["arm", "seed", "metric", "value"], orient="row")
 
 
-def together(folders: list[RunFolder], stored: dict) -> tuple[dict, pl.DataFrame]:
+def together(name: str, folders: list[RunFolder], stored: dict) -> tuple[dict, pl.DataFrame]:
     """The summary of all arms, and their evaluation rows.
 
     Raises:
-        SystemExit: if two of the runs have an arm in common, or another scenario, budget or other seeds than the rest.
+        SystemExit: if two of the runs have an arm in common, or another scenario, budget or other seeds than the rest,
+            or if they are not of what NAME says.
     """
     infos = [folder.read_json("provenance.json") for folder in folders]
     same = [{"seeds": info["plan"]["seeds"], **_rules(_complete(info["plan"]["scenario"]), info)} for info in infos]
     if any(one != same[0] for one in same):
         raise SystemExit("the runs differ in scenario, budget or seeds: they cannot be put together")
+    learner = _complete(infos[0]["plan"]["scenario"])["learning"]["firm"]
+    if (infos[0]["scenario"], learner["own_networks"]) != KINDS[name]:
+        raise SystemExit(
+            f"the runs are of {infos[0]['scenario']}, own_networks = {learner['own_networks']}: not {name}"
+        )
     names = ["arm", "seed", "metric", "value"]
     found = pl.concat([folder.read_table("evaluation").select(names) for folder in folders])
     if found.select("arm", "seed", "metric").is_duplicated().any():
@@ -102,7 +110,7 @@ def main() -> None:
         raise SystemExit(f"no comparison '{name}' with runs: give {' or '.join(FIGURES)}, and then the runs")
     folders = [RunFolder.open(path) for path in paths]
     path = HERE / f"{name}.json"
-    summary, evaluation = together(folders, json.loads(path.read_text(encoding="utf-8")))
+    summary, evaluation = together(name, folders, json.loads(path.read_text(encoding="utf-8")))
     path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     for search in (folder.read_table("search") for folder in folders if folder.has_table("search")):
         search.with_columns(pl.col("value").round_sig_figs(6)).write_csv(HERE / f"{name}_search.csv")

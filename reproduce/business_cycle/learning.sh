@@ -3,7 +3,7 @@
 # policy gradient, pairs of constant rates, what happens as one side after the other learns, how outcomes go together over
 # runs and firms, what consumers buy at other prices, and what each side could still gain. Stores the results beside this file.
 # Run from the repository root after `make setup`: some eleven hours on two cores, of which sweeps at the full budget take
-# one, those in which firms try prices for longer two, and rbc-small two, and two more with one network for all firms.
+# one, those in which firms try prices for longer two, and rbc-small two, and one more with one network for all firms.
 # Arms may be trained apart, in folders of their own, and put together by join.py.
 set -euo pipefail
 here=$(dirname "$0")
@@ -55,7 +55,6 @@ done
 .venv/bin/python "$here/signs.py" signs_longer "$out/signs_longer" "$out/signs_longer_other_clip"
 .venv/bin/python "$here/collapse.py" "$out/signs_longer" "$out/signs_longer_other_clip"
 $fisc compare rbc-tiny --budget full --seeds 2 --arms planner --out "$out/two" --resume
-.venv/bin/python "$here/demand.py" "$out/two" "$out"/signs_longer*/objective=* --out "$here/demand.json"
 # The larger networks, for a few updates: all figures, and no result.
 $fisc compare rbc-open --budget quick --seeds 1 --out "$out/open" --resume
 cp "$out/open/summary.json" "$here/rbc_open.json"
@@ -73,6 +72,7 @@ $fisc compare rbc-small --budget full --seeds 5 --arms planner --set learning.sc
   --set learning.government.joins_at=0.0 --set budgets.full.common_updates=0 --set budgets.full.updates=6000 \
   --set budgets.full.planner_updates=6000 --out "$out/small-none" --resume
 cp "$out/small-none/summary.json" "$here/small_no_curriculum.json"
+.venv/bin/python "$here/demand.py" "$out/small" "$out/two" "$out"/signs_longer*/objective=* --out "$here/demand.json"
 # The same with one network for all firms, who then move as one.
 $fisc compare rbc-small --budget full --seeds 5 --set learning.firm.own_networks=false --out "$out/one-network" --resume \
   --set learning.consumer.final_learning_rate=1.0 --set learning.firm.final_learning_rate=1.0

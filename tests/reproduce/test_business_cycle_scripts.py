@@ -226,7 +226,9 @@ def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored(monke
     other["learning"]["firm"] = 2
     assert join._rules(first, info) != join._rules(other, info)
     monkeypatch.setattr("sys.argv", ["join.py", "runs/one"])
-    with pytest.raises(SystemExit, match="no comparison 'runs/one' with runs: give rbc_tiny or rbc_small, and then"):
+    with pytest.raises(
+        SystemExit, match="no comparison 'runs/one' with runs: give rbc_small or one_network or rbc_tiny"
+    ):
         join.main()
 
 
