@@ -182,14 +182,15 @@ def test_policies_of_a_preset_play_unless_somebody_else_is_asked_for(packed, mon
 
 
 def test_every_file_that_comes_with_fisc_is_of_the_scenario_whose_name_it_has():
-    # Contract: words aside, and what other arms there are and how their schedule is searched.
+    # Contract: words aside, and what other arms there are, how their schedule is searched, which checkpoints are kept.
     for name in PRESETS:
         for arm, path in shipped(name).items():
             card, _ = read_policies(path)
             then, now = parse(Scenario, card["scenario"]), load_scenario(name)
             budgets = {
-                budget: replace(length, search_updates=now.budgets[budget].search_updates)
+                budget: replace(length, search_updates=today.search_updates, keep_every=today.keep_every)
                 for budget, length in then.budgets.items()
+                if (today := now.budgets[budget])
             }
             said = {"caveats": now.caveats, "description": now.description, "budgets": budgets}
             then = replace(then, arms=now.arms, laboratories=now.laboratories, **said)
