@@ -252,13 +252,19 @@ def cycle_landmarks(name: str = "rbc_tiny") -> str:
 def cycle_without() -> str:
     """The learned government with the curriculum and without it."""
     rows = []
-    for name, text in (("drawn_to_the_end", "with"), ("no_curriculum", "without")):
+    for name, scenario, text in (
+        ("rbc_small", "rbc-small", "with"),
+        ("small_no_curriculum", "rbc-small", "without"),
+        ("drawn_to_the_end", "rbc-tiny", "with"),
+        ("no_curriculum", "rbc-tiny", "without"),
+    ):
         found = stored(f"{CYCLE}/{name}.json")["arms"]["planner"]
         collapsed = found["collapsed"]["values"]
         welfare = interval(found["welfare"], ",.0f")
         seeds = ", ".join(f"{value:,.0f}" for value in found["welfare"]["values"])
-        rows.append((text, welfare, seeds, rates_of(_means(found)), f"{sum(collapsed):.0f} of {len(collapsed)}"))
-    return table(("curriculum", "total welfare (95 % interval)", "seeds", "tax on income, profit", "collapsed"), rows)
+        counted = f"{sum(collapsed):.0f} of {len(collapsed)}"
+        rows.append((f"`{scenario}`", text, welfare, seeds, rates_of(_means(found)), counted))
+    return table(("scenario", "curriculum", "total welfare (95 % interval)", "seeds", "tax on income, profit", "collapsed"), rows)
 
 
 def cycle_best_responses(of: str = "") -> str:
