@@ -264,7 +264,9 @@ def cycle_without() -> str:
         seeds = ", ".join(f"{value:,.0f}" for value in found["welfare"]["values"])
         counted = f"{sum(collapsed):.0f} of {len(collapsed)}"
         rows.append((f"`{scenario}`", text, welfare, seeds, rates_of(_means(found)), counted))
-    return table(("scenario", "curriculum", "total welfare (95 % interval)", "seeds", "tax on income, profit", "collapsed"), rows)
+    return table(
+        ("scenario", "curriculum", "total welfare (95 % interval)", "seeds", "tax on income, profit", "collapsed"), rows
+    )
 
 
 def cycle_best_responses(of: str = "") -> str:
