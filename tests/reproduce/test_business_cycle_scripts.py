@@ -1,7 +1,9 @@
 """What the scripts of the business cycle's results compute."""
 
 import json
+from dataclasses import asdict
 from itertools import product
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +13,7 @@ import pytest
 
 import fisc
 from fisc.policies.scripted import Constant
+from fisc.scenarios.registry import load_scenario
 from fisc.scenarios.settings import make_setting
 from tests.scripts import load_script
 
@@ -230,6 +233,17 @@ def test_arms_that_were_trained_apart_are_put_together_with_what_is_stored(monke
         SystemExit, match="no comparison 'runs/one' with runs: give rbc_small or one_network or rbc_tiny"
     ):
         join.main()
+
+
+def test_runs_of_another_learner_are_not_put_under_a_name():
+    """Contract: firms of rbc-small have networks of their own, so that its runs are not those with one network."""
+    join = script("join")
+    scenario = json.loads(json.dumps(asdict(load_scenario("rbc-small"))))
+    info = {"scenario": "rbc-small", "plan": {"seeds": [0], "budget": "full", "scenario": scenario}}
+    run = SimpleNamespace(read_json=lambda _: info)
+    for name in ("one_network", "rbc_tiny"):
+        with pytest.raises(SystemExit, match=f"of rbc-small, own_networks = True: not {name}"):
+            join.together(name, [run], {"arms": {}})
 
 
 def test_landmarks_are_what_was_recorded_of_the_learned_government(tmp_path):
