@@ -25,6 +25,8 @@ def landmarks(run: Path) -> pl.DataFrame:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or sys.argv[1] not in ("rbc_small", "rbc_tiny"):
+        raise SystemExit("give rbc_small or rbc_tiny, and the folder of a finished run of it")
     name, run = sys.argv[1:]
     found = landmarks(Path(run))
     found.with_columns(pl.col(pl.Float64).round_sig_figs(6)).write_csv(HERE / f"{name}_landmarks.csv")
